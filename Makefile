@@ -1,0 +1,56 @@
+# Needs Python 3.11 or newer, make, and a package index. Everything else is installed into .venv.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --requirement
+
+.PHONY: run test test-deep lint format lock help
+.DEFAULT_GOAL := help
+
+run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
+	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch
+
+test: .venv/dev ## Every test: unit, functional on both databases, real browser
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/pytest -n 2 --dist loadgroup
+
+test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, two copies side by side
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/pytest -m deep -v
+
+lint: .venv/dev ## Formatter, linter, type checker, template linter
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/djlint --quiet --check --lint referralhub/templates
+
+format: .venv/dev ## Put the code into the form that lint expects
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	-@$(BIN)/djlint --quiet --reformat referralhub/templates
+
+lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		pyproject.toml -o requirements.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		--group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+help: ## This list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.venv/uv:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("ReferralHub needs Python 3.11 or newer")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@touch $@
+
+.venv/run: requirements.txt | .venv/uv
+	@echo "Installing what is needed to run …"
+	@$(INSTALL) requirements.txt
+	@touch $@
+
+.venv/dev: requirements-dev.txt | .venv/uv
+	@echo "Installing what is needed to develop …"
+	@$(INSTALL) requirements-dev.txt
+	@touch $@ .venv/run

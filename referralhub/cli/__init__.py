@@ -1,0 +1,14 @@
+"""The operators' commands: `flask --app wsgi …`, one file per group."""
+
+from flask import Flask
+
+from referralhub.cli.growth import growth
+from referralhub.cli.seed import seed
+from referralhub.cli.users import users
+from referralhub.cli.worker import worker
+
+
+def init_app(app: Flask) -> None:
+    """Register the commands."""
+    for command in (seed, growth, users, worker):
+        app.cli.add_command(command)

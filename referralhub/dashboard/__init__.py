@@ -1,0 +1,1 @@
+"""What a member sees: link, figures, referrals, leaderboard."""

@@ -1,0 +1,60 @@
+"""One-click sharing: ready-made texts and the addresses that open each network's own form."""
+
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from referralhub.models import Channel
+from referralhub.services.programs import format_amount
+from referralhub.services.statistics import Statistics
+
+
+@dataclass(frozen=True)
+class Share:
+    """One button."""
+
+    channel: Channel
+    label: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Shares:
+    """All buttons, and what the phone's own share sheet is given."""
+
+    text: str
+    link: str
+    buttons: list[Share]
+
+
+def share_links(link: str, stats: Statistics) -> Shares:
+    """Make the share buttons for a member's link; each marks the link with its channel."""
+    gift = f" You get {format_amount(stats.friend_amount, stats.unit)}." if stats.friend_amount else ""
+    text = f"I'm using ReferralHub and think you'd like it.{gift} Join me with my link:"
+
+    def via(channel: Channel) -> str:
+        return f"{link}?via={channel.value}"
+
+    def query(**values: str) -> str:
+        return urlencode(values, quote_via=quote)
+
+    buttons = [
+        Share(Channel.X, "X", "https://x.com/intent/post?" + query(text=text, url=via(Channel.X))),
+        Share(
+            Channel.FACEBOOK,
+            "Facebook",
+            "https://www.facebook.com/sharer/sharer.php?" + query(u=via(Channel.FACEBOOK), quote=text),
+        ),
+        Share(
+            Channel.EMAIL,
+            "E-mail",
+            "mailto:?" + query(subject="An invitation to ReferralHub", body=f"{text} {via(Channel.EMAIL)}"),
+        ),
+        Share(Channel.WHATSAPP, "WhatsApp", "https://wa.me/?" + query(text=f"{text} {via(Channel.WHATSAPP)}")),
+        Share(
+            Channel.LINKEDIN,
+            "LinkedIn",
+            "https://www.linkedin.com/feed/?" + query(shareActive="true", text=f"{text} {via(Channel.LINKEDIN)}"),
+        ),
+        Share(Channel.TELEGRAM, "Telegram", "https://t.me/share/url?" + query(url=via(Channel.TELEGRAM), text=text)),
+    ]
+    return Shares(text, via(Channel.SHARE), buttons)

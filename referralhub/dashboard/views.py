@@ -1,0 +1,84 @@
+"""The dashboard and its live parts, and the leaderboard."""
+
+import hashlib
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request, session, url_for
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response as BaseResponse
+
+from referralhub import htmx
+from referralhub.auth.views import ask_to_sign_in
+from referralhub.clock import now
+from referralhub.dashboard.sharing import share_links
+from referralhub.services import accounts, leaderboard, referrals, statistics
+from referralhub.services.leaderboard import Period
+from referralhub.services.statistics import Statistics
+
+bp = Blueprint("dashboard", __name__)
+
+
+@bp.get("/dashboard/")
+@login_required
+def home() -> str | BaseResponse:
+    """Show the link, the figures, the newest referrals and the leaderboard."""
+    stats = statistics.for_member(current_user.id, now())
+    if stats is None:
+        return ask_to_sign_in()
+    if accounts.note_seen(current_user, now()):
+        session.modified = True  # whoever comes back stays signed in
+    profile = current_user.profile
+    return render_template(
+        "dashboard/home.html",
+        stats=stats,
+        stats_tag=_tag(stats),
+        recent=referrals.recent(profile.id),
+        board=leaderboard.read(Period.MONTH, now(), profile.id, limit=5),
+        link=_link(profile.code),
+        shares=share_links(_link(profile.code), stats),
+    )
+
+
+@bp.get("/dashboard/stats")
+def stats_fragment() -> BaseResponse:
+    """Give the figures alone; 304 when the asker has these already. One query."""
+    # The session alone says who asks: the query itself checks that the account is active.
+    user_id = session.get("_user_id")
+    stats = statistics.for_member(int(user_id), now()) if user_id else None
+    if stats is None:
+        return ask_to_sign_in()
+    tag = _tag(stats)
+    if not_modified := htmx.unchanged(tag):
+        return not_modified
+    response = make_response(render_template("dashboard/_stats.html", stats=stats, stats_tag=tag))
+    return htmx.tagged(response, tag, event="stats-changed")
+
+
+@bp.get("/dashboard/recent")
+@login_required
+def recent_fragment() -> str:
+    """Give the newest referrals alone."""
+    return render_template("dashboard/_recent.html", recent=referrals.recent(current_user.profile.id))
+
+
+@bp.get("/leaderboard")
+def show_leaderboard() -> Response:
+    """Show who brought the most friends, and the member's own place."""
+    try:
+        period = Period(request.args.get("period", Period.ALL))
+    except ValueError:
+        period = Period.ALL
+    profile_id = current_user.profile.id if current_user.is_authenticated else None
+    small = request.args.get("size") == "small"
+    board = leaderboard.read(period, now(), profile_id, limit=5 if small else 20)
+    return htmx.page_or_fragment(
+        "dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small
+    )
+
+
+def _link(code: str) -> str:
+    base_url: str = current_app.config["SETTINGS"].base_url
+    return base_url + url_for("landing.follow", code=code)
+
+
+def _tag(stats: Statistics) -> str:
+    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]

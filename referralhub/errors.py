@@ -1,0 +1,79 @@
+"""What people see when something is wrong: one page for all of it, in plain words."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, render_template
+from flask_wtf.csrf import CSRFError
+from redis import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
+
+log = logging.getLogger(__name__)
+
+UNAVAILABLE = (RedisError, OperationalError, InterfaceError, PoolTimeout)
+RETRY_AFTER = 5  # seconds
+
+WORDS = {
+    400: ("That request didn't make sense", "Something in it was missing or damaged. Go back and try once more."),
+    403: ("That isn't yours to open", "Sign in with the account it belongs to."),
+    404: (
+        "There is nothing here",
+        "The address may be mistyped, or the page is gone. If a friend sent you a link, check that you have all of it.",
+    ),
+    405: ("That can't be done here", "Go back and use the buttons on the page."),
+    413: ("That is too much at once", "Send a smaller form or file."),
+    429: ("That was a little too often", "This protects accounts from being guessed and forms from robots."),
+    500: ("Something broke on our side", "It has been written down. Nothing of yours was changed; please try again."),
+    503: (
+        "We can't reach our database right now",
+        "Nothing was lost, and nothing was half done. This page will work again in a moment; please try again then.",
+    ),
+}
+EXPIRED = (
+    "This page was open for too long",
+    "To keep your account safe a form works only for a while. Go back, reload the page, and send it again.",
+)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error with a page of ours."""
+    app.register_error_handler(CSRFError, _expired)
+    app.register_error_handler(TooManyRequests, _too_often)
+    app.register_error_handler(HTTPException, _http_error)
+    for error in UNAVAILABLE:
+        app.register_error_handler(error, _unavailable)
+
+
+def _page(status: int, title: str, advice: str, headers: dict[str, str] | None = None) -> tuple[str, int, dict[str, str]]:
+    # With the session store or the database away the page must not ask for the signed-in member.
+    page = "errors/bare.html" if status >= 500 else "errors/error.html"
+    return render_template(page, status=status, title=title, advice=advice), status, headers or {}
+
+
+def _http_error(error: HTTPException) -> object:
+    if error.response is not None:
+        return error.response
+    # What fails outside the view (opening or saving the session) arrives wrapped.
+    cause = error.original_exception if isinstance(error, InternalServerError) else None
+    if isinstance(cause, UNAVAILABLE):
+        return _unavailable(cause)
+    status = error.code or 500
+    fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
+    headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
+    return _page(status, *WORDS.get(status, fallback), headers)
+
+
+def _expired(_: CSRFError) -> object:
+    return _page(400, *EXPIRED)
+
+
+def _too_often(error: TooManyRequests) -> object:
+    title, advice = WORDS[429]
+    return _page(429, title, f"{advice} The limit is {error.description}. Please wait and try again.")
+
+
+def _unavailable(error: Exception) -> object:
+    log.error("A service is away: %s", error)
+    return _page(503, *WORDS[503], {"Retry-After": str(RETRY_AFTER)})

@@ -1,0 +1,18 @@
+"""The extension objects, made once and bound to the application in `create_app`."""
+
+from flask_limiter import Limiter
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+
+from referralhub.models.base import Base
+from referralhub.queue import AppHuey
+from referralhub.security import client_address
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+migrate = Migrate()
+login_manager = LoginManager()
+csrf = CSRFProtect()
+limiter = Limiter(key_func=client_address)
+huey = AppHuey("referralhub")

@@ -1,0 +1,1 @@
+"""The public face: the home page and the members' links."""

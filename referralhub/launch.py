@@ -1,0 +1,145 @@
+"""One command for everything: `python -m referralhub.launch` (which is what `make run` calls).
+
+It starts the embedded Valkey server where REDIS_URL is unset, brings the database up to date, loads the demo on the
+first run in development, and runs the processes of the Procfile until one of them ends or it is told to stop.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from types import FrameType
+
+from flask_migrate import upgrade
+
+from referralhub import create_app
+from referralhub.clock import now
+from referralhub.config import PROJECT, ConfigurationError, Settings
+from referralhub.embedded import Valkey, die_with_parent
+from referralhub.extensions import db
+from referralhub.services import sample_data
+
+GRACE = 8  # seconds that a process has to end by itself
+
+
+def main() -> int:
+    """Run until told to stop; the exit code is 0 after a stop, 1 when something ended by itself."""
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    die_with_parent()
+    os.environ.setdefault("HOST", "127.0.0.1")
+    os.environ.setdefault("PORT", "8000")
+    host, port = os.environ["HOST"], int(os.environ["PORT"])
+    valkey: Valkey | None = None
+    processes: list[subprocess.Popen[bytes]] = []
+    try:
+        _require_free(host, port)
+        settings = Settings.from_environment()
+        if not os.environ.get("REDIS_URL"):
+            valkey = Valkey(settings.instance_path)
+            valkey.start()
+        _prepare(settings)
+        processes = [_start(command) for command in _procfile()]
+        threading.Thread(target=_announce, args=(settings, host, port), daemon=True).start()
+        while all(process.poll() is None for process in processes):
+            time.sleep(0.1)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except (ConfigurationError, OSError) as error:
+        print(f"ReferralHub cannot start: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are on our way already
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _end(processes)
+        if valkey:
+            valkey.stop()
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise OSError(f"port {port} of {host} is not free ({error.strerror}); try PORT={port + 1}") from None
+
+
+def _prepare(settings: Settings) -> None:
+    app = create_app(settings)
+    first_run = not (settings.instance_path / "seeded").exists()
+    with app.app_context():
+        upgrade()
+        if settings.development and first_run:
+            sample_data.load(sample_data.demo(now()), sample_data.DEMO_PASSWORD, lambda _: None)
+            (settings.instance_path / "seeded").touch()
+        db.engine.dispose()
+
+
+def _procfile() -> list[str]:
+    lines = (PROJECT / "Procfile").read_text().splitlines()
+    named = dict(line.split(": ", 1) for line in lines)
+    return [named["web"], named["worker"]]
+
+
+def _start(command: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.Popen(
+        ["sh", "-c", f"exec {command}"],  # noqa: S607 - the Procfile is ours and means a shell
+        cwd=PROJECT,
+        env=environment,
+        start_new_session=True,  # a group of its own: it can be ended whole, and Ctrl-C comes through us
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
+    )
+
+
+def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    deadline = time.monotonic() + GRACE
+    for process in processes:
+        _signal_group(process, signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, signum)
+    except ProcessLookupError:
+        pass
+
+
+def _announce(settings: Settings, host: str, port: int) -> None:
+    reachable = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    while True:
+        try:
+            urllib.request.urlopen(f"http://{reachable}:{port}/healthz", timeout=1).close()  # noqa: S310
+            break
+        except OSError:
+            time.sleep(0.1)
+    lines = ["", f"  ReferralHub is ready: {settings.base_url}/"]
+    if settings.development:
+        lines += [
+            f"  Sign in as {sample_data.DEMO_MEMBER} or {sample_data.DEMO_ADMIN} with {sample_data.DEMO_PASSWORD}",
+            f"  Mail goes to:         {settings.base_url}/dev/mailbox",
+            "  Ctrl-C stops everything.",
+        ]
+    print("\n".join(lines), "\n", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

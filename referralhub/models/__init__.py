@@ -1,0 +1,28 @@
+"""The tables, one file per noun. Importing this package loads them all."""
+
+from referralhub.models.base import Base
+from referralhub.models.outbox import MessageKind, OutboxMessage
+from referralhub.models.profile import Profile
+from referralhub.models.program import Program, Touch, Unit
+from referralhub.models.referral import Channel, Referral, ReferralEvent, ReferralState
+from referralhub.models.reward import RewardEntry, RewardKind
+from referralhub.models.user import User
+from referralhub.models.visit import VisitDaily
+
+__all__ = [
+    "Base",
+    "Channel",
+    "MessageKind",
+    "OutboxMessage",
+    "Profile",
+    "Program",
+    "Referral",
+    "ReferralEvent",
+    "ReferralState",
+    "RewardEntry",
+    "RewardKind",
+    "Touch",
+    "Unit",
+    "User",
+    "VisitDaily",
+]

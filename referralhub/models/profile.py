@@ -1,0 +1,32 @@
+"""A member's place in the program."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralhub.models.base import Base, UtcDateTime
+
+
+class Profile(Base):
+    """The code, who referred the member, and counts cached from the ledger.
+
+    `referred_by_id < id` makes self-referral and cycles impossible: a referrer was always here first.
+    """
+
+    __tablename__ = "profile"
+    __table_args__ = (
+        CheckConstraint("referred_by_id < id", name="referrer_came_first"),
+        CheckConstraint("referral_count >= 0", name="referral_count"),
+        Index("ix_profile_ranking", "referral_count", "last_confirmed_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), unique=True)
+    code: Mapped[str] = mapped_column(String(12), unique=True)
+    referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), index=True)
+    referral_count: Mapped[int] = mapped_column(default=0)
+    points: Mapped[int] = mapped_column(default=0)
+    last_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,46 @@
+"""The rules in force."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
+
+
+class Unit(StrEnum):
+    """What amounts count. Always whole numbers, so dollars are kept in cents."""
+
+    POINTS = "points"
+    MEGABYTES = "megabytes"
+    US_CENTS = "us_cents"
+
+
+class Touch(StrEnum):
+    """Which link counts when a friend followed several."""
+
+    FIRST = "first"
+    LAST = "last"
+
+
+class Program(Base):
+    """One version of the rules; the highest version is in force. Rows are added, never changed."""
+
+    __tablename__ = "program"
+    __table_args__ = (CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name="amounts"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(String(40))
+    unit: Mapped[Unit] = mapped_column(stored_by_value(Unit, "unit"))
+    referrer_amount: Mapped[int]
+    friend_amount: Mapped[int]
+    member_cap: Mapped[int | None]  # most that one member can earn, in the unit
+    window_days: Mapped[int]
+    touch: Mapped[Touch] = mapped_column(stored_by_value(Touch, "touch"))
+    hold_days: Mapped[int]
+    tiers: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"name": "Silver", "at": 10}, …], lowest first
+    milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,75 @@
+"""Who brought whom, how far that has come, and why."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
+
+
+class ReferralState(StrEnum):
+    """How far a referral has come."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    HELD = "held"
+    REJECTED = "rejected"
+    REVERSED = "reversed"
+    EXPIRED = "expired"
+
+
+class Channel(StrEnum):
+    """How the friend came by the link; `?via=` in a shared link says so."""
+
+    LINK = "link"
+    CODE = "code"
+    EMAIL = "email"
+    X = "x"
+    FACEBOOK = "facebook"
+    WHATSAPP = "whatsapp"
+    LINKEDIN = "linkedin"
+    TELEGRAM = "telegram"
+    SHARE = "share"
+    QR = "qr"
+
+
+class Referral(Base):
+    """The relation referrer → friend. It keeps the program version it began under."""
+
+    __tablename__ = "referral"
+    __table_args__ = (
+        CheckConstraint("referrer_id < friend_id", name="referrer_came_first"),
+        CheckConstraint("visited_at <= created", name="visit_before_signup"),
+        CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+        Index("ix_referral_referrer_created", "referrer_id", "created"),
+        Index("ix_referral_state_decided", "state", "decided_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    referrer_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
+    friend_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), unique=True)
+    program_id: Mapped[int] = mapped_column(ForeignKey("program.id"))
+    state: Mapped[ReferralState] = mapped_column(stored_by_value(ReferralState, "state"))
+    channel: Mapped[Channel] = mapped_column(stored_by_value(Channel, "channel"))
+    score: Mapped[int | None]  # of fraud, 0 to 100; none before it was looked at
+    visited_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ReferralEvent(Base):
+    """One change of state: who, when, from, to, and the evidence as it was then. Append-only by trigger."""
+
+    __tablename__ = "referral_event"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    referral_id: Mapped[int] = mapped_column(ForeignKey("referral.id"), index=True)
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))  # none: the system itself
+    from_state: Mapped[ReferralState | None] = mapped_column(stored_by_value(ReferralState, "from_state"))
+    to_state: Mapped[ReferralState] = mapped_column(stored_by_value(ReferralState, "to_state"))
+    reason: Mapped[str] = mapped_column(String(200))
+    evidence: Mapped[dict[str, Any]] = mapped_column(Json)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)

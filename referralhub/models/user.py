@@ -1,0 +1,32 @@
+"""Accounts."""
+
+from datetime import datetime
+
+from flask_login import UserMixin
+from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from referralhub.models.base import Base, UtcDateTime
+from referralhub.models.profile import Profile
+
+
+class User(UserMixin, Base):
+    """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        Index("uq_user_username_lower", text("lower(username)"), unique=True),
+        Index("uq_user_email_lower", text("lower(email)"), unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    username: Mapped[str] = mapped_column(String(30))
+    email: Mapped[str] = mapped_column(String(254))
+    password_hash: Mapped[str] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+    profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)

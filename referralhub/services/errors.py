@@ -1,0 +1,50 @@
+"""What can go wrong in a way that a person can mend. The message is for that person."""
+
+
+class DomainError(Exception):
+    """A rule was not met. `fields` maps the name of each value at fault to a message; "" is the whole."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.fields = {field: message}
+
+
+class Taken(DomainError):
+    """The user name, the address or both belong to an account already."""
+
+    def __init__(self, username: bool, email: bool) -> None:
+        super().__init__("There is already an account with these details. Try signing in.")
+        if username or email:
+            self.fields = {}
+        if username:
+            self.fields["username"] = "This user name is taken. Please choose another one."
+        if email:
+            self.fields["email"] = "There is already an account with this address. Try signing in."
+
+
+class WeakPassword(DomainError):
+    """The password would be guessed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "password")
+
+
+class UnknownCode(DomainError):
+    """No member has this code, or not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("We don't know this code. Check it, or leave the field empty.", "referral_code")
+
+
+class WrongCredentials(DomainError):
+    """No such account, or not this password; which of the two is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("That user name and password don't match an account. Please check both.")
+
+
+class BadLink(DomainError):
+    """The token in a mailed link is too old, was changed on the way, or is for an address no longer used."""
+
+    def __init__(self) -> None:
+        super().__init__("This link no longer works. Sign in and ask for a new one.")
