@@ -9,7 +9,7 @@ INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --req
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
-	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch
+	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch --stop-with-parent
 
 test: .venv/dev ## Every test: unit, functional on both databases, real browser
 	@$(BIN)/python tests/chromium.py

@@ -31,7 +31,8 @@ def main() -> int:
     """Run until told to stop; the exit code is 0 after a stop, 1 when something ended by itself."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    die_with_parent()
+    if "--stop-with-parent" in sys.argv:  # so that nothing is left when `make` is killed
+        die_with_parent()
     os.environ.setdefault("HOST", "127.0.0.1")
     os.environ.setdefault("PORT", "8000")
     host, port = os.environ["HOST"], int(os.environ["PORT"])

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from flask import current_app, render_template, url_for
+from flask import current_app, render_template
 
 from referralhub.config import Settings
 from referralhub.models import MessageKind, OutboxMessage, User
@@ -41,10 +41,11 @@ def compose(message: OutboxMessage, user: User, settings: Settings) -> EmailMess
     The Message-ID depends on the outbox row alone, so that a receiver can tell a repeated delivery.
     """
     host = urlsplit(settings.base_url).hostname or "localhost"
-    links = {"dashboard_url": settings.base_url + url_for("dashboard.home", _external=False)}
+    paths = current_app.url_map.bind(host)  # the worker has no request, which url_for would need
+    links = {"dashboard_url": settings.base_url + paths.build("dashboard.home")}
     if message.kind is MessageKind.VERIFY_ADDRESS:
         token = accounts.verification_token(user, settings.secret_key)
-        links["verify_url"] = settings.base_url + url_for("auth.verify", token=token, _external=False)
+        links["verify_url"] = settings.base_url + paths.build("auth.verify", {"token": token})
     text = render_template(f"mail/{message.kind.value}.txt", user=user, **links, **message.payload)
     subject, _, body = text.partition("\n")
     mail = EmailMessage()

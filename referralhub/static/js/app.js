@@ -1,0 +1,127 @@
+// What HTML cannot do by itself: remember the theme, copy, share, and explain a figure that changed.
+// Loaded before the page is drawn, so that the remembered theme never flashes.
+(() => {
+  "use strict";
+
+  const root = document.documentElement;
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  root.classList.add("js");
+  if (navigator.share) root.classList.add("can-share");
+
+  const remembered = () => {
+    try {
+      return localStorage.getItem("theme");
+    } catch {
+      return null; // storage is switched off: follow the system
+    }
+  };
+  if (remembered()) root.dataset.theme = remembered();
+
+  function switchTheme() {
+    const dark = (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    try {
+      localStorage.setItem("theme", root.dataset.theme);
+    } catch {
+      // it lasts for this page then
+    }
+  }
+
+  const announce = (text) => {
+    document.getElementById("announcer").textContent = text;
+  };
+
+  async function copy(button) {
+    const input = document.querySelector(button.dataset.copy);
+    const label = button.querySelector("[data-label]");
+    try {
+      await navigator.clipboard.writeText(input.value);
+    } catch {
+      input.select(); // plain http, or the browser said no: the old way
+      if (!document.execCommand("copy")) {
+        announce("Press Ctrl and C to copy the selected link.");
+        return;
+      }
+    }
+    label.textContent = "Copied!";
+    button.classList.add("copied");
+    announce("Link copied.");
+    clearTimeout(button.reset);
+    button.reset = setTimeout(() => {
+      label.textContent = "Copy link";
+      button.classList.remove("copied");
+      announce("");
+    }, 2000);
+  }
+
+  function share(button) {
+    const { shareText: text, shareUrl: url } = button.dataset;
+    navigator.share({ title: "ReferralHub", text, url }).catch(() => {}); // closing the sheet is no error
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-copy], [data-share], [data-theme-switch]");
+    if (!button) return;
+    if (button.dataset.copy) copy(button);
+    else if ("share" in button.dataset) share(button);
+    else switchTheme();
+  });
+
+  // A menu closes when the person goes elsewhere.
+  const closeMenus = (except) =>
+    document.querySelectorAll("details.menu[open]").forEach((menu) => menu !== except && (menu.open = false));
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.menu")));
+  document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus());
+
+  // Live figures: what rose counts up, and its tile glows once.
+  const shown = {};
+  const readStats = () =>
+    document.querySelectorAll("[data-stat]").forEach((stat) => (shown[stat.dataset.stat] = Number(stat.dataset.value)));
+
+  function countUp(stat, from, to) {
+    const figure = stat.firstChild;
+    const text = figure.nodeValue; // as the server wrote it
+    const number = to.toLocaleString("en");
+    if (still.matches || document.hidden || !text.includes(number)) return; // money is not counted up
+    const start = performance.now();
+    const step = (time) => {
+      const part = Math.min(1, (time - start) / 600);
+      const value = Math.round(from + (to - from) * (1 - (1 - part) ** 3));
+      figure.nodeValue = part < 1 ? text.replace(number, value.toLocaleString("en")) : text;
+      if (part < 1) requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  }
+
+  function explainChange() {
+    document.querySelectorAll("[data-stat]").forEach((stat) => {
+      const name = stat.dataset.stat;
+      const value = Number(stat.dataset.value);
+      if (name in shown && value > shown[name]) {
+        countUp(stat, shown[name], value);
+        const tile = stat.closest(".tile");
+        tile.classList.remove("risen");
+        void tile.offsetWidth; // restarts the animation
+        tile.classList.add("risen");
+        if (name === "total_referrals") announce(`A friend was confirmed. You now have ${value}.`);
+      }
+    });
+    readStats();
+  }
+
+  function live(working) {
+    const notice = document.getElementById("live-notice");
+    if (notice) notice.hidden = working;
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    readStats();
+    document.querySelector("[data-focus]")?.focus();
+    document.body.addEventListener("htmx:after:swap", () => document.getElementById("stats") && explainChange());
+    document.body.addEventListener("htmx:after:request", (event) => {
+      const status = event.detail?.ctx?.response?.status;
+      if (status) live(status < 500);
+    });
+    document.body.addEventListener("htmx:error", () => live(false));
+  });
+})();
