@@ -37,7 +37,9 @@ def create_app(config: Settings | None = None) -> Flask:
 
     redis = connect(settings.redis_url)
     app.extensions["redis"] = redis
-    app.config.update(RATELIMIT_STORAGE_URI="redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool})
+    app.config.update(
+        RATELIMIT_STORAGE_URI="redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
+    )
     app.session_interface = Sessions(app, redis)
     db.init_app(app)
     database.init_app(app)

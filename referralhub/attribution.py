@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from flask import current_app, session
+from flask import session
 
+from referralhub import sessions
 from referralhub.models import Channel
 from referralhub.services.referrals import Attribution
-from referralhub.sessions import Session, Sessions
 
 KEY = "referral"
 
@@ -23,13 +23,9 @@ def remember(attribution: Attribution) -> bool:
         "channel": attribution.channel.value,
         "at": attribution.visited_at.isoformat(),
     }
-    interface, current = current_app.session_interface, session._get_current_object()  # type: ignore[attr-defined]
-    assert isinstance(interface, Sessions) and isinstance(current, Session)
-    interface.store(current_app, current)
+    sessions.store_now()
     return not (
-        before
-        and before.code == attribution.code
-        and before.visited_at.date() == attribution.visited_at.date()
+        before and before.code == attribution.code and before.visited_at.date() == attribution.visited_at.date()
     )
 
 

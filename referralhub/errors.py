@@ -16,7 +16,10 @@ UNAVAILABLE = (RedisError, OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER = 5  # seconds
 
 WORDS = {
-    400: ("That request didn't make sense", "Something in it was missing or damaged. Go back and try once more."),
+    400: (
+        "That request didn't make sense",
+        "Something in it was missing or damaged. Go back and try once more.",
+    ),
     403: ("That isn't yours to open", "Sign in with the account it belongs to."),
     404: (
         "There is nothing here",
@@ -25,7 +28,10 @@ WORDS = {
     405: ("That can't be done here", "Go back and use the buttons on the page."),
     413: ("That is too much at once", "Send a smaller form or file."),
     429: ("That was a little too often", "This protects accounts from being guessed and forms from robots."),
-    500: ("Something broke on our side", "It has been written down. Nothing of yours was changed; please try again."),
+    500: (
+        "Something broke on our side",
+        "It has been written down. Nothing of yours was changed; please try again.",
+    ),
     503: (
         "We can't reach our database right now",
         "Nothing was lost, and nothing was half done. This page will work again in a moment; please try again then.",
@@ -46,7 +52,9 @@ def init_app(app: Flask) -> None:
         app.register_error_handler(error, _unavailable)
 
 
-def _page(status: int, title: str, advice: str, headers: dict[str, str] | None = None) -> tuple[str, int, dict[str, str]]:
+def _page(
+    status: int, title: str, advice: str, headers: dict[str, str] | None = None
+) -> tuple[str, int, dict[str, str]]:
     # With the session store or the database away the page must not ask for the signed-in member.
     page = "errors/bare.html" if status >= 500 else "errors/error.html"
     return render_template(page, status=status, title=title, advice=advice), status, headers or {}

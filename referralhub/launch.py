@@ -4,6 +4,7 @@ It starts the embedded Valkey server where REDIS_URL is unset, brings the databa
 first run in development, and runs the processes of the Procfile until one of them ends or it is told to stop.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -95,7 +96,7 @@ def _procfile() -> list[str]:
 
 def _start(command: str) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - see below
         ["sh", "-c", f"exec {command}"],  # noqa: S607 - the Procfile is ours and means a shell
         cwd=PROJECT,
         env=environment,
@@ -109,26 +110,22 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
     for process in processes:
         _signal_group(process, signal.SIGTERM)
     for process in processes:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         _signal_group(process, signal.SIGKILL)
         process.wait()
 
 
 def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signum)
-    except ProcessLookupError:
-        pass
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:
     reachable = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     while True:
         try:
-            urllib.request.urlopen(f"http://{reachable}:{port}/healthz", timeout=1).close()  # noqa: S310
+            urllib.request.urlopen(f"http://{reachable}:{port}/healthz", timeout=1).close()
             break
         except OSError:
             time.sleep(0.1)

@@ -7,7 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, current_app
+from flask import session as current_session
 from flask_session.base import ServerSideSession
 from flask_session.redis import RedisSessionInterface
 from redis import RedisError
@@ -55,8 +56,8 @@ class Sessions(RedisSessionInterface):
         super().regenerate(session)
         session.loaded = False
 
-    def store(self, app: Flask, session: Session) -> None:
-        """Write the session now rather than with the response: before something that must not outlive it."""
+    def store(self, app: Flask, session: Any) -> None:
+        """Write now what `save_session` would write later."""
         self._upsert_session(app.permanent_session_lifetime, session, self._get_store_id(session.sid))
         session.modified, session.stored = False, True
 
@@ -79,6 +80,13 @@ class Sessions(RedisSessionInterface):
     def _upsert_session(self, lifetime: timedelta, session: Session, store_id: str) -> None:
         if session.stored and not session.modified:
             return
-        self.client.set(
-            store_id, self.serializer.encode(session), ex=int(lifetime.total_seconds()), xx=session.loaded
-        )
+        self.client.set(store_id, self.serializer.encode(session), ex=int(lifetime.total_seconds()), xx=session.loaded)
+
+
+def store_now() -> None:
+    """Write the session before the response: what must not be lost is in Redis when this returns.
+
+    Raises RedisError.
+    """
+    interface: Sessions = current_app.session_interface  # type: ignore[assignment]
+    interface.store(current_app, current_session)

@@ -57,7 +57,11 @@ class SignupForm(FlaskForm):
     )
     email = EmailField(
         "E-mail",
-        [InputRequired("Enter your e-mail address."), Length(max=254, message="This is too long."), email_address],
+        [
+            InputRequired("Enter your e-mail address."),
+            Length(max=254, message="This is too long."),
+            email_address,
+        ],
         filters=[strip],
     )
     password = PasswordField(
@@ -70,7 +74,10 @@ class SignupForm(FlaskForm):
     )
     password_confirm = PasswordField(
         "Password again",
-        [InputRequired("Type the password once more."), EqualTo("password", "The two passwords are not the same.")],
+        [
+            InputRequired("Type the password once more."),
+            EqualTo("password", "The two passwords are not the same."),
+        ],
     )
     referral_code = StringField(
         "Referral code",

@@ -11,7 +11,15 @@ from referralhub.services.growth import Month, monthly
 
 growth = AppGroup("growth", help="How fast the program grows.")
 
-COLUMNS = ("Month", "Organic", "Referred", "Referred per organic", "Viral coefficient", "Share referred", "Members")
+COLUMNS = (
+    "Month",
+    "Organic",
+    "Referred",
+    "Referred per organic",
+    "Viral coefficient",
+    "Share referred",
+    "Members",
+)
 BAR = 24  # characters for the month with the most signups
 
 
@@ -21,7 +29,8 @@ def report(as_csv: bool) -> None:
     """Print signups month by month.
 
     "Referred per organic" is the growth rate as the founding article counts it, and the viral coefficient is the
-    same figure as a factor. "Share referred" is the part of all signups that were referred. "Members" is the running total.
+    same figure as a factor. "Share referred" is the part of all signups that were referred. "Members" is the
+    running total.
     """
     months = monthly()
     if as_csv:

@@ -55,6 +55,10 @@ def share_links(link: str, stats: Statistics) -> Shares:
             "LinkedIn",
             "https://www.linkedin.com/feed/?" + query(shareActive="true", text=f"{text} {via(Channel.LINKEDIN)}"),
         ),
-        Share(Channel.TELEGRAM, "Telegram", "https://t.me/share/url?" + query(url=via(Channel.TELEGRAM), text=text)),
+        Share(
+            Channel.TELEGRAM,
+            "Telegram",
+            "https://t.me/share/url?" + query(url=via(Channel.TELEGRAM), text=text),
+        ),
     ]
     return Shares(text, via(Channel.SHARE), buttons)

@@ -70,9 +70,7 @@ def show_leaderboard() -> Response:
     profile_id = current_user.profile.id if current_user.is_authenticated else None
     small = request.args.get("size") == "small"
     board = leaderboard.read(period, now(), profile_id, limit=5 if small else 20)
-    return htmx.page_or_fragment(
-        "dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small
-    )
+    return htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
 
 
 def _link(code: str) -> str:

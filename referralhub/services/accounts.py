@@ -57,7 +57,8 @@ def sign_up(
         if user_id is None:
             raise _who_has(session, username, email)
         referrer = referrals.find_referrer(attribution, now) if attribution else None
-        profile_id = _add_profile(session, user_id, referrer and referrer.profile_id, now, draw_code)
+        referrer_id = referrer.profile_id if referrer else None
+        profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
         if attribution and referrer:
             referrals.begin(session, referrer, profile_id, attribution, now)
         if verification_required:
@@ -78,7 +79,7 @@ def create_admin(username: str, email: str, password: str, now: datetime) -> Use
 
 def authenticate(identifier: str, password: str) -> User:
     """Find the active account with this user name or address. Raises WrongCredentials."""
-    user = db.session.scalar(
+    user: User | None = db.session.scalar(
         select(User).where(
             or_(func.lower(User.username) == identifier.lower(), func.lower(User.email) == identifier.lower())
         )
@@ -145,7 +146,7 @@ def _add_profile(
     session: Session, user_id: int, referrer_id: int | None, now: datetime, draw_code: Callable[[], str]
 ) -> int:
     for _ in range(10):  # ten collisions in a row do not happen with 36^8 codes, unless drawing is broken
-        profile_id = session.scalar(
+        profile_id: int | None = session.scalar(
             insert(Profile)
             .values(
                 user_id=user_id, code=draw_code(), referred_by_id=referrer_id, referral_count=0, points=0,

@@ -15,9 +15,7 @@ LEASE = timedelta(minutes=2)  # a worker that claimed a message and died loses i
 RETRIES = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440, 1440))  # about three days in all
 
 
-def queue(
-    session: Session, kind: MessageKind, user_id: int, key: str, payload: dict[str, Any], now: datetime
-) -> None:
+def queue(session: Session, kind: MessageKind, user_id: int, key: str, payload: dict[str, Any], now: datetime) -> None:
     """Queue one message to a member in the caller's transaction; a second one of the same key is dropped."""
     session.execute(
         insert(OutboxMessage)
@@ -76,4 +74,3 @@ def _postpone(message: OutboxMessage, error: str, now: datetime) -> None:
             .where(OutboxMessage.id == message.id)
             .values(next_try_at=now + retry_in if retry_in else None, last_error=error[:500])
         )
-

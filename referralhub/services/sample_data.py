@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from random import Random
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -25,29 +27,22 @@ from referralhub.models import (
 )
 from referralhub.services import accounts, passwords, programs
 
-FIRST_NAMES = (
-    "ada aino alba amara amir ana anton aya bea ben bo bruno carla cem chidi clara dana david dina elif elin emil "
-    "emma esra eva farah felix finn freya gita goran hana hugo ida imani ines ivan jana jonas jun kaan karim kira "
-    "lars lea lena leo liam lila lina luca maja malik mara marco mats maya mia mila mina mira nadia nico nils nina "
-    "noor nora olga omar oscar paula petra priya rana ravi rosa ruben sami sara selma sofia sven tara theo tilda "
-    "tom uma vera viktor wanda yara yuki yusuf zara zoe"
-).split()
-LAST_NAMES = (
-    "acosta adeyemi ahmed almeida andersen arslan baker bauer becker bell berg bianchi bloom brandt brooks carter "
-    "castro chen cohen costa cruz dahl demir diaz dubois eriksen evans farkas fischer flores fontana foster fuchs "
-    "garcia gray greco gupta haas hansen harris hoffman holm horvat hughes ibrahim ito jansen jensen joshi kaya "
-    "keller khan kim klein koch kovac kowalski kumar lang larsen laurent lee lehmann lind lopez lund maier marin "
-    "martin mendes meyer moreau moretti morris nakamura nguyen nielsen novak okafor olsen ortiz osman park patel "
-    "perez petrov pham price ramos reyes ricci rivera rossi roth russo sato schmidt silva singh sorensen sousa "
-    "steiner suzuki takahashi tanaka torres tran vargas vega vogel wagner walker wang weber wolf yilmaz young"
-).split()
+DATA = Path(__file__).parent.parent / "data"
+
+
+def _names(file: str) -> list[str]:
+    return (DATA / file).read_text().split()
+
+
+FIRST_NAMES = _names("first-names.txt")
+LAST_NAMES = _names("last-names.txt")
 SHARED_BY = (Channel.LINK, Channel.WHATSAPP, Channel.EMAIL, Channel.X, Channel.LINKEDIN, Channel.TELEGRAM)
 
 # The founding article's growth table: organic and referred signups of its first three months.
 ARTICLE = ((date(2026, 1, 1), 127, 43), (date(2026, 2, 1), 298, 187), (date(2026, 3, 1), 401, 573))
 ARTICLE_END = date(2026, 4, 1)
 
-DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # noqa: S105 - printed for everyone
+DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"
 BATCH = 200
 
 
@@ -209,16 +204,31 @@ def _insert_referrals(
     if not referrals:
         return
     ids = session.scalars(insert(Referral).returning(Referral.id, sort_by_parameter_order=True), referrals).all()
-    events, entries = [], []
+    events: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     for referral_id, row in zip(ids, referrals, strict=True):
         step = {"referral_id": referral_id, "evidence": {}}
         pending, confirmed = ReferralState.PENDING, ReferralState.CONFIRMED
-        events.append({**step, "from_state": None, "to_state": pending, "reason": "signed up", "created": row["created"]})
+        events.append(
+            {
+                **step,
+                "from_state": None,
+                "to_state": pending,
+                "reason": "signed up",
+                "created": row["created"],
+            }
+        )
         if row["decided_at"] is None:
             continue
         at = row["decided_at"]
         events.append(
-            {**step, "from_state": pending, "to_state": confirmed, "reason": "address verified", "created": at}
+            {
+                **step,
+                "from_state": pending,
+                "to_state": confirmed,
+                "reason": "address verified",
+                "created": at,
+            }
         )
         sides = (
             ("referrer_id", RewardKind.REFERRER, program.referrer_amount),
