@@ -7,7 +7,7 @@ from referralhub import cli, clock, database, errors, health, mailbox, security,
 from referralhub.auth.views import bp as auth
 from referralhub.auth.views import load_user
 from referralhub.config import Settings
-from referralhub.dashboard.views import bp as dashboard
+from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect

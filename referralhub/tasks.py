@@ -10,7 +10,7 @@ from sqlalchemy import event
 from referralhub import mail
 from referralhub.clock import now
 from referralhub.extensions import db, huey
-from referralhub.services import outbox
+from referralhub.services import outbox, referrals
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +25,12 @@ def deliver_mail() -> None:
 def sweep_outbox() -> None:
     """Every minute: send what is to be tried again, and what a crash or a dead Redis left behind."""
     outbox.deliver_due(mail.send, now)
+
+
+@huey.periodic_task(crontab(minute="17"))
+def expire_referrals() -> None:
+    """Every hour: end referrals whose friend never confirmed the address."""
+    referrals.expire_due(now())
 
 
 @event.listens_for(db.session, "after_commit")

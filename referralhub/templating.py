@@ -1,7 +1,7 @@
 """What templates can call: amounts, dates as people say them, and addresses of static files that never go stale."""
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from flask_login import current_user
 
 from referralhub.clock import now
 from referralhub.config import Settings
+from referralhub.models import Badge
 from referralhub.services.programs import format_amount
 
 YEAR = 365 * 24 * 3600
@@ -20,10 +21,11 @@ def init_app(app: Flask) -> None:
     """Register filters and globals, and fingerprint static files."""
     settings: Settings = app.config["SETTINGS"]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.filters.update(ago=ago, amount=format_amount)
+    app.jinja_env.filters.update(ago=ago, amount=format_amount, day=day, span=span)
     app.jinja_env.globals.update(
         # A proxy: pages that do not look at it load no session and no user.
         current_user=current_user,
+        badges=list(Badge),
         base_url=settings.base_url,
         development=settings.development,
     )
@@ -54,4 +56,18 @@ def ago(moment: datetime) -> str:
         return "yesterday"
     if seconds < 7 * 24 * 3600:
         return f"{int(seconds // (24 * 3600))} days ago"
-    return f"{moment.day} {moment:%B}" + ("" if moment.year == current.year else f" {moment.year}")
+    return day(moment)
+
+
+def day(moment: datetime) -> str:
+    """Name a day as people do: "3 May", with the year only when it is another one."""
+    return f"{moment.day} {moment:%B}" + ("" if moment.year == now().year else f" {moment.year}")
+
+
+def span(length: timedelta) -> str:
+    """Say how long something took: "40 s", "12 min", "2 h", "3 days"."""
+    seconds = int(length.total_seconds())
+    for size, unit in ((2 * 24 * 3600, "days"), (2 * 3600, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds // {'days': 24 * 3600, 'h': 3600, 'min': 60}[unit]} {unit}"
+    return f"{seconds} s"

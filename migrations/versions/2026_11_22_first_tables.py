@@ -51,6 +51,8 @@ def upgrade():
         sa.Column("hold_days", sa.Integer(), nullable=False),
         sa.Column("tiers", JSON, nullable=False),
         sa.Column("milestones", JSON, nullable=False),
+        sa.Column("email_invitations", sa.Boolean(), nullable=False),
+        sa.Column("personal_landing", sa.Boolean(), nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name=op.f("ck_program_amounts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_program")),
@@ -60,6 +62,7 @@ def upgrade():
         "user",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("username", sa.String(length=30), nullable=False),
+        sa.Column("display_name", sa.String(length=40), nullable=False),
         sa.Column("email", sa.String(length=254), nullable=False),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("is_admin", sa.Boolean(), nullable=False),
@@ -80,6 +83,9 @@ def upgrade():
             sa.Enum(
                 "verify_address",
                 "referral_confirmed",
+                "referral_held",
+                "referral_reversed",
+                "badge_earned",
                 name="kind",
                 native_enum=False,
                 create_constraint=True,
@@ -115,23 +121,19 @@ def upgrade():
         sa.Column("code", sa.String(length=12), nullable=False),
         sa.Column("referred_by_id", sa.Integer(), nullable=True),
         sa.Column("referral_count", sa.Integer(), nullable=False),
-        sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("listed", sa.Boolean(), nullable=False),
         sa.Column("last_confirmed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("referral_count >= 0", name=op.f("ck_profile_referral_count")),
         sa.CheckConstraint("referred_by_id < id", name=op.f("ck_profile_referrer_came_first")),
-        sa.ForeignKeyConstraint(
-            ["referred_by_id"], ["profile.id"], name=op.f("fk_profile_referred_by_id_profile")
-        ),
+        sa.ForeignKeyConstraint(["referred_by_id"], ["profile.id"], name=op.f("fk_profile_referred_by_id_profile")),
         sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_profile_user_id_user")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_profile")),
         sa.UniqueConstraint("code", name=op.f("uq_profile_code")),
         sa.UniqueConstraint("user_id", name=op.f("uq_profile_user_id")),
     )
-    op.create_index(
-        "ix_profile_ranking", "profile", ["referral_count", "last_confirmed_at", "id"], unique=False
-    )
+    op.create_index("ix_profile_ranking", "profile", ["referral_count", "last_confirmed_at", "id"], unique=False)
     op.create_index("ix_profile_referred_by_id", "profile", ["referred_by_id"], unique=False)
 
     op.create_table(
@@ -185,9 +187,7 @@ def upgrade():
         sa.CheckConstraint("visited_at <= created", name=op.f("ck_referral_visit_before_signup")),
         sa.ForeignKeyConstraint(["friend_id"], ["profile.id"], name=op.f("fk_referral_friend_id_profile")),
         sa.ForeignKeyConstraint(["program_id"], ["program.id"], name=op.f("fk_referral_program_id_program")),
-        sa.ForeignKeyConstraint(
-            ["referrer_id"], ["profile.id"], name=op.f("fk_referral_referrer_id_profile")
-        ),
+        sa.ForeignKeyConstraint(["referrer_id"], ["profile.id"], name=op.f("fk_referral_referrer_id_profile")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_referral")),
         sa.UniqueConstraint("friend_id", name=op.f("uq_referral_friend_id")),
     )
@@ -221,9 +221,7 @@ def upgrade():
         sa.Column("visits", sa.Integer(), nullable=False),
         sa.Column("visitors", sa.Integer(), nullable=False),
         sa.Column("bots", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["profile_id"], ["profile.id"], name=op.f("fk_visit_daily_profile_id_profile")
-        ),
+        sa.ForeignKeyConstraint(["profile_id"], ["profile.id"], name=op.f("fk_visit_daily_profile_id_profile")),
         sa.PrimaryKeyConstraint("profile_id", "day", "channel", name=op.f("pk_visit_daily")),
     )
     op.create_table(
@@ -267,9 +265,7 @@ def upgrade():
         sa.Column("evidence", JSON, nullable=False),
         sa.Column("created", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["actor_id"], ["user.id"], name=op.f("fk_referral_event_actor_id_user")),
-        sa.ForeignKeyConstraint(
-            ["referral_id"], ["referral.id"], name=op.f("fk_referral_event_referral_id_referral")
-        ),
+        sa.ForeignKeyConstraint(["referral_id"], ["referral.id"], name=op.f("fk_referral_event_referral_id_referral")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_referral_event")),
     )
     op.create_index("ix_referral_event_referral_id", "referral_event", ["referral_id"], unique=False)
@@ -297,6 +293,10 @@ def upgrade():
             nullable=False,
         ),
         sa.Column("amount", sa.Integer(), nullable=False),
+        sa.Column("balance", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("mark", sa.Integer(), nullable=True),
+        sa.Column("note", sa.String(length=200), nullable=False),
         sa.Column(
             "unit",
             sa.Enum(
@@ -316,12 +316,15 @@ def upgrade():
             "(kind = 'reversal') = (reverses_id IS NOT NULL)",
             name=op.f("ck_reward_entry_reversal_names_original"),
         ),
-        sa.ForeignKeyConstraint(
-            ["profile_id"], ["profile.id"], name=op.f("fk_reward_entry_profile_id_profile")
+        sa.CheckConstraint(
+            "kind <> 'redemption' OR (amount < 0 AND balance >= 0)", name=op.f("ck_reward_entry_spends_what_is_there")
         ),
-        sa.ForeignKeyConstraint(
-            ["referral_id"], ["referral.id"], name=op.f("fk_reward_entry_referral_id_referral")
+        sa.CheckConstraint(
+            "kind NOT IN ('referrer', 'friend', 'milestone') OR amount > 0",
+            name=op.f("ck_reward_entry_credit_is_positive"),
         ),
+        sa.ForeignKeyConstraint(["profile_id"], ["profile.id"], name=op.f("fk_reward_entry_profile_id_profile")),
+        sa.ForeignKeyConstraint(["referral_id"], ["referral.id"], name=op.f("fk_reward_entry_referral_id_referral")),
         sa.ForeignKeyConstraint(
             ["reverses_id"], ["reward_entry.id"], name=op.f("fk_reward_entry_reverses_id_reward_entry")
         ),
@@ -329,9 +332,9 @@ def upgrade():
         sa.UniqueConstraint(
             "referral_id", "profile_id", "kind", name=op.f("uq_reward_entry_referral_id_profile_id_kind")
         ),
+        sa.UniqueConstraint("profile_id", "unit", "number", name=op.f("uq_reward_entry_profile_id_unit_number")),
         sa.UniqueConstraint("reverses_id", name=op.f("uq_reward_entry_reverses_id")),
     )
-    op.create_index("ix_reward_entry_profile_id", "reward_entry", ["profile_id"], unique=False)
 
     op.create_index("uq_user_username_lower", "user", [sa.text("lower(username)")], unique=True)
     op.create_index("uq_user_email_lower", "user", [sa.text("lower(email)")], unique=True)
@@ -357,6 +360,8 @@ def upgrade():
                     {"name": "Diamond", "at": 100},
                 ],
                 "milestones": [],
+                "email_invitations": False,
+                "personal_landing": False,
                 "created": datetime.now(UTC),
             }
         ],
@@ -383,7 +388,6 @@ def refuse_changes(table):
 
 
 def downgrade():
-    op.drop_index("ix_reward_entry_profile_id", "reward_entry")
     op.drop_table("reward_entry")
     op.drop_index("ix_referral_event_referral_id", "referral_event")
     op.drop_table("referral_event")

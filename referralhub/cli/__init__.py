@@ -3,6 +3,10 @@
 from flask import Flask
 
 from referralhub.cli.growth import growth
+from referralhub.cli.ledger import leaderboard, ledger
+from referralhub.cli.perks import perks
+from referralhub.cli.program import program
+from referralhub.cli.referrals import referrals
 from referralhub.cli.seed import seed
 from referralhub.cli.users import users
 from referralhub.cli.worker import worker
@@ -10,5 +14,5 @@ from referralhub.cli.worker import worker
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, growth, users, worker):
+    for command in (seed, program, growth, ledger, leaderboard, referrals, perks, users, worker):
         app.cli.add_command(command)

@@ -10,6 +10,7 @@ from referralhub import htmx
 from referralhub.auth.views import ask_to_sign_in
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
+from referralhub.models import ReferralState
 from referralhub.services import accounts, leaderboard, referrals, statistics
 from referralhub.services.leaderboard import Period
 from referralhub.services.statistics import Statistics
@@ -32,7 +33,7 @@ def home() -> str | BaseResponse:
         stats=stats,
         stats_tag=_tag(stats),
         recent=referrals.recent(profile.id),
-        board=leaderboard.read(Period.MONTH, now(), profile.id, limit=5),
+        board=leaderboard.read(current_app.extensions["redis"], Period.MONTH, now(), profile.id, limit=5),
         link=_link(profile.code),
         shares=share_links(_link(profile.code), stats),
     )
@@ -60,6 +61,20 @@ def recent_fragment() -> str:
     return render_template("dashboard/_recent.html", recent=referrals.recent(current_user.profile.id))
 
 
+@bp.get("/dashboard/referrals")
+@login_required
+def show_referrals() -> Response:
+    """Show each friend, how far the referral has come, and why."""
+    try:
+        state = ReferralState(request.args["state"]) if request.args.get("state") else None
+    except ValueError:
+        state = None
+    found = referrals.page_of(current_user.profile.id, state, page_number())
+    return htmx.page_or_fragment(
+        "dashboard/referrals.html", "dashboard/_referrals.html", found=found, state=state, states=ReferralState
+    )
+
+
 @bp.get("/leaderboard")
 def show_leaderboard() -> Response:
     """Show who brought the most friends, and the member's own place."""
@@ -69,8 +84,13 @@ def show_leaderboard() -> Response:
         period = Period.ALL
     profile_id = current_user.profile.id if current_user.is_authenticated else None
     small = request.args.get("size") == "small"
-    board = leaderboard.read(period, now(), profile_id, limit=5 if small else 20)
+    board = leaderboard.read(current_app.extensions["redis"], period, now(), profile_id, limit=5 if small else 20)
     return htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
+
+
+def page_number() -> int:
+    """Give the page that was asked for, from 1; whatever else was asked for is the first."""
+    return max(1, min(request.args.get("page", 1, type=int), 100_000))
 
 
 def _link(code: str) -> str:

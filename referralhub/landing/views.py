@@ -1,6 +1,6 @@
 """The home page, and the links that members share."""
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import attribution
@@ -19,7 +19,9 @@ def home() -> str | BaseResponse:
     if "_user_id" in session:
         return redirect(url_for("dashboard.home"))
     return render_template(
-        "landing/home.html", program=programs.current(), board=leaderboard.read(Period.ALL, now(), limit=3)
+        "landing/home.html",
+        program=programs.current(),
+        board=leaderboard.read(current_app.extensions["redis"], Period.ALL, now(), limit=3),
     )
 
 

@@ -15,6 +15,9 @@ class MessageKind(StrEnum):
 
     VERIFY_ADDRESS = "verify_address"
     REFERRAL_CONFIRMED = "referral_confirmed"
+    REFERRAL_HELD = "referral_held"
+    REFERRAL_REVERSED = "referral_reversed"
+    BADGE_EARNED = "badge_earned"
 
 
 class OutboxMessage(Base):

@@ -9,7 +9,7 @@ from referralhub.models.base import Base, UtcDateTime
 
 
 class Profile(Base):
-    """The code, who referred the member, and counts cached from the ledger.
+    """The code, who referred the member, and counts cached from the referrals.
 
     `referred_by_id < id` makes self-referral and cycles impossible: a referrer was always here first.
     """
@@ -26,7 +26,7 @@ class Profile(Base):
     code: Mapped[str] = mapped_column(String(12), unique=True)
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), index=True)
     referral_count: Mapped[int] = mapped_column(default=0)
-    points: Mapped[int] = mapped_column(default=0)
+    listed: Mapped[bool] = mapped_column(default=True)  # whether the leaderboard may show them
     last_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)

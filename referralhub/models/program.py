@@ -42,5 +42,7 @@ class Program(Base):
     touch: Mapped[Touch] = mapped_column(stored_by_value(Touch, "touch"))
     hold_days: Mapped[int]
     tiers: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"name": "Silver", "at": 10}, …], lowest first
-    milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)
+    milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"at": 10, "bonus": 50}, …]
+    email_invitations: Mapped[bool] = mapped_column(default=False)
+    personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
     created: Mapped[datetime] = mapped_column(UtcDateTime)

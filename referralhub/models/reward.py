@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
@@ -24,21 +24,29 @@ class RewardKind(StrEnum):
 class RewardEntry(Base):
     """One line of the append-only ledger: a signed whole amount for one member.
 
-    The unique constraint is what makes a second credit for one referral impossible, whatever is retried or raced.
+    One unique constraint makes a second credit for one referral impossible, whatever is retried or raced. The other
+    numbers a member's entries in each unit, so that two of them can never start from the same balance.
     """
 
     __tablename__ = "reward_entry"
     __table_args__ = (
         UniqueConstraint("referral_id", "profile_id", "kind"),
+        UniqueConstraint("profile_id", "unit", "number"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"),
+        CheckConstraint("kind <> 'redemption' OR (amount < 0 AND balance >= 0)", name="spends_what_is_there"),
+        CheckConstraint("kind NOT IN ('referrer', 'friend', 'milestone') OR amount > 0", name="credit_is_positive"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), index=True)
+    profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
     referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("reward_entry.id"), unique=True)
     kind: Mapped[RewardKind] = mapped_column(stored_by_value(RewardKind, "kind"))
     amount: Mapped[int]
+    balance: Mapped[int]  # of this member in this unit, after this entry; below zero is a debt
+    number: Mapped[int]  # of this member's entries in this unit, from 1
     unit: Mapped[Unit] = mapped_column(stored_by_value(Unit, "unit"))
+    mark: Mapped[int | None]  # a milestone's: how many referrals it was for
+    note: Mapped[str] = mapped_column(String(200), default="")
     available_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it can be spent: after the hold period
     created: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Profile, User
+from referralhub.models import LeaderboardChange, MessageKind, Profile, User
 from referralhub.services import outbox, passwords, referrals
 from referralhub.services.errors import BadLink, Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
@@ -48,7 +48,8 @@ def sign_up(
         user_id = session.scalar(
             insert(User)
             .values(
-                username=username, email=email, password_hash=password_hash, is_admin=False, is_active=True,
+                username=username, display_name="", email=email, password_hash=password_hash,
+                is_admin=False, is_active=True,
                 verified_at=None, last_seen_at=now, created=now,
             )
             .on_conflict_do_nothing()
@@ -96,6 +97,16 @@ def note_seen(user: User, now: datetime) -> bool:
     with transaction() as session:
         session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
     return True
+
+
+def set_public_profile(user_id: int, display_name: str, listed: bool) -> None:
+    """Set the name that others see ("" is the user name) and whether the leaderboard shows the member."""
+    with transaction() as session:
+        session.execute(update(User).where(User.id == user_id).values(display_name=display_name))
+        profile_id = session.execute(
+            update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
+        ).scalar_one()
+        session.add(LeaderboardChange(profile_id=profile_id))
 
 
 def verification_token(user: User, secret_key: str) -> str:
@@ -149,7 +160,7 @@ def _add_profile(
         profile_id: int | None = session.scalar(
             insert(Profile)
             .values(
-                user_id=user_id, code=draw_code(), referred_by_id=referrer_id, referral_count=0, points=0,
+                user_id=user_id, code=draw_code(), referred_by_id=referrer_id, referral_count=0, listed=True,
                 created=now, updated=now,
             )
             .on_conflict_do_nothing(index_elements=["code"])

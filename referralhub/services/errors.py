@@ -48,3 +48,28 @@ class BadLink(DomainError):
 
     def __init__(self) -> None:
         super().__init__("This link no longer works. Sign in and ask for a new one.")
+
+
+class WrongState(DomainError):
+    """The referral is not where this step begins; somebody else was quicker, or it was done before."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"This referral is not {expected} any more. Reload the page to see what happened.")
+
+
+class Unverified(DomainError):
+    """The friend's address is not confirmed, and the program requires that."""
+
+    def __init__(self) -> None:
+        super().__init__("The friend has not confirmed their address yet; no credit is given before that.")
+
+
+class CannotRedeem(DomainError):
+    """The perk cannot be had: too dear, not unlocked, sold out, or gone."""
+
+
+class BadSetting(DomainError):
+    """A rule of the program cannot have this value."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}", key)

@@ -1,14 +1,28 @@
-"""Who brought the most friends."""
+"""Who brought the most friends: kept in Redis sorted sets, counted by SQL whenever those are away.
 
+A change of somebody's place is a row of `leaderboard_change`, written in the transaction that causes it. Whoever reads
+next brings Redis up to date first, so the two never differ, whatever was lost on the way.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from redis import Redis, RedisError
+from sqlalchemy import Row, Select, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
 
+from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Profile, Referral, ReferralState, User
+from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
+from referralhub.services.names import shown_name
+
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
+KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
+LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
 
 
 class Period(StrEnum):
@@ -36,7 +50,7 @@ class Place:
 
     rank: int
     profile_id: int
-    username: str
+    name: str
     referrals: int
 
 
@@ -49,81 +63,168 @@ class Leaderboard:
     own: Place | None
 
 
-def read(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
-    """Read the first places and a member's own. At most two queries.
+def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
+    """Read the first places and a member's own: two queries, and one round trip to Redis.
 
-    Equal counts are ordered by who got there first, then by who joined first.
+    Equal counts are ordered by who got there first (to the second), then by who joined first.
     """
-    start = period.start(now)
-    if start is None:
-        return _all_time(profile_id, limit)
-    counted = (
-        select(
-            Referral.referrer_id,
-            func.count().label("n"),
-            func.row_number()
-            .over(order_by=(func.count().desc(), func.max(Referral.decided_at), Referral.referrer_id))
-            .label("rank"),
-        )
-        .join(Profile, Profile.id == Referral.referrer_id)
-        .join(User, User.id == Profile.user_id)
-        .where(Referral.state == ReferralState.CONFIRMED, Referral.decided_at >= start, User.is_active)
-        .group_by(Referral.referrer_id)
-        .subquery()
-    )
-    rows = _places(
-        select(counted.c.rank, Profile.id, User.username, counted.c.n)
-        .join(Profile, Profile.id == counted.c.referrer_id)
-        .join(User, User.id == Profile.user_id)
-        .where(or_(counted.c.rank <= limit, counted.c.referrer_id == profile_id))
-        .order_by(counted.c.rank)
-    )
-    own = next((place for place in rows if place.profile_id == profile_id), None)
-    return Leaderboard(period, rows[:limit], own)
+    try:
+        _catch_up(redis, now)
+        return _from_redis(redis, period, now, profile_id, limit)
+    except RedisError:
+        return from_sql(period, now, profile_id, limit)
 
 
-def _all_time(profile_id: int | None, limit: int) -> Leaderboard:
-    ranked = (
-        select(Profile.id, User.username, Profile.referral_count)
-        .join(User, User.id == Profile.user_id)
-        .where(Profile.referral_count > 0, User.is_active)
-        .order_by(Profile.referral_count.desc(), Profile.last_confirmed_at, Profile.id)
+def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
+    """Count the same from the referrals themselves; this is what Redis must equal."""
+    ranked = _ranked(period.start(now)).subquery()
+    rows = db.session.execute(
+        select(ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
+        .where(or_(ranked.c.place <= limit, ranked.c.id == profile_id))
+        .order_by(ranked.c.place)
     )
-    rows = db.session.execute(ranked.limit(limit))
-    places = [Place(rank, *row) for rank, row in enumerate(rows, 1)]
+    places = [Place(*row) for row in rows]
     own = next((place for place in places if place.profile_id == profile_id), None)
-    if own is None and profile_id is not None:
-        own = _own_place(profile_id)
-    return Leaderboard(Period.ALL, places, own)
+    return Leaderboard(period, places[:limit], own)
 
 
-def _own_place(profile_id: int) -> Place | None:
-    me = select(Profile).where(Profile.id == profile_id).subquery("me")
-    ahead = (
-        select(func.count())
-        .select_from(Profile)
-        .join(User, User.id == Profile.user_id)
-        .where(
-            User.is_active,
-            or_(
-                Profile.referral_count > me.c.referral_count,
-                (Profile.referral_count == me.c.referral_count)
-                & or_(
-                    Profile.last_confirmed_at < me.c.last_confirmed_at,
-                    (Profile.last_confirmed_at == me.c.last_confirmed_at) & (Profile.id < me.c.id),
-                ),
-            ),
+def rebuild(redis: "Redis", now: datetime) -> int:
+    """Write all three sets anew from the database, and say how many members are on the board of all time."""
+    with transaction() as session:
+        _one_at_a_time(session)
+        session.execute(delete(LeaderboardChange))
+        numbers = [_fill(session, redis, period, now) for period in Period]
+    return numbers[0]
+
+
+def differences(redis: "Redis", now: datetime) -> list[str]:
+    """List where Redis and SQL differ, a line each; empty when they agree. Raises RedisError."""
+    _catch_up(redis, now)
+    found = []
+    for period in Period:
+        expected = from_sql(period, now, limit=1 << 31).places
+        actual = _from_redis(redis, period, now, None, 1 << 31).places
+        if expected != actual:
+            found.append(f"leaderboard {period.value}: Redis and the database differ")
+    return found
+
+
+def _catch_up(redis: "Redis", now: datetime) -> None:
+    """Tell Redis what changed since the last time; a set that it does not have is written anew."""
+    built = redis.exists(*(_marker(period, now) for period in Period)) == len(Period)
+    if built and not db.session.scalar(select(exists().where(LeaderboardChange.id > 0))):
+        return
+    with transaction() as session:
+        # The rows go when this commits, so a failure on the way leaves them for the next reader.
+        _one_at_a_time(session)
+        changed = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
+        for period in Period:
+            if redis.exists(_marker(period, now)):
+                _update(session, redis, period, now, changed)
+            else:
+                _fill(session, redis, period, now)
+
+
+def _update(session: Session, redis: "Redis", period: Period, now: datetime, changed: Iterable[int]) -> None:
+    ids = sorted(changed)
+    if not ids:
+        return
+    rows = session.execute(_counted(period.start(now)).where(Profile.id.in_(ids))).all()
+    pipeline = redis.pipeline(transaction=True)
+    gone = set(ids) - {row.id for row in rows}
+    if gone:
+        pipeline.zrem(_key(period, now), *(_member(profile_id) for profile_id in gone))
+    if rows:
+        pipeline.zadd(_key(period, now), _scores(rows))
+    pipeline.execute()
+
+
+def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> int:
+    rows = session.execute(_counted(period.start(now))).all()
+    key, marker = _key(period, now), _marker(period, now)
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.delete(key)
+    if rows:
+        pipeline.zadd(key, _scores(rows))
+    pipeline.set(marker, 1)
+    if period is not Period.ALL:
+        pipeline.expire(key, KEPT)
+        pipeline.expire(marker, KEPT)
+    pipeline.execute()
+    return len(rows)
+
+
+def _from_redis(redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
+    key, member = _key(period, now), _member(profile_id or 0)
+    pipeline = redis.pipeline(transaction=True)  # one moment for all three answers
+    pipeline.zrange(key, 0, limit - 1, withscores=True)
+    pipeline.zrank(key, member)
+    pipeline.zscore(key, member)
+    top, own_rank, own_score = pipeline.execute()
+    found = [(rank, int(name), _referrals(score)) for rank, (name, score) in enumerate(top, 1)]
+    if own_rank is not None and own_rank >= limit:
+        found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
+    ids = [each for _, each, _ in found]
+    names = dict(
+        db.session.execute(
+            select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
         )
-        .correlate(me)
-        .scalar_subquery()
+        .tuples()
+        .all()
     )
-    places = _places(
-        select(ahead + 1, me.c.id, User.username, me.c.referral_count)
-        .join(User, User.id == me.c.user_id)
-        .where(me.c.referral_count > 0)
-    )
-    return places[0] if places else None
+    places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
+    own = next((place for place in places if place.profile_id == profile_id), None)
+    return Leaderboard(period, places[:limit], own)
 
 
-def _places(query: Select[Any]) -> list[Place]:
-    return [Place(*row) for row in db.session.execute(query)]
+def _counted(start: datetime | None) -> Select[*tuple[Any, ...]]:
+    """Count for each listed member: id, n, and when the last of the n came."""
+    if start is None:
+        return (
+            select(Profile.id, Profile.referral_count.label("n"), Profile.last_confirmed_at.label("reached"))
+            .join(User, User.id == Profile.user_id)
+            .where(Profile.referral_count > 0, Profile.listed, User.is_active)
+        )
+    return (
+        select(Profile.id, func.count().label("n"), func.max(Referral.decided_at).label("reached"))
+        .join(Referral, Referral.referrer_id == Profile.id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.state == ReferralState.CONFIRMED, Referral.decided_at >= start, Profile.listed, User.is_active)
+        .group_by(Profile.id)
+    )
+
+
+def _ranked(start: datetime | None) -> Select[*tuple[Any, ...]]:
+    counted = _counted(start).subquery()
+    place = func.row_number().over(order_by=(counted.c.n.desc(), counted.c.reached, counted.c.id))
+    return (
+        select(counted.c.id, counted.c.n, place.label("place"), shown_name(User).label("name"))
+        .join(Profile, Profile.id == counted.c.id)
+        .join(User, User.id == Profile.user_id)
+    )
+
+
+def _one_at_a_time(session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite the write lock does the same
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+def _key(period: Period, now: datetime) -> str:
+    start = period.start(now)
+    return f"leaderboard:{period.value}:{start.date().isoformat() if start else 'ever'}"
+
+
+def _marker(period: Period, now: datetime) -> str:
+    return f"{_key(period, now)}:complete"
+
+
+def _member(profile_id: int) -> str:
+    return f"{profile_id:010}"  # of equal scores Redis puts the lower name first: who joined first
+
+
+def _scores(rows: Sequence[Row[Any]]) -> dict[str, int]:
+    return {_member(row.id): -row.n * SECONDS + int((row.reached - EPOCH).total_seconds()) for row in rows}
+
+
+def _referrals(score: float) -> int:
+    return -(int(score) // SECONDS)

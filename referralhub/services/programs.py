@@ -1,13 +1,20 @@
 """The rules in force and what follows from them without asking the database."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 
+from referralhub.config import SESSION_DAYS
+from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Program, Unit
+from referralhub.models import Program, Touch, Unit
+from referralhub.services.errors import BadSetting
+
+LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,124 @@ class Standing:
 def current() -> Program:
     """Give the highest version of the rules. One query."""
     return db.session.scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
+
+
+TIERS = [
+    {"name": "Bronze", "at": 0},
+    {"name": "Silver", "at": 10},
+    {"name": "Gold", "at": 50},
+    {"name": "Diamond", "at": 100},
+]
+DEFAULT: dict[str, Any] = {
+    "name": "referralhub",
+    "unit": Unit.POINTS,
+    "referrer_amount": 10,
+    "friend_amount": 0,
+    "member_cap": None,
+    "window_days": 30,
+    "touch": Touch.LAST,
+    "hold_days": 0,
+    "tiers": TIERS,
+    "milestones": [],
+    "email_invitations": False,
+    "personal_landing": False,
+}
+# What the companies of the founding article's case studies did.
+PRESETS: dict[str, dict[str, Any]] = {
+    "referralhub": DEFAULT,
+    # Storage to both sides, up to a limit: 500 MB for each friend, 16 GB in all.
+    "dropbox": DEFAULT
+    | {
+        "name": "dropbox",
+        "unit": Unit.MEGABYTES,
+        "referrer_amount": 500,
+        "friend_amount": 500,
+        "member_cap": 16_000,
+    },
+    # Twenty dollars to both, spread by e-mail invitations.
+    "paypal": DEFAULT
+    | {
+        "name": "paypal",
+        "unit": Unit.US_CENTS,
+        "referrer_amount": 2000,
+        "friend_amount": 2000,
+        "email_invitations": True,
+    },
+    # Twenty-five dollars of travel credit to both, and a page in the referrer's own name.
+    "airbnb": DEFAULT
+    | {
+        "name": "airbnb",
+        "unit": Unit.US_CENTS,
+        "referrer_amount": 2500,
+        "friend_amount": 2500,
+        "personal_landing": True,
+    },
+    # No points: places on the leaderboard, and perks that milestones unlock.
+    "tesla": DEFAULT
+    | {
+        "name": "tesla",
+        "referrer_amount": 0,
+        "milestones": [{"at": 1}, {"at": 5}, {"at": 10}, {"at": 20}, {"at": 50}],
+    },
+}
+
+
+def change(values: dict[str, Any], now: datetime) -> Program:
+    """Put a new version of the rules in force: the current one with these values changed.
+
+    Referrals that began under an earlier version keep it. Raises BadSetting.
+    """
+    with transaction() as session:
+        before = current()
+        rules = {key: getattr(before, key) for key in DEFAULT} | values
+        _check(rules)
+        program = Program(version=before.version + 1, created=now, **rules)
+        session.add(program)
+    return program
+
+
+def parse(key: str, text: str) -> dict[str, Any]:
+    """Read one value as it is typed on the command line. Raises BadSetting."""
+    if key not in DEFAULT:
+        raise BadSetting(key, f"there is no such setting; there are {', '.join(DEFAULT)}")
+    try:
+        match DEFAULT[key]:
+            case bool():
+                value: Any = {"true": True, "false": False}[text.lower()]
+            case list():
+                value = json.loads(text)
+            case Unit() | Touch() as example:
+                value = type(example)(text)
+            case str():
+                value = text
+            case _:
+                value = None if key == "member_cap" and text.lower() == "none" else int(text)
+    except (ValueError, KeyError):
+        raise BadSetting(key, f"{text!r} is not a value for it") from None
+    return {key: value}
+
+
+def _check(rules: dict[str, Any]) -> None:
+    for key in ("referrer_amount", "friend_amount", "hold_days", "member_cap"):
+        if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
+            raise BadSetting(key, f"must be between 0 and {LARGEST:,}")
+    if not 1 <= rules["window_days"] <= SESSION_DAYS:
+        raise BadSetting("window_days", f"must be between 1 and {SESSION_DAYS}, as long as a visitor is remembered")
+    if not 1 <= len(rules["name"]) <= 40:
+        raise BadSetting("name", "must have 1 to 40 characters")
+    for key in ("tiers", "milestones"):
+        steps = rules[key]
+        if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("at"), int) for s in steps):
+            raise BadSetting(key, 'must be a list such as [{"at": 10}]')
+        marks = [step["at"] for step in steps]
+        if marks != sorted(set(marks)):
+            raise BadSetting(key, "must rise, each mark once")
+    if not rules["tiers"] or rules["tiers"][0]["at"] != 0 or not all(tier.get("name") for tier in rules["tiers"]):
+        raise BadSetting("tiers", "must begin at 0, each with a name")
+    for milestone in rules["milestones"]:
+        bonus = milestone.get("bonus", 0)
+        if milestone["at"] < 1 or not isinstance(bonus, int) or not 0 <= bonus <= LARGEST:
+            raise BadSetting("milestones", f"need a mark from 1 and a bonus of 0 to {LARGEST:,}")
 
 
 def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
+from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
     Channel,
+    LeaderboardChange,
     MessageKind,
     Profile,
     Program,
@@ -18,8 +20,12 @@ from referralhub.models import (
     ReferralState,
     User,
 )
-from referralhub.services import outbox, programs, rewards
-from referralhub.services.errors import UnknownCode
+from referralhub.services import badges, outbox, programs, rewards
+from referralhub.services.errors import UnknownCode, Unverified, WrongState
+from referralhub.services.names import shown_name
+
+EXPIRES_DAYS = 30  # how long a friend has to confirm the address
+PAGE = 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,28 @@ class Referrer:
 
 
 @dataclass(frozen=True)
+class ReferralLine:
+    """One referral as its referrer reads it: the friend, the state, and why."""
+
+    username: str
+    state: ReferralState
+    created: datetime
+    visited_at: datetime
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReferralPage:
+    """One page of a member's referrals, and how many there are in each state."""
+
+    lines: list[ReferralLine]
+    counts: dict[ReferralState, int]
+    page: int
+    more: bool
+
+
+@dataclass(frozen=True)
 class RecentReferral:
     """One line of a member's list."""
 
@@ -51,7 +79,7 @@ class RecentReferral:
 def find_by_code(code: str) -> Referrer | None:
     """Find whose live code it is; codes are the same in any case."""
     row = db.session.execute(
-        select(Profile.id, User.username)
+        select(Profile.id, shown_name(User))
         .join(User, User.id == Profile.user_id)
         .where(Profile.code == code.lower(), User.is_active)
     ).one_or_none()
@@ -88,47 +116,101 @@ def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Att
 
 
 def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None:
-    """Decide the pending referral of a friend who has met the conditions; part of the caller's transaction.
+    """Confirm the pending referral of a friend who has met the conditions; part of the caller's transaction.
 
     Whoever moves the row out of `pending` does the rest, so that a repeated call finds nothing to do.
     """
-    referral = session.scalar(
-        update(Referral)
-        .where(Referral.friend_id == friend_id, Referral.state == ReferralState.PENDING)
-        .values(state=ReferralState.CONFIRMED, decided_at=now)
-        .returning(Referral)
+    referral = _take(session, Referral.friend_id == friend_id, ReferralState.PENDING, ReferralState.CONFIRMED, now)
+    if referral is not None:
+        _confirmed(session, referral, ReferralState.PENDING, None, reason, now)
+
+
+def hold(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+    """Set a pending referral aside for an admin; the referrer hears of it. Raises WrongState."""
+    with transaction() as session:
+        referral = _move(session, referral_id, ReferralState.PENDING, ReferralState.HELD, now)
+        _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, {}, now, actor_id)
+        _tell_referrer(session, referral, MessageKind.REFERRAL_HELD, {}, now)
+
+
+def release(
+    referral_id: int, actor_id: int | None, reason: str, now: datetime, *, verification_required: bool = True
+) -> None:
+    """Confirm a held referral after all. Raises WrongState, or Unverified while the friend's address is unconfirmed."""
+    with transaction() as session:
+        referral = _move(session, referral_id, ReferralState.HELD, ReferralState.CONFIRMED, now)
+        if verification_required and not session.scalar(
+            select(User.verified_at).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)
+        ):
+            raise Unverified
+        _confirmed(session, referral, ReferralState.HELD, actor_id, reason, now)
+
+
+def reject(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+    """Decide that a held referral does not count. Raises WrongState."""
+    with transaction() as session:
+        referral = _move(session, referral_id, ReferralState.HELD, ReferralState.REJECTED, now)
+        _record(session, referral.id, ReferralState.HELD, ReferralState.REJECTED, reason, {}, now, actor_id)
+
+
+def reverse(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+    """Take a confirmed referral back: opposite ledger entries, count, badges and place. Raises WrongState."""
+    with transaction() as session:
+        referral = _move(session, referral_id, ReferralState.CONFIRMED, ReferralState.REVERSED, now)
+        _record(session, referral.id, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor_id)
+        count = _count(session, referral.referrer_id, -1, now)
+        rewards.take_back(session, referral, count, now, reason)
+        badges.adjust(session, referral.referrer_id, count, now)
+        session.add(LeaderboardChange(profile_id=referral.referrer_id))
+        _tell_referrer(session, referral, MessageKind.REFERRAL_REVERSED, {"reason": reason, "total": count}, now)
+
+
+def expire_due(now: datetime) -> int:
+    """End referrals whose friend did not confirm the address in time, and say how many; each in its own transaction."""
+    due = db.session.scalars(
+        select(Referral.id).where(
+            Referral.state == ReferralState.PENDING, Referral.created <= now - timedelta(days=EXPIRES_DAYS)
+        )
+    ).all()
+    for referral_id in due:
+        with transaction() as session:
+            matching = Referral.id == referral_id
+            if _take(session, matching, ReferralState.PENDING, ReferralState.EXPIRED, now):
+                reason = f"the address was not confirmed within {EXPIRES_DAYS} days"
+                _record(session, referral_id, ReferralState.PENDING, ReferralState.EXPIRED, reason, {}, now)
+    return len(due)
+
+
+def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
+    """Read a member's referrals, newest first, in one state or in all. Two queries."""
+    by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
+    counts = dict(db.session.execute(by_state).tuples().all())
+    reason = (
+        select(ReferralEvent.reason)
+        .where(ReferralEvent.referral_id == Referral.id)
+        .order_by(ReferralEvent.id.desc())
+        .limit(1)
+        .scalar_subquery()
     )
-    if referral is None:
-        return
-    program = session.get_one(Program, referral.program_id)
-    _record(session, referral.id, ReferralState.PENDING, ReferralState.CONFIRMED, reason, {}, now)
-    rewards.credit(session, referral, program, now)
-    referrer = session.execute(
-        update(Profile)
-        .where(Profile.id == referral.referrer_id)
-        .values(referral_count=Profile.referral_count + 1, last_confirmed_at=now, updated=now)
-        .returning(Profile.user_id, Profile.referral_count)
-    ).one()
-    friend = session.execute(select(User.username).join(Profile).where(Profile.id == friend_id)).scalar_one()
-    outbox.queue(
-        session,
-        MessageKind.REFERRAL_CONFIRMED,
-        referrer.user_id,
-        f"confirmed:{referral.id}",
-        {
-            "friend": friend,
-            "amount": program.referrer_amount,
-            "unit": program.unit.value,
-            "total": referrer.referral_count,
-        },
-        now,
+    query = (
+        select(shown_name(User), Referral.state, Referral.created, Referral.visited_at, Referral.decided_at, reason)
+        .join(Profile, Profile.id == Referral.friend_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.referrer_id == profile_id)
+        .order_by(Referral.created.desc(), Referral.id.desc())
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
     )
+    if state is not None:
+        query = query.where(Referral.state == state)
+    lines = [ReferralLine(*row) for row in db.session.execute(query)]
+    return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
 
 
 def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
     """List the newest referrals of a member, newest first. One query."""
     rows = db.session.execute(
-        select(User.username, Referral.state, Referral.created)
+        select(shown_name(User), Referral.state, Referral.created)
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
         .where(Referral.referrer_id == profile_id)
@@ -136,6 +218,77 @@ def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
         .limit(limit)
     )
     return [RecentReferral(*row) for row in rows]
+
+
+def _take(
+    session: Session, matching: ColumnElement[bool], before: ReferralState, after: ReferralState, now: datetime
+) -> Referral | None:
+    """Move a referral from one state to the next; None when it is not in the first (any more)."""
+    moved: Referral | None = session.scalar(
+        update(Referral)
+        .where(matching, Referral.state == before)
+        .values(state=after, decided_at=now.replace(microsecond=0))  # as precise as the leaderboard's order
+        .returning(Referral)
+        .execution_options(populate_existing=True)
+    )
+    return moved
+
+
+def _move(session: Session, referral_id: int, before: ReferralState, after: ReferralState, now: datetime) -> Referral:
+    referral = _take(session, Referral.id == referral_id, before, after, now)
+    if referral is None:
+        raise WrongState(before.value)
+    return referral
+
+
+def _confirmed(
+    session: Session,
+    referral: Referral,
+    before: ReferralState,
+    actor_id: int | None,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Everything that follows from a confirmation; the referral has just been moved."""
+    program = session.get_one(Program, referral.program_id)
+    count = _count(session, referral.referrer_id, +1, now)
+    given = rewards.credit(session, referral, program, now)
+    rewards.credit_milestone(session, referral, program, count, now)
+    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, {"given": given}, now, actor_id)
+    new_badges = badges.adjust(session, referral.referrer_id, count, now)
+    session.add(LeaderboardChange(profile_id=referral.referrer_id))
+    earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
+    _tell_referrer(session, referral, MessageKind.REFERRAL_CONFIRMED, earned, now)
+    for badge in new_badges:
+        _tell_referrer(session, referral, MessageKind.BADGE_EARNED, {"badge": badge.value, "total": count}, now)
+
+
+def _count(session: Session, profile_id: int, change: int, now: datetime) -> int:
+    """Keep the referrer's cached count and the moment it was reached, and give the new count."""
+    latest = (
+        select(func.max(Referral.decided_at))
+        .where(Referral.referrer_id == profile_id, Referral.state == ReferralState.CONFIRMED)
+        .scalar_subquery()
+    )
+    count: int = session.execute(
+        update(Profile)
+        .where(Profile.id == profile_id)
+        .values(referral_count=Profile.referral_count + change, last_confirmed_at=latest, updated=now)
+        .returning(Profile.referral_count)
+        .execution_options(synchronize_session=False)
+    ).scalar_one()
+    return count
+
+
+def _tell_referrer(
+    session: Session, referral: Referral, kind: MessageKind, payload: dict[str, Any], now: datetime
+) -> None:
+    user_id = session.execute(select(Profile.user_id).where(Profile.id == referral.referrer_id)).scalar_one()
+    friend = session.execute(
+        select(shown_name(User)).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)
+    ).scalar_one()
+    key = f"{kind.value}:{referral.id}:{payload.get('badge', '')}"
+    outbox.queue(session, kind, user_id, key, {"friend": friend, **payload}, now)
 
 
 def _record(
@@ -146,10 +299,12 @@ def _record(
     reason: str,
     evidence: dict[str, Any],
     now: datetime,
+    actor_id: int | None = None,
 ) -> None:
     session.add(
         ReferralEvent(
             referral_id=referral_id,
+            actor_id=actor_id,
             from_state=before,
             to_state=after,
             reason=reason,

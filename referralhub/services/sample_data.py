@@ -25,7 +25,7 @@ from referralhub.models import (
     User,
     VisitDaily,
 )
-from referralhub.services import accounts, passwords, programs
+from referralhub.services import accounts, passwords, programs, recount
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -123,8 +123,6 @@ def load(newcomers: Sequence[Newcomer], password: str | None, progress: Callable
     if db.session.scalar(select(User.id).where(User.username == newcomers[0].username)):
         return False
     password_hash = passwords.hash_password(password) if password else passwords.UNUSABLE
-    brought = Counter(member.referrer for member in newcomers if member.confirmed)
-    last = {member.referrer: _confirmed_at(member) for member in newcomers if member.confirmed}
     random = Random(len(newcomers))  # noqa: S311
     with transaction() as session:
         program = programs.current()
@@ -136,14 +134,12 @@ def load(newcomers: Sequence[Newcomer], password: str | None, progress: Callable
                 {
                     "user_id": user_id,
                     "code": accounts.new_code(),
-                    "referral_count": brought[position],
-                    "points": brought[position] * program.referrer_amount
-                    + (program.friend_amount if member.referrer is not None and member.confirmed else 0),
-                    "last_confirmed_at": last.get(position),
+                    "referral_count": 0,
+                    "listed": True,
                     "created": member.joined,
                     "updated": member.joined,
                 }
-                for position, (user_id, member) in enumerate(zip(user_ids, batch, strict=True), first)
+                for user_id, member in zip(user_ids, batch, strict=True)
             ]
             # One by one in order: a referrer of this very batch must have its id before its friend has.
             for row, member in zip(rows, batch, strict=True):
@@ -152,6 +148,8 @@ def load(newcomers: Sequence[Newcomer], password: str | None, progress: Callable
                 profile_ids.append(session.scalars(statement).one())
             _insert_referrals(session, newcomers, profile_ids, first, program, random)
             progress(len(batch))
+        _insert_ledger(session, program, profile_ids[0])
+        recount.refresh_caches(session, newcomers[-1].joined)
     return True
 
 
@@ -160,6 +158,7 @@ def _insert_users(session: Session, batch: Sequence[Newcomer], password_hash: st
     rows = [
         {
             "username": member.username,
+            "display_name": "",
             "email": f"{member.username}@{random.choice(hosts)}",
             "password_hash": password_hash,
             "is_admin": member.is_admin,
@@ -205,7 +204,7 @@ def _insert_referrals(
         return
     ids = session.scalars(insert(Referral).returning(Referral.id, sort_by_parameter_order=True), referrals).all()
     events: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = []
+    given = {"referrer": program.referrer_amount, "friend": program.friend_amount}
     for referral_id, row in zip(ids, referrals, strict=True):
         step = {"referral_id": referral_id, "evidence": {}}
         pending, confirmed = ReferralState.PENDING, ReferralState.CONFIRMED
@@ -223,34 +222,53 @@ def _insert_referrals(
         at = row["decided_at"]
         events.append(
             {
-                **step,
+                "referral_id": referral_id,
+                "evidence": {"given": given},
                 "from_state": pending,
                 "to_state": confirmed,
                 "reason": "address verified",
                 "created": at,
             }
         )
-        sides = (
-            ("referrer_id", RewardKind.REFERRER, program.referrer_amount),
-            ("friend_id", RewardKind.FRIEND, program.friend_amount),
-        )
-        entries.extend(
-            {
-                "profile_id": row[side],
-                "referral_id": referral_id,
-                "kind": kind,
-                "amount": amount,
-                "unit": program.unit,
-                "available_at": at + timedelta(days=program.hold_days),  # type: ignore[operator]
-                "created": at,
-            }
-            for side, kind, amount in sides
-            if amount
-        )
     session.execute(insert(ReferralEvent), events)
+    _add_visits(session, visits)
+
+
+def _insert_ledger(session: Session, program: Program, first_id: int) -> None:
+    """Credit the confirmed referrals among the new members, in the order in which they were confirmed."""
+    uncredited = (
+        select(Referral)
+        .where(Referral.state == ReferralState.CONFIRMED, Referral.program_id == program.id)
+        .where(Referral.friend_id >= first_id)
+        .order_by(Referral.decided_at, Referral.id)
+    )
+    numbers, balances = Counter[int](), Counter[int]()
+    entries: list[dict[str, Any]] = []
+    for referral in session.scalars(uncredited):
+        for profile_id, kind, amount in (
+            (referral.referrer_id, RewardKind.REFERRER, program.referrer_amount),
+            (referral.friend_id, RewardKind.FRIEND, program.friend_amount),
+        ):
+            if not amount or referral.decided_at is None:
+                continue
+            numbers[profile_id] += 1
+            balances[profile_id] += amount
+            entries.append(
+                {
+                    "profile_id": profile_id,
+                    "referral_id": referral.id,
+                    "kind": kind,
+                    "amount": amount,
+                    "unit": program.unit,
+                    "balance": balances[profile_id],
+                    "number": numbers[profile_id],
+                    "note": "",
+                    "available_at": referral.decided_at + timedelta(days=program.hold_days),
+                    "created": referral.decided_at,
+                }
+            )
     if entries:
         session.execute(insert(RewardEntry), entries)
-    _add_visits(session, visits)
 
 
 def _add_visits(session: Session, visits: Counter[tuple[int, date, Channel]]) -> None:
@@ -266,7 +284,7 @@ def _add_visits(session: Session, visits: Counter[tuple[int, date, Channel]]) ->
 
 def _confirmed_at(member: Newcomer) -> datetime:
     # Between three minutes and three hours after signing up, the same for the same member every time.
-    return member.joined + timedelta(minutes=3 + sum(member.username.encode()) % 177)
+    return (member.joined + timedelta(minutes=3 + sum(member.username.encode()) % 177)).replace(microsecond=0)
 
 
 def _midnight(day: date) -> datetime:

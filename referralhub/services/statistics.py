@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from referralhub.extensions import db
-from referralhub.models import Profile, Program, Referral, ReferralState, Unit, User, VisitDaily
+from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, Unit, User, VisitDaily
 from referralhub.services.programs import Standing, standing
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
@@ -15,7 +15,7 @@ ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the dashboard shows; amounts are in `unit`."""
+    """What the dashboard shows; `rewards` is the balance, and amounts are in `unit`."""
 
     total_referrals: int
     rewards: int
@@ -41,10 +41,16 @@ def for_member(user_id: int, now: datetime) -> Statistics | None:
         Referral.referrer_id == Profile.id, Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
     )
     visits = select(func.coalesce(func.sum(VisitDaily.visits), 0)).where(VisitDaily.profile_id == Profile.id)
+    balance = (
+        select(RewardEntry.balance)
+        .where(RewardEntry.profile_id == Profile.id, RewardEntry.unit == Program.unit)
+        .order_by(RewardEntry.number.desc())
+        .limit(1)
+    )
     row = db.session.execute(
         select(
             Profile.referral_count,
-            Profile.points,
+            func.coalesce(balance.scalar_subquery(), 0).label("balance"),
             active.scalar_subquery().label("active"),
             pending.scalar_subquery().label("pending"),
             visits.scalar_subquery().label("visits"),
@@ -61,7 +67,7 @@ def for_member(user_id: int, now: datetime) -> Statistics | None:
         return None
     return Statistics(
         total_referrals=row.referral_count,
-        rewards=row.points,
+        rewards=row.balance,
         unit=row.unit,
         active_network=row.active,
         pending=row.pending,

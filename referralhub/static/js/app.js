@@ -75,8 +75,10 @@
 
   // Live figures: what rose counts up, and its tile glows once.
   const shown = {};
-  const readStats = () =>
+  const readStats = () => {
     document.querySelectorAll("[data-stat]").forEach((stat) => (shown[stat.dataset.stat] = Number(stat.dataset.value)));
+    document.querySelectorAll("[data-badge]").forEach((badge) => (shown[badge.dataset.badge] = badge.dataset.earned));
+  };
 
   function countUp(stat, from, to) {
     const figure = stat.firstChild;
@@ -105,6 +107,11 @@
         tile.classList.add("risen");
         if (name === "total_referrals") announce(`A friend was confirmed. You now have ${value}.`);
       }
+    });
+    document.querySelectorAll("[data-badge][data-earned='true']").forEach((badge) => {
+      if (shown[badge.dataset.badge] !== "false") return;
+      badge.classList.add("new");
+      announce(`A new badge: ${badge.textContent.trim()}`);
     });
     readStats();
   }
