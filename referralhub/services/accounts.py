@@ -19,6 +19,7 @@ from referralhub.services.referrals import Attribution
 CODE_LENGTH = 8
 CODE_ALPHABET = string.ascii_lowercase + string.digits
 VERIFICATION_HOURS = 24
+FORMER_MEMBER = "A former member"
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
@@ -107,6 +108,31 @@ def set_public_profile(user_id: int, display_name: str, listed: bool) -> None:
             update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
         ).scalar_one()
         session.add(LeaderboardChange(profile_id=profile_id))
+
+
+def erase(user_id: int, now: datetime) -> None:
+    """Forget who a member was; the rows stay under a pseudonym, so that nobody's totals change.
+
+    The account is closed, its mail is dropped, and it leaves the leaderboard.
+    """
+    with transaction() as session:
+        session.execute(
+            update(User)
+            .where(User.id == user_id)
+            .values(
+                username=f"gone-{user_id}",
+                display_name=FORMER_MEMBER,
+                email=f"gone-{user_id}@erased.invalid",
+                password_hash=passwords.UNUSABLE,
+                is_active=False,
+                is_admin=False,
+            )
+        )
+        profile_id = session.execute(
+            update(Profile).where(Profile.user_id == user_id).values(listed=False, updated=now).returning(Profile.id)
+        ).scalar_one()
+        session.add(LeaderboardChange(profile_id=profile_id))
+        outbox.drop(session, user_id)
 
 
 def verification_token(user: User, secret_key: str) -> str:

@@ -25,6 +25,15 @@ def queue(session: Session, kind: MessageKind, user_id: int, key: str, payload: 
     session.info[WAITING] = True
 
 
+def drop(session: Session, user_id: int) -> None:
+    """Give up on what a member was still to be sent; part of the caller's transaction."""
+    session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.user_id == user_id, OutboxMessage.delivered_at.is_(None))
+        .values(next_try_at=None)
+    )
+
+
 def deliver_due(send: Callable[[OutboxMessage, User], None], clock: Callable[[], datetime]) -> int:
     """Deliver everything that is due, one message at a time, and say how many went out.
 
