@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from flask import current_app
 from huey import crontab
 from redis import RedisError
 from sqlalchemy import event
@@ -10,7 +11,7 @@ from sqlalchemy import event
 from referralhub import mail
 from referralhub.clock import now
 from referralhub.extensions import db, huey
-from referralhub.services import outbox, referrals
+from referralhub.services import leaderboard, outbox, referrals
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +22,22 @@ def deliver_mail() -> None:
     outbox.deliver_due(mail.send, now)
 
 
+@huey.task()
+def update_leaderboard() -> None:
+    """Tell Redis whose place has just changed."""
+    leaderboard.catch_up(current_app.extensions["redis"], now())
+
+
 @huey.periodic_task(crontab())
 def sweep_outbox() -> None:
     """Every minute: send what is to be tried again, and what a crash or a dead Redis left behind."""
     outbox.deliver_due(mail.send, now)
+
+
+@huey.periodic_task(crontab())
+def sweep_leaderboard() -> None:
+    """Every minute: the same for changes of place; it also begins a new month's or week's set."""
+    leaderboard.catch_up(current_app.extensions["redis"], now())
 
 
 @huey.periodic_task(crontab(minute="17"))
@@ -33,17 +46,22 @@ def expire_referrals() -> None:
     referrals.expire_due(now())
 
 
+JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}
+
+
 @event.listens_for(db.session, "after_commit")
 def wake_worker(session: Any) -> None:
-    """Wake the worker after a commit that queued mail; should that fail, the sweep finds it."""
-    if session.info.pop(outbox.WAITING, False):
-        try:
-            deliver_mail()
-        except RedisError as error:
-            log.warning("The worker was not woken: %s", error)
+    """Start the jobs that a commit calls for; should that fail, the sweep does them."""
+    for flag, job in JOBS.items():
+        if session.info.pop(flag, False):
+            try:
+                job()
+            except RedisError as error:
+                log.warning("The worker was not woken: %s", error)
 
 
 @event.listens_for(db.session, "after_rollback")
-def nothing_queued(session: Any) -> None:
-    """Forget what a failed transaction would have sent."""
-    session.info.pop(outbox.WAITING, None)
+def nothing_to_do(session: Any) -> None:
+    """Forget what a failed transaction would have caused."""
+    for flag in JOBS:
+        session.info.pop(flag, None)

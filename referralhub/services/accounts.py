@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.extensions import db
-from referralhub.models import LeaderboardChange, MessageKind, Profile, User
-from referralhub.services import outbox, passwords, referrals
+from referralhub.models import MessageKind, Profile, User
+from referralhub.services import leaderboard, outbox, passwords, referrals
 from referralhub.services.errors import BadLink, Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
 
@@ -107,7 +107,7 @@ def set_public_profile(user_id: int, display_name: str, listed: bool) -> None:
         profile_id = session.execute(
             update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
         ).scalar_one()
-        session.add(LeaderboardChange(profile_id=profile_id))
+        leaderboard.changed(session, profile_id)
 
 
 def erase(user_id: int, now: datetime) -> None:
@@ -131,7 +131,7 @@ def erase(user_id: int, now: datetime) -> None:
         profile_id = session.execute(
             update(Profile).where(Profile.user_id == user_id).values(listed=False, updated=now).returning(Profile.id)
         ).scalar_one()
-        session.add(LeaderboardChange(profile_id=profile_id))
+        leaderboard.changed(session, profile_id)
         outbox.drop(session, user_id)
 
 

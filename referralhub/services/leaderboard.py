@@ -1,10 +1,11 @@
-"""Who brought the most friends: kept in Redis sorted sets, counted by SQL whenever those are away.
+"""Who brought the most friends: kept in Redis sorted sets, counted by SQL whenever those are not exact.
 
-A change of somebody's place is a row of `leaderboard_change`, written in the transaction that causes it. Whoever reads
-next brings Redis up to date first, so the two never differ, whatever was lost on the way.
+A change of somebody's place is a row of `leaderboard_change`, written in the transaction that causes it and deleted
+once Redis knows. As long as there is one, or Redis lacks a set, readers count by SQL: what they see is right at every moment.
 """
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,9 @@ from referralhub.extensions import db
 from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
 from referralhub.services.names import shown_name
 
+log = logging.getLogger(__name__)
+
+CHANGED = "leaderboard changed"  # in session.info: this transaction moved somebody
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
 KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
@@ -64,15 +68,17 @@ class Leaderboard:
 
 
 def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
-    """Read the first places and a member's own: two queries, and one round trip to Redis.
+    """Read the first places and a member's own: two queries, and at most one round trip to Redis.
 
     Equal counts are ordered by who got there first (to the second), then by who joined first.
     """
-    try:
-        _catch_up(redis, now)
-        return _from_redis(redis, period, now, profile_id, limit)
-    except RedisError:
-        return from_sql(period, now, profile_id, limit)
+    board = None
+    if not db.session.scalar(select(exists().where(LeaderboardChange.id > 0))):
+        try:
+            board = _from_redis(redis, period, now, profile_id, limit)
+        except RedisError as error:
+            log.warning("The leaderboard is counted by SQL: %s", error)
+    return board or from_sql(period, now, profile_id, limit)
 
 
 def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
@@ -97,41 +103,42 @@ def rebuild(redis: "Redis", now: datetime) -> int:
     return numbers[0]
 
 
-def differences(redis: "Redis", now: datetime) -> list[str]:
-    """List where Redis and SQL differ, a line each; empty when they agree. Raises RedisError."""
-    _catch_up(redis, now)
-    found = []
-    for period in Period:
-        expected = from_sql(period, now, limit=1 << 31).places
-        actual = _from_redis(redis, period, now, None, 1 << 31).places
-        if expected != actual:
-            found.append(f"leaderboard {period.value}: Redis and the database differ")
-    return found
+def changed(session: Session, profile_id: int) -> None:
+    """Note that a member's place may have changed; part of the caller's transaction."""
+    session.add(LeaderboardChange(profile_id=profile_id))
+    session.info[CHANGED] = True
 
 
-def _catch_up(redis: "Redis", now: datetime) -> None:
-    """Tell Redis what changed since the last time; a set that it does not have is written anew."""
-    built = redis.exists(*(_marker(period, now) for period in Period)) == len(Period)
-    if built and not db.session.scalar(select(exists().where(LeaderboardChange.id > 0))):
-        return
+def catch_up(redis: "Redis", now: datetime) -> None:
+    """Tell Redis what changed since the last time; a set that it does not have is written anew. Raises RedisError."""
     with transaction() as session:
-        # The rows go when this commits, so a failure on the way leaves them for the next reader.
+        # The rows go when this commits, so a failure on the way leaves them for the next time.
         _one_at_a_time(session)
-        changed = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
+        ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
         for period in Period:
             if redis.exists(_marker(period, now)):
-                _update(session, redis, period, now, changed)
+                _update(session, redis, period, now, ids)
             else:
                 _fill(session, redis, period, now)
 
 
-def _update(session: Session, redis: "Redis", period: Period, now: datetime, changed: Iterable[int]) -> None:
-    ids = sorted(changed)
+def differences(redis: "Redis", now: datetime) -> list[str]:
+    """List where Redis and SQL differ once it has caught up, a line each. Raises RedisError."""
+    catch_up(redis, now)
+    everybody = 1 << 31
+    return [
+        f"leaderboard {period.value}: Redis and the database differ"
+        for period in Period
+        if _from_redis(redis, period, now, None, everybody) != from_sql(period, now, limit=everybody)
+    ]
+
+
+def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
     if not ids:
         return
     rows = session.execute(_counted(period.start(now)).where(Profile.id.in_(ids))).all()
     pipeline = redis.pipeline(transaction=True)
-    gone = set(ids) - {row.id for row in rows}
+    gone = ids - {row.id for row in rows}
     if gone:
         pipeline.zrem(_key(period, now), *(_member(profile_id) for profile_id in gone))
     if rows:
@@ -154,24 +161,24 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
     return len(rows)
 
 
-def _from_redis(redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
+def _from_redis(
+    redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int
+) -> Leaderboard | None:
     key, member = _key(period, now), _member(profile_id or 0)
-    pipeline = redis.pipeline(transaction=True)  # one moment for all three answers
+    pipeline = redis.pipeline(transaction=True)  # one moment for all answers
+    pipeline.exists(_marker(period, now))
     pipeline.zrange(key, 0, limit - 1, withscores=True)
     pipeline.zrank(key, member)
     pipeline.zscore(key, member)
-    top, own_rank, own_score = pipeline.execute()
+    complete, top, own_rank, own_score = pipeline.execute()
+    if not complete:
+        return None
     found = [(rank, int(name), _referrals(score)) for rank, (name, score) in enumerate(top, 1)]
     if own_rank is not None and own_rank >= limit:
         found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
     ids = [each for _, each, _ in found]
-    names = dict(
-        db.session.execute(
-            select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
-        )
-        .tuples()
-        .all()
-    )
+    known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
+    names = {each: name for each, name in db.session.execute(known)}  # noqa: C416 - a Row is no pair for dict()
     places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
     return Leaderboard(period, places[:limit], own)

@@ -13,7 +13,6 @@ from referralhub.extensions import db
 from referralhub.models import (
     Badge,
     BadgeAward,
-    LeaderboardChange,
     Profile,
     Referral,
     ReferralEvent,
@@ -59,7 +58,7 @@ def refresh_caches(session: Session, now: datetime) -> None:
         select(Profile.id, Profile.referral_count).where(Profile.referral_count > 0)
     ).all():
         badges.adjust(session, profile_id, number, now)
-        session.add(LeaderboardChange(profile_id=profile_id))
+        leaderboard.changed(session, profile_id)
 
 
 def _ledger() -> Iterator[str]:

@@ -11,7 +11,6 @@ from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
     Channel,
-    LeaderboardChange,
     MessageKind,
     Profile,
     Program,
@@ -20,7 +19,7 @@ from referralhub.models import (
     ReferralState,
     User,
 )
-from referralhub.services import badges, outbox, programs, rewards
+from referralhub.services import badges, leaderboard, outbox, programs, rewards
 from referralhub.services.errors import UnknownCode, Unverified, WrongState
 from referralhub.services.names import shown_name
 
@@ -161,7 +160,7 @@ def reverse(referral_id: int, actor_id: int | None, reason: str, now: datetime) 
         count = _count(session, referral.referrer_id, -1, now)
         rewards.take_back(session, referral, count, now, reason)
         badges.adjust(session, referral.referrer_id, count, now)
-        session.add(LeaderboardChange(profile_id=referral.referrer_id))
+        leaderboard.changed(session, referral.referrer_id)
         _tell_referrer(session, referral, MessageKind.REFERRAL_REVERSED, {"reason": reason, "total": count}, now)
 
 
@@ -184,7 +183,7 @@ def expire_due(now: datetime) -> int:
 def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
     """Read a member's referrals, newest first, in one state or in all. Two queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
-    counts = dict(db.session.execute(by_state).tuples().all())
+    counts = {each: number for each, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
     reason = (
         select(ReferralEvent.reason)
         .where(ReferralEvent.referral_id == Referral.id)
@@ -256,7 +255,7 @@ def _confirmed(
     rewards.credit_milestone(session, referral, program, count, now)
     _record(session, referral.id, before, ReferralState.CONFIRMED, reason, {"given": given}, now, actor_id)
     new_badges = badges.adjust(session, referral.referrer_id, count, now)
-    session.add(LeaderboardChange(profile_id=referral.referrer_id))
+    leaderboard.changed(session, referral.referrer_id)
     earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
     _tell_referrer(session, referral, MessageKind.REFERRAL_CONFIRMED, earned, now)
     for badge in new_badges:
