@@ -145,7 +145,7 @@ def _sqlalchemy_url(url: str, instance: Path) -> str:
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
-    if not url or url.startswith("sqlite:///"):
+    if not url or (url.startswith("sqlite:///") and not url.startswith("sqlite:///file:")):
         path = instance / (url.removeprefix("sqlite:///") or "referralhub.sqlite3")
         return f"sqlite:///file:{path}?mode=rw&uri=true"
     return url

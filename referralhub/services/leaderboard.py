@@ -1,7 +1,8 @@
 """Who brought the most friends: kept in Redis sorted sets, counted by SQL whenever those are not exact.
 
 A change of somebody's place is a row of `leaderboard_change`, written in the transaction that causes it and deleted
-once Redis knows. As long as there is one, or Redis lacks a set, readers count by SQL: what they see is right at every moment.
+once Redis knows. As long as there is one, or Redis lacks a set, readers count by SQL, so that what they see is right
+at every moment.
 """
 
 import logging
@@ -230,7 +231,7 @@ def _member(profile_id: int) -> str:
 
 
 def _scores(rows: Sequence[Row[Any]]) -> dict[str, int]:
-    return {_member(row.id): -row.n * SECONDS + int((row.reached - EPOCH).total_seconds()) for row in rows}
+    return {_member(row.id): -row.n * SECONDS + int(((row.reached or EPOCH) - EPOCH).total_seconds()) for row in rows}
 
 
 def _referrals(score: float) -> int:

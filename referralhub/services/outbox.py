@@ -16,10 +16,15 @@ RETRIES = tuple(timedelta(minutes=m) for m in (1, 5, 30, 120, 360, 720, 1440, 14
 
 
 def queue(session: Session, kind: MessageKind, user_id: int, key: str, payload: dict[str, Any], now: datetime) -> None:
-    """Queue one message to a member in the caller's transaction; a second one of the same key is dropped."""
+    """Queue one message to a member in the caller's transaction; a second one of the same key is dropped.
+
+    For a closed account the row is written all the same, but never sent.
+    """
+    is_open = session.scalar(select(User.is_active).where(User.id == user_id))
+    next_try_at = now if is_open else None
     session.execute(
         insert(OutboxMessage)
-        .values(key=key, kind=kind, user_id=user_id, payload=payload, attempts=0, next_try_at=now, created=now)
+        .values(key=key, kind=kind, user_id=user_id, payload=payload, attempts=0, next_try_at=next_try_at, created=now)
         .on_conflict_do_nothing(index_elements=["key"])
     )
     session.info[WAITING] = True

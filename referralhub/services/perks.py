@@ -109,7 +109,12 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
     """
     with transaction() as session:
         rewards.lock(session, profile_id)
-        perk = session.scalar(select(Perk).where(Perk.id == perk_id, Perk.is_active).with_for_update())
+        perk = session.scalar(
+            select(Perk)
+            .where(Perk.id == perk_id, Perk.is_active)
+            .with_for_update()
+            .execution_options(populate_existing=True)  # the stock as it is now, not as this session saw it before
+        )
         if perk is None:
             raise CannotRedeem("This perk is not offered any more.")
         if perk.unlocked_at is not None:
