@@ -58,8 +58,11 @@ class Sessions(RedisSessionInterface):
 
     def store(self, app: Flask, session: Any) -> None:
         """Write now what `save_session` would write later."""
-        self._upsert_session(app.permanent_session_lifetime, session, self._get_store_id(session.sid))
-        session.modified, session.stored = False, True
+        try:
+            self._upsert_session(app.permanent_session_lifetime, session, self._get_store_id(session.sid))
+            session.stored = True
+        finally:
+            session.modified = False  # after a failure the error page waits for no second try
 
     def should_set_storage(self, app: Flask, session: Session) -> bool:
         """Changed, or stored early and still owing its cookie."""
