@@ -1,0 +1,116 @@
+"""A running ReferralHub, and browsers in which nothing may go wrong unnoticed."""
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import count
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests import chromium, servers
+from tests.conftest import DATABASES, extra_database
+from tests.people import link_in, read_letters
+
+_numbers = count(1)
+expect.set_options(timeout=10_000)
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    arguments = {**browser_type_launch_args, "args": list(chromium.OPTIONS)}
+    if path := chromium.of_the_system():
+        arguments["executable_path"] = path
+    return arguments
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.ReferralHub]:
+    """A web server and a worker, with a database and a Valkey of their own."""
+    instance = tmp_path_factory.mktemp("hub")
+    with (
+        servers.short_folder() as folder,
+        servers.Valkey(folder) as valkey,
+        extra_database(request.param, instance, request, migrated=True) as url,
+    ):
+        plain_url = re.sub(r"^sqlite:///file:(.*)\?.*", r"sqlite:///\1", url)  # as an operator writes it
+        with servers.ReferralHub(instance, plain_url, valkey.url, RATELIMIT_ENABLED="false") as hub:
+            hub.valkey = valkey
+            yield hub
+
+
+class Tab:
+    """One person's browser, with a page that is watched for errors and for calls to other hosts."""
+
+    def __init__(self, context: BrowserContext, hub: servers.ReferralHub, username: str) -> None:
+        self.context = context
+        self.hub = hub
+        self.username = username
+        self.email = f"{username}@example.com"
+        self.password = f"{username} likes tea"
+        self.mishaps: list[str] = []
+        self.page: Page = context.new_page()
+        self.page.on("console", self._note_console)
+        self.page.on("pageerror", lambda error: self.mishaps.append(f"error: {error}"))
+        self.page.on("request", self._note_request)
+
+    def _note_console(self, message) -> None:
+        if message.type in {"error", "warning"}:
+            self.mishaps.append(f"{message.type}: {message.text}")
+
+    def _note_request(self, request) -> None:
+        if urlsplit(request.url).netloc != urlsplit(self.hub.base_url).netloc:
+            self.mishaps.append(f"request to {request.url}")
+
+    def go(self, path: str) -> None:
+        self.page.goto(path if path.startswith("http") else self.hub.base_url + path)
+
+    def sign_up(self) -> None:
+        """Fill in the form that is open, or open it first."""
+        if urlsplit(self.page.url).path != "/signup":
+            self.go("/signup")
+        form = self.page.locator("form", has=self.page.locator("[name=password_confirm]"))
+        for name, value in (
+            ("username", self.username), ("email", self.email),
+            ("password", self.password), ("password_confirm", self.password),
+        ):  # fmt: skip
+            form.locator(f"[name={name}]").fill(value)
+        form.locator("[type=submit]").click()
+        self.page.wait_for_url("**/dashboard/")
+
+    def confirm_address(self) -> None:
+        """Wait for the mail, follow its link, press the button."""
+        letters = []
+
+        def arrived() -> bool:
+            letters[:] = [a for a in read_letters(self.hub.instance / "mail") if a["To"] == self.email]
+            return bool(letters)
+
+        servers.wait_until(arrived, f"mail for {self.email}")
+        self.go(link_in(letters[0], "/verify/"))
+        self.page.locator("form[action^='/verify/'] [type=submit]").click()
+        self.page.wait_for_url("**/dashboard/")
+
+    @property
+    def link(self) -> str:
+        return self.page.locator("#referral-link").input_value()
+
+    def expect_stat(self, name: str, value: int) -> None:
+        expect(self.page.locator(f'[data-stat="{name}"]')).to_have_attribute("data-value", str(value))
+
+
+@pytest.fixture
+def open_tab(hub: servers.ReferralHub, browser: Browser) -> Iterator[Callable[..., Tab]]:
+    """Open a browser for somebody new; when the test is over, none of them may have met with a mishap."""
+    tabs: list[Tab] = []
+
+    def open_(name: str, **options: object) -> Tab:
+        context = browser.new_context(**options)
+        tabs.append(Tab(context, hub, f"{name}{next(_numbers)}"))
+        return tabs[-1]
+
+    yield open_
+    mishaps = [f"{tab.username}: {mishap}" for tab in tabs for mishap in tab.mishaps]
+    for tab in tabs:
+        tab.context.close()
+    assert mishaps == []

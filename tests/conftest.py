@@ -1,0 +1,268 @@
+"""Fixtures. A test that touches the application runs on SQLite and on PostgreSQL, each on a database of its own."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import event
+
+from referralhub import create_app
+from referralhub.config import Settings
+from referralhub.extensions import db, limiter
+from tests import servers
+from tests.pages import Visitor
+from tests.people import Clock, Person, PostOffice, Records
+
+DATABASES = ("sqlite", "postgresql")
+SECRET_KEY = "a secret for tests alone: 0123456789abcdef"
+_numbers = count()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give each test to the next free process, but the browser tests of one database to the same one.
+
+    They share a running ReferralHub. (The plugin's own `loadgroup` is without effect on pytest 9.2.)
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if not nodeid.startswith("tests/browser/"):
+                return nodeid
+            return next(name for name in DATABASES if name in nodeid)
+
+    return Together(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_our_own_servers() -> Iterator[None]:
+    """No test reaches beyond this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+            raise AssertionError(f"a test wants to talk to {address}")
+        connect(self, address)
+
+    socket.socket.connect = guarded
+    yield
+    socket.socket.connect = connect
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[servers.Valkey]:
+    with servers.short_folder() as folder, servers.Valkey(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[servers.PostgreSQL]:
+    with servers.short_folder() as folder, servers.PostgreSQL(folder) as server:
+        server.execute("CREATE DATABASE migrated")
+        _migrate(server.url("migrated"), folder)
+        server.execute("CREATE DATABASE tests TEMPLATE migrated")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the tables and nothing in them but the program."""
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrate(sqlite_url(folder / "migrated.sqlite3"), folder)
+    return folder / "migrated.sqlite3"
+
+
+def _migrate(url: str, folder: Path) -> None:
+    app = create_app(make_settings(url, f"unix://{folder}/nothing.sock", folder))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+
+
+def sqlite_url(file: Path) -> str:
+    return f"sqlite:///file:{file}?mode=rw&uri=true"
+
+
+def make_settings(database_url: str, redis_url: str, instance: Path, **changes: object) -> Settings:
+    usual = {
+        "referralhub_env": "development",
+        "secret_key": SECRET_KEY,
+        "base_url": "http://localhost",
+        "mail_url": "file:",
+    }
+    return Settings(
+        instance_path=instance, database_url=database_url, redis_url=redis_url, **(usual | changes)  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database this run of the test is about."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """A migrated database with nobody in it: SQLite's is a copy, PostgreSQL's is emptied."""
+    if database == "sqlite":
+        shutil.copyfile(request.getfixturevalue("migrated_file"), tmp_path / "referralhub.sqlite3")
+        return sqlite_url(tmp_path / "referralhub.sqlite3")
+    server: servers.PostgreSQL = request.getfixturevalue("postgresql")
+    server.execute(_EMPTY, "tests")
+    return server.url("tests")
+
+
+# Deleting a few rows is many times as fast as TRUNCATE or a copy of the database. The first setting silences the
+# triggers that keep the ledger from being deleted; nobody but a superuser may do that.
+_TABLES = [table.name for table in db.metadata.sorted_tables if table.name != "program"]
+_EMPTY = "\n".join(
+    [
+        "SET session_replication_role = replica; SET lock_timeout = '5s';",
+        *(f'DELETE FROM "{table}";' for table in _TABLES),
+        "DELETE FROM program WHERE version > 1;",
+        "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences",
+        "WHERE sequencename <> 'program_id_seq';",
+    ]
+)
+
+
+@contextmanager
+def extra_database(kind: str, folder: Path, request: pytest.FixtureRequest, migrated: bool) -> Iterator[str]:
+    """Make one more database and give its URL: empty, or migrated and without members."""
+    if kind == "sqlite":
+        file = folder / f"extra_{next(_numbers)}.sqlite3"
+        if migrated:
+            shutil.copyfile(request.getfixturevalue("migrated_file"), file)
+        yield sqlite_url(file)
+        return
+    server: servers.PostgreSQL = request.getfixturevalue("postgresql")
+    name = f"extra_{next(_numbers)}"
+    server.execute(f"CREATE DATABASE {name} TEMPLATE {'migrated' if migrated else 'template0'}")
+    yield server.url(name)
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Each test has an application of its own; they need not compile the templates each time."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture
+def make_app(
+    database_url: str,
+    valkey: servers.Valkey,
+    tmp_path: Path,
+    clock: Clock,
+    compiled_templates: FileSystemBytecodeCache,
+) -> Iterator[Callable[..., Flask]]:
+    """Build an application, with settings of the test's choice.
+
+    The limiter and the queue are bound to the application that was built last.
+    """
+    valkey.client.flushdb()
+    limiter._storage_dead = False  # one object for the whole process: it may remember another test's outage
+    apps: list[Flask] = []
+
+    def make(redis_url: str = valkey.url, **changes: object) -> Flask:
+        app = create_app(make_settings(database_url, redis_url, tmp_path, **changes))
+        app.config["CLOCK"] = clock
+        app.jinja_env.bytecode_cache = compiled_templates
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            db.engine.dispose()
+        app.extensions["redis"].close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def unlimited_app(make_app: Callable[..., Flask]) -> Flask:
+    """An application for tests that send more forms than a person would."""
+    return make_app(ratelimit_enabled=False)
+
+
+@pytest.fixture
+def post_office(app: Flask) -> PostOffice:
+    return PostOffice(app)
+
+
+@pytest.fixture
+def records(app: Flask) -> Records:
+    return Records(app)
+
+
+@pytest.fixture
+def visitor(app: Flask) -> Visitor:
+    """Somebody whom nobody knows."""
+    return Visitor(app)
+
+
+@pytest.fixture
+def alice(app: Flask, post_office: PostOffice) -> Person:
+    return Person(app, post_office, "alice")
+
+
+@pytest.fixture
+def bob(app: Flask, post_office: PostOffice) -> Person:
+    return Person(app, post_office, "bob")
+
+
+@pytest.fixture
+def charlie(app: Flask, post_office: PostOffice) -> Person:
+    return Person(app, post_office, "charlie")
+
+
+@dataclass
+class Statements:
+    """What was sent to the database; SQLite's BEGIN is not among it."""
+
+    sent: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.sent)
+
+    def __str__(self) -> str:
+        return "\n".join(self.sent)
+
+
+@pytest.fixture
+def count_queries(app: Flask) -> Callable[[], object]:
+    """Count the statements of a block: `with count_queries() as statements: …; assert len(statements) == 1`."""
+
+    @contextmanager
+    def counting() -> Iterator[Statements]:
+        statements = Statements()
+
+        def note(_connection, _cursor, statement, *_) -> None:
+            statements.sent.append(statement)
+
+        with app.app_context():
+            engine = db.engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            yield statements
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+
+    return counting

@@ -1,0 +1,89 @@
+"""Members made in bulk, for tests that are about figures and not about signing up."""
+
+from datetime import datetime
+from itertools import count
+
+from flask import Flask
+
+from referralhub.extensions import db
+from referralhub.models import (
+    Channel,
+    Profile,
+    Referral,
+    ReferralEvent,
+    ReferralState,
+    RewardEntry,
+    RewardKind,
+    Unit,
+    User,
+)
+from referralhub.services import accounts, passwords
+
+_numbers = count()
+
+
+def member(app: Flask, username: str, joined: datetime) -> None:
+    """Make one member who cannot sign in."""
+    with app.app_context():
+        db.session.add(_profile(_user(username, joined), None, joined))
+        db.session.commit()
+
+
+def befriend(
+    app: Flask, referrer: str, number: int, when: datetime, state: ReferralState = ReferralState.CONFIRMED
+) -> list[str]:
+    """Let this many friends have joined by somebody's link at that moment; gives their names."""
+    names = [f"friend{next(_numbers)}" for _ in range(number)]
+    confirmed = state is ReferralState.CONFIRMED
+    with app.app_context():
+        profile = db.session.scalars(
+            db.select(Profile).join(User, User.id == Profile.user_id).where(User.username == referrer)
+        ).one()
+        friends = [_profile(_user(name, when), profile.id, when) for name in names]
+        db.session.add_all(friends)
+        db.session.flush()
+        referrals = [
+            Referral(
+                referrer_id=profile.id, friend_id=friend.id, program_id=1, state=state, channel=Channel.LINK,
+                visited_at=when, created=when, decided_at=when if confirmed else None,
+            )
+            for friend in friends
+        ]  # fmt: skip
+        db.session.add_all(referrals)
+        db.session.flush()
+        for referral in referrals:
+            db.session.add(
+                ReferralEvent(
+                    referral_id=referral.id, from_state=None, to_state=state, reason="made", evidence={}, created=when
+                )
+            )
+        if confirmed and number:
+            db.session.add_all(
+                RewardEntry(
+                    profile_id=profile.id, referral_id=referral.id, kind=RewardKind.REFERRER, amount=10,
+                    unit=Unit.POINTS, available_at=when, created=when,
+                )
+                for referral in referrals
+            )  # fmt: skip
+            profile.referral_count += number
+            profile.points += 10 * number
+            profile.last_confirmed_at = max(when, profile.last_confirmed_at or when)
+        db.session.commit()
+    return names
+
+
+def _user(username: str, joined: datetime) -> int:
+    user = User(
+        username=username, email=f"{username}@example.com", password_hash=passwords.UNUSABLE, is_admin=False,
+        is_active=True, verified_at=joined, last_seen_at=joined, created=joined,
+    )  # fmt: skip
+    db.session.add(user)
+    db.session.flush()
+    return user.id
+
+
+def _profile(user_id: int, referred_by_id: int | None, joined: datetime) -> Profile:
+    return Profile(
+        user_id=user_id, code=accounts.new_code(), referred_by_id=referred_by_id, referral_count=0, points=0,
+        created=joined, updated=joined,
+    )  # fmt: skip

@@ -1,0 +1,219 @@
+"""Whatever is sent, a person is told what to do, nothing is written, and nothing breaks."""
+
+import pytest
+
+from referralhub.models import User
+from tests.pages import Visitor
+from tests.people import Person
+
+FIELDS = ("username", "email", "password", "password_confirm", "referral_code")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_written(request: pytest.FixtureRequest, records):
+    """Compare the whole database before and after; a test that first lets somebody join calls `start`."""
+    before = [records.everything()]
+
+    def start() -> None:
+        before[0] = records.everything()
+
+    yield start
+    assert records.everything() == before[0]
+
+
+@pytest.fixture
+def app(unlimited_app):
+    return unlimited_app
+
+
+class TestLinks:
+    @pytest.mark.parametrize("code", ["aaaaaaaa", "ABCDEFGH", "123456789012"])
+    def test_unknown_codes_lead_home_with_a_notice(self, visitor: Visitor, code: str):
+        home = visitor.follow(visitor.get(f"/{code}/", 302))
+        assert home.response.request.path == "/"
+        assert "isn't active" in home.text
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/short/", "/thirteen00000/", "/abc-1234/", "/abcd123é/", "/abcd123%00/", "/%00/", "/💥💥💥💥💥💥💥💥/",
+            "/abcd1234.php", "/abcd12 4/", "/abcd1234%0a/", "/abcd1234/more",
+            "/..%2f..%2fetc%2fpasswd", "/" + "a" * 5000,
+            "/ⅷⅷⅷⅷⅷⅷⅷⅷ/", "/%ff%fe%fd%fc%fb%fa%f9%f8/",
+        ],
+    )  # fmt: skip
+    def test_what_cannot_be_a_code_is_not_found(self, visitor: Visitor, path: str):
+        page = visitor.get(path, 404)
+        assert "nothing here" in page.text
+
+    @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+    def test_a_link_can_only_be_followed(self, visitor: Visitor, method: str):
+        answer = getattr(visitor.client, method)("/abcd1234/")
+        assert answer.status_code in {400, 405}  # 400: the page's token is asked for first
+
+
+class TestSignup:
+    @pytest.mark.parametrize(
+        ("values", "field", "words"),
+        [
+            ({"username": "ALICE"}, "username", "taken"),
+            ({"email": "ALICE@EXAMPLE.COM"}, "email", "already an account"),
+            ({"username": ""}, "username", "Choose a user name"),
+            ({"username": "al"}, "username", "3 to 30"),
+            ({"username": "   "}, "username", "3 to 30"),
+            ({"username": "bo b"}, "username", "letters"),
+            ({"username": "-bob"}, "username", "letters"),
+            ({"username": "bob\nBcc: x@example.com"}, "username", "letters"),
+            ({"username": "bob@example.com"}, "username", "letters"),
+            ({"username": "<script>alert(1)</script>"}, "username", "letters"),
+            ({"username": "böb"}, "username", "letters"),
+            ({"email": ""}, "email", "Enter your e-mail"),
+            ({"email": "bob"}, "email", "e-mail address"),
+            ({"email": "bob@localhost"}, "email", "e-mail address"),
+            ({"email": "bob@intranet"}, "email", "dot"),
+            ({"email": "bob@example.com\r\nBcc: eve@example.com"}, "email", "e-mail address"),
+            ({"email": "bob@exämple.com, eve@example.com"}, "email", "e-mail address"),
+            ({"email": "böb@example.com"}, "email", "e-mail address"),
+            ({"password": "short"}, "password", "8 to 128"),
+            ({"password": "password1"}, "password", "first that attackers try"),
+            ({"password": "12345678"}, "password", "first that attackers try"),
+            ({"password": "PassWord1"}, "password", "first that attackers try"),
+            ({"password": "aaaaaaaabb"}, "password", "first that attackers try"),
+            ({"username": "bob.the.great", "password": "Bob.The.Great"}, "password", "must not be your name"),
+            ({"password": "bob@example.com"}, "password", "must not be your name"),
+            ({"password_confirm": "bob likes coffee"}, "password_confirm", "not the same"),
+            ({"password_confirm": ""}, "password_confirm", "once more"),
+            ({"referral_code": "short"}, "referral_code", "8 to 12"),
+            ({"referral_code": "zzzzzzzz"}, "referral_code", "don't know this code"),
+            ({"referral_code": "abc-1234"}, "referral_code", "8 to 12"),
+        ],
+    )
+    def test_the_message_stands_at_the_field(
+        self, alice: Person, bob: Person, nothing_is_written, values: dict[str, str], field: str, words: str
+    ):
+        alice.sign_up()
+        nothing_is_written()
+        page = bob.fill_in_signup(expect=422, **values)
+        assert words in page.error_at(field)
+        assert page.wrong_fields == {field}
+        for name, typed in values.items():
+            if not name.startswith("password"):
+                assert page.one(f'[name="{name}"]').attributes.get("value", "").lower() == typed.strip().lower()
+        assert all(not box.attributes.get("value") for box in page.all('[type="password"]'))
+        bob.get("/dashboard/", 302)
+
+    @pytest.mark.parametrize("field", FIELDS)
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "x" * 300,
+            "\0",
+            "bob\0bob\0bob",
+            "💥💥💥💥💥💥💥💥",
+            "\ud7ff\ufffd\u202e",
+            "'; DROP TABLE user; --",
+            "{{7*7}}{{7*7}}",
+        ],
+        ids=["long", "nul", "inner-nul", "emoji", "odd-unicode", "sql", "template"],
+    )
+    def test_nonsense_in_a_field_is_refused_at_that_field(
+        self, bob: Person, field: str, value: str, nothing_is_written
+    ):
+        page = bob.submit(
+            bob.get("/signup").form("/signup"),
+            422,
+            **{
+                "username": "bob", "email": "bob@example.com", "password": "bob likes tea",
+                "password_confirm": "bob likes tea", "referral_code": "", field: value,
+            },
+        )  # fmt: skip
+        expected = {"password_confirm"} if field == "password" and "password" not in page.wrong_fields else {field}
+        assert expected <= page.wrong_fields <= {field, "password_confirm"}
+        assert "49494949" not in page.text
+
+    def test_both_taken_are_both_named(self, alice: Person, nothing_is_written):
+        alice.sign_up()
+        nothing_is_written()
+        stranger = Visitor(alice.client.application)
+        values = {
+            "username": "Alice",
+            "email": "Alice@example.com",
+            "password": "long enough",
+            "password_confirm": "long enough",
+        }
+        page = stranger.submit(stranger.get("/signup").form("/signup"), 422, **values)
+        assert page.wrong_fields == {"username", "email"}
+
+    def test_an_empty_form_names_every_field_that_is_needed(self, visitor: Visitor):
+        page = visitor.submit(visitor.get("/signup").form("/signup"), 422)
+        assert page.wrong_fields == {"username", "email", "password", "password_confirm"}
+
+
+class TestLogin:
+    @pytest.mark.parametrize("field", ["username", "password"])
+    @pytest.mark.parametrize("value", ["", "x" * 300, "\0", "💥" * 8, "' OR 1=1 --"])
+    def test_nonsense_is_refused(self, alice: Person, nothing_is_written, field: str, value: str):
+        alice.sign_up()
+        nothing_is_written()
+        stranger = Visitor(alice.client.application)
+        form = stranger.get("/login").form("/login")
+        page = stranger.submit(form, 422, **({"username": "alice", "password": alice.password} | {field: value}))
+        assert page.wrong_fields or "don't match an account" in page.text
+
+
+class TestRequests:
+    @pytest.mark.parametrize("path", ["/signup", "/login", "/logout", "/verify/resend", "/verify/x"])
+    def test_a_post_without_a_token_is_refused(self, visitor: Visitor, path: str):
+        values = {"username": "bob", "password": "bob likes tea"}
+        page = visitor.post(path, values, expect=400)
+        assert "open for too long" in page.text
+
+    def test_a_token_of_another_session_is_refused(self, app, bob: Person):
+        other = Visitor(app)
+        token = other.get("/signup").form("/signup").one('[name="csrf_token"]')["value"]
+        bob.get("/signup")
+        page = bob.post("/signup", {"csrf_token": token, "username": "bob"}, expect=400)
+        assert "open for too long" in page.text
+
+    def test_a_form_whose_session_has_ended_says_so(self, bob: Person, valkey):
+        form = bob.get("/signup").form("/signup")
+        valkey.client.flushdb()
+        page = bob.submit(form, 400, username="bob")
+        assert "open for too long" in page.text
+        assert "reload" in page.text
+
+    @pytest.mark.parametrize("path", ["/signup", "/login"])
+    def test_too_much_is_refused(self, visitor: Visitor, path: str):
+        form = visitor.get(path).form(path)
+        page = visitor.submit(form, 413, username="x" * 2 * 1024 * 1024)
+        assert "too much" in page.text
+
+    @pytest.mark.parametrize(("method", "path"), [("put", "/signup"), ("delete", "/login"), ("get", "/logout")])
+    def test_a_method_that_a_page_does_not_have(self, visitor: Visitor, method: str, path: str):
+        token = visitor.get("/signup").form("/signup").one('[name="csrf_token"]')["value"]
+        page = visitor._page(getattr(visitor.client, method)(path, headers={"X-CSRFToken": token}), 405)
+        assert "can't be done here" in page.text
+        assert "POST" in page.headers["Allow"]
+
+    @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/admin/secret", "/.env", "/wp-login.php"])
+    def test_what_is_not_there_is_not_found(self, visitor: Visitor, path: str):
+        assert "nothing here" in visitor.get(path, 404).text
+
+    @pytest.mark.parametrize("cookie", ["x", "x" * 3000, "../../etc/passwd", "%00", "a" * 43])
+    def test_a_cookie_of_nonsense_is_a_new_visitor(self, app, cookie: str):
+        stranger = Visitor(app)
+        stranger.client.set_cookie("session", cookie)
+        stranger.get("/signup")
+        stranger.get("/dashboard/", 302)
+
+    def test_repeated_and_unknown_fields_do_no_harm(self, app, bob: Person, records, nothing_is_written):
+        form = bob.get("/signup").form("/signup")
+        token = form.one('[name="csrf_token"]')["value"]
+        values = {
+            "csrf_token": token, "username": ["bob", "eve"], "email": "bob@example.com", "password": "bob likes tea",
+            "password_confirm": "bob likes tea", "is_admin": "true", "verified_at": "2026-01-01", "id": "99",
+        }  # fmt: skip
+        bob.post("/signup", values, expect=303)
+        user = records.one(User)
+        assert (user.username, user.is_admin, user.verified_at, user.id) == ("bob", False, None, 1)
+        nothing_is_written()

@@ -1,0 +1,136 @@
+"""The operators' commands."""
+
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from referralhub.models import Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
+from referralhub.services import passwords, sample_data
+from tests.people import Person
+
+
+@pytest.fixture
+def run(app: Flask) -> Callable[..., Result]:
+    def command(*words: str, typed: str | None = None, expect: int = 0) -> Result:
+        result = app.test_cli_runner().invoke(args=words, input=typed)
+        assert result.exit_code == expect, result.output
+        return result
+
+    return command
+
+
+class TestSeed:
+    def test_the_article_is_loaded_once(self, run, records):
+        assert "1,629 members loaded" in run("seed", "article").output
+        assert len(records.all(User)) == 1629
+        before = records.everything()
+        assert "here already" in run("seed", "article").output
+        assert records.everything() == before
+
+    def test_demo_is_loaded_once_and_its_people_can_sign_in(self, run, records, app: Flask, post_office):
+        output = run("seed", "demo").output
+        assert sample_data.DEMO_MEMBER in output
+        assert sample_data.DEMO_PASSWORD in output
+        before = records.everything()
+        assert "here already" in run("seed", "demo").output
+        assert records.everything() == before
+        mira = Person(app, post_office, sample_data.DEMO_MEMBER)
+        mira.password = sample_data.DEMO_PASSWORD
+        mira.sign_in()
+        page = mira.get("/dashboard/")
+        assert page.stat("total_referrals") > 0
+        assert page.stat("pending") == 3
+        assert page.leaders
+        assert ("lina", "pending") in page.referrals
+        assert records.one(User, username=sample_data.DEMO_ADMIN).is_admin
+
+    @pytest.mark.parametrize("order", [("demo", "article"), ("article", "demo")])
+    def test_both_can_be_loaded(self, run, records, order: tuple[str, str]):
+        for name in order:
+            assert "members loaded" in run("seed", name).output
+        assert len(records.all(User)) > 1629
+
+    def test_what_is_cached_is_what_the_ledger_gives(self, run, records):
+        run("seed", "demo")
+        run("seed", "article")
+        entries, referrals = records.all(RewardEntry), records.all(Referral)
+        points: dict[int, int] = {}
+        for entry in entries:
+            points[entry.profile_id] = points.get(entry.profile_id, 0) + entry.amount
+        confirmed: dict[int, list] = {}
+        for referral in referrals:
+            assert referral.visited_at <= referral.created
+            if referral.state is ReferralState.CONFIRMED:
+                confirmed.setdefault(referral.referrer_id, []).append(referral.decided_at)
+        by_friend = {referral.friend_id: referral.referrer_id for referral in referrals}
+        for profile in records.all(Profile):
+            assert profile.points == points.get(profile.id, 0)
+            assert profile.referral_count == len(confirmed.get(profile.id, []))
+            assert profile.last_confirmed_at == max(confirmed.get(profile.id, [None]))
+            assert profile.referred_by_id == by_friend.get(profile.id)
+        assert all(0 < day.visitors <= day.visits for day in records.all(VisitDaily))
+
+    def test_the_articles_members_cannot_sign_in(self, run, records):
+        run("seed", "article")
+        assert {user.password_hash for user in records.all(User)} == {passwords.UNUSABLE}
+
+
+class TestGrowthReport:
+    def test_it_shows_the_articles_figures(self, run):
+        run("seed", "article")
+        output = run("growth", "report").output
+        rows = [line.split() for line in output.splitlines() if "2026" in line]
+        assert [row[:2] for row in rows] == [["Jan", "2026"], ["Feb", "2026"], ["Mar", "2026"]]
+        assert [row[2:4] for row in rows] == [["127", "43"], ["298", "187"], ["401", "573"]]
+        assert [row[4] for row in rows] == ["33.9%", "62.8%", "142.9%"]
+        assert [row[5] for row in rows] == ["0.34", "0.63", "1.43"]
+        assert [row[6] for row in rows] == ["25.3%", "38.6%", "58.8%"]
+        assert [row[7] for row in rows] == ["170", "655", "1,629"]
+        assert "1,629 members" in output
+
+    def test_as_csv_it_can_be_read_by_a_machine(self, run):
+        run("seed", "article")
+        rows = list(csv.DictReader(io.StringIO(run("growth", "report", "--csv").output)))
+        assert [row["month"] for row in rows] == ["2026-01", "2026-02", "2026-03"]
+        assert [(int(row["organic"]), int(row["referred"])) for row in rows] == [(127, 43), (298, 187), (401, 573)]
+        assert float(rows[1]["referred_per_organic"]) == pytest.approx(187 / 298, abs=1e-4)
+        assert float(rows[2]["share_referred"]) == pytest.approx(573 / 974, abs=1e-4)
+        assert rows[-1]["members"] == "1629"
+
+    def test_before_anybody_joined(self, run):
+        assert "Nobody has joined" in run("growth", "report").output
+        assert len(run("growth", "report", "--csv").output.splitlines()) == 1
+
+
+class TestCreateAdmin:
+    ARGUMENTS = ("users", "create-admin", "--username", "alice", "--email", "alice@example.com")
+
+    def test_with_the_password_from_standard_input(self, run, records, alice: Person):
+        output = run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n").output
+        assert alice.password not in output
+        user = records.one(User)
+        assert user.is_admin
+        assert user.verified_at is not None
+        alice.sign_in()
+        alice.get("/dashboard/")
+
+    def test_the_password_is_asked_for_and_not_shown(self, run, records, alice: Person):
+        output = run(*self.ARGUMENTS, typed=f"{alice.password}\n").output
+        assert "Password" in output
+        assert alice.password not in output
+        assert records.one(User).is_admin
+
+    def test_a_weak_password_is_refused(self, run, records):
+        result = run(*self.ARGUMENTS, "--password-stdin", typed="password1\n", expect=1)
+        assert "first that attackers try" in result.output
+        assert records.all(User) == []
+
+    def test_a_name_that_is_taken_is_refused(self, run, records, alice: Person):
+        alice.sign_up()
+        result = run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n", expect=1)
+        assert "taken" in result.output
+        assert not records.one(User).is_admin

@@ -1,0 +1,107 @@
+"""What every answer carries, so that a browser protects its owner."""
+
+import pytest
+from flask import Flask
+
+from tests.pages import Page, Visitor
+from tests.people import Person
+
+PAGES = ("/", "/signup", "/login", "/leaderboard", "/nothing-here", "/dashboard/", "/verify/x")
+
+
+def directives(page: Page) -> dict[str, set[str]]:
+    parts = [part.split() for part in page.headers["Content-Security-Policy"].split(";")]
+    return {name: set(sources) for name, *sources in parts}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_only_our_own_files_run(visitor: Visitor, path: str):
+    page = Page(visitor.client.get(path), None)
+    policy = directives(page)
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["form-action"] == {"'self'"}
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == {"'none'"}
+    assert "unsafe" not in page.headers["Content-Security-Policy"]
+    assert "*" not in page.headers["Content-Security-Policy"]
+    assert page.headers["X-Content-Type-Options"] == "nosniff"
+    assert page.headers["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/dashboard/stats", "/abcd1234/"])
+def test_no_cache_keeps_a_page(visitor: Visitor, path: str):
+    assert visitor.client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_a_members_figures_are_not_kept_either(alice: Person):
+    alice.sign_up()
+    for path in ("/dashboard/", "/dashboard/stats", "/dashboard/recent"):
+        assert alice.client.get(path).headers["Cache-Control"] == "no-store"
+
+
+def test_static_files_are_named_by_their_content_and_kept_for_long(alice: Person, visitor: Visitor):
+    pages = [visitor.get("/"), visitor.get("/signup"), alice.sign_up()]
+    files = {e[a] for page in pages for tag, a in (("link", "href"), ("script", "src"), ("img", "src"), ("use", "href"))
+             for e in page.all(f"{tag}[{a}]")}  # fmt: skip
+    assert files
+    for file in files:
+        assert "?v=" in file and "v=missing" not in file
+        answer = visitor.file(file)
+        assert answer.status_code == 200, file
+        assert answer.cache_control.max_age >= 30 * 24 * 3600
+        assert "Set-Cookie" not in answer.headers
+
+
+def test_icons_that_pages_name_are_in_the_sprite(alice: Person, visitor: Visitor):
+    pages = [visitor.get("/"), visitor.get("/signup"), alice.sign_up(), visitor.get("/leaderboard")]
+    for href in {use["href"] for page in pages for use in page.all("use")}:
+        file, _, name = href.partition("#")
+        assert f'id="{name}"' in visitor.file(file).get_data(as_text=True), name
+
+
+def test_the_session_cookie_is_out_of_reach_of_scripts_and_other_sites(visitor: Visitor):
+    cookie = visitor.get("/signup").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie  # this one is http
+
+
+def test_on_https_cookies_are_secure_and_the_browser_stays_on_https(make_app):
+    app = make_app(base_url="https://refer.example.com")
+    answer = app.test_client().get("/signup", base_url="https://refer.example.com")
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert "max-age=" in answer.headers["Strict-Transport-Security"]
+
+
+def test_on_http_nothing_is_promised_about_https(visitor: Visitor):
+    assert "Strict-Transport-Security" not in visitor.get("/").headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/css/app.css", "/static/nothing"])
+def test_what_needs_no_session_gets_none(app: Flask, valkey, path: str):
+    answer = Visitor(app).file(path)
+    assert "Set-Cookie" not in answer.headers
+    assert valkey.client.dbsize() == 0
+
+
+def test_a_link_that_leads_nowhere_and_a_page_without_form_cost_little(app: Flask, valkey):
+    assert "Set-Cookie" not in app.test_client().get("/leaderboard").headers
+    assert not valkey.client.keys("session:*")
+
+
+def test_an_answer_with_a_session_is_not_for_shared_caches(alice: Person):
+    alice.sign_up()
+    assert "Cookie" in alice.get("/dashboard/").headers["Vary"]
+
+
+def test_the_mailbox_is_for_development_only(make_app, visitor: Visitor):
+    assert visitor.get("/dev/mailbox").all("h1")
+    production = Visitor(make_app(referralhub_env="production"))
+    production.get("/dev/mailbox", 404)
+
+
+def test_the_host_header_decides_nothing(app: Flask, alice: Person):
+    """A link with a forged host would be mailed or shown to others."""
+    alice.sign_up()
+    page = alice.get("/dashboard/", headers={"Host": "localhost"})
+    assert page.one("#referral-link")["value"].startswith("http://localhost/")
+    forged = app.test_client().get("/login", headers={"Host": "evil.example"}).get_data(as_text=True)
+    assert "evil.example" not in forged

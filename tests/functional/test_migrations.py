@@ -1,0 +1,230 @@
+"""The tables: that migrations make what the models say, and that the database itself refuses what must not be."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from warnings import catch_warnings, simplefilter
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import CheckConstraint, Table, UniqueConstraint, inspect, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from referralhub import create_app
+from referralhub.database import MIGRATIONS
+from referralhub.extensions import db
+from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry
+from tests.conftest import extra_database, make_settings
+from tests.crowd import befriend, member
+
+SCRIPTS = ScriptDirectory(MIGRATIONS)
+REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
+
+
+@pytest.fixture
+def empty_app(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """An application whose database has no tables yet."""
+    with extra_database(database, tmp_path, request, migrated=False) as url:
+        app = create_app(make_settings(url, f"unix://{tmp_path}/nothing.sock", tmp_path))
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+def differences(app: Flask) -> list:
+    with app.app_context(), db.engine.connect() as connection, catch_warnings():
+        simplefilter("ignore")  # indexes on expressions cannot be compared; see the test of their names
+        return compare_metadata(MigrationContext.configure(connection), db.metadata)
+
+
+def test_migrations_make_what_the_models_say(app: Flask):
+    assert differences(app) == []
+
+
+def test_indexes_on_expressions_are_there(app: Flask):
+    with app.app_context(), catch_warnings():
+        simplefilter("ignore")
+        if db.engine.dialect.name == "sqlite":
+            rows = db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'index'"))
+        else:
+            rows = db.session.scalars(text("SELECT indexname FROM pg_indexes"))
+        assert {"uq_user_username_lower", "uq_user_email_lower", "ix_outbox_due"} <= set(rows)
+
+
+def test_each_migration_goes_up_and_down_and_up_again(empty_app: Flask):
+    with empty_app.app_context():
+        for number, revision in enumerate(REVISIONS):
+            upgrade(revision=revision)
+            downgrade(revision=REVISIONS[number - 1] if number else "base")
+            upgrade(revision=revision)
+        assert set(inspect(db.engine).get_table_names()) == {*db.metadata.tables, "alembic_version"}
+        downgrade(revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    assert_nothing_is_left(empty_app)
+    with empty_app.app_context():
+        upgrade()
+    assert differences(empty_app) == []
+
+
+def assert_nothing_is_left(app: Flask) -> None:
+    with app.app_context():
+        if db.engine.dialect.name == "postgresql":
+            functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+            assert list(db.session.scalars(text(functions))) == []
+        db.session.rollback()
+
+
+def test_migrating_twice_changes_nothing(app: Flask, records):
+    before = records.everything()
+    with app.app_context():
+        upgrade()
+    assert records.everything() == before
+
+
+def test_migrations_are_one_line_of_dated_slugs():
+    assert len(SCRIPTS.get_heads()) == 1
+    for script in SCRIPTS.walk_revisions():
+        assert re.fullmatch(r"\d{4}_\d\d_\d\d_[a-z0-9_]+\.py", Path(script.path).name)
+
+
+def test_constraints_are_named_by_the_convention(app: Flask):
+    """A constraint without a name of ours cannot be changed by a later migration."""
+    with app.app_context(), catch_warnings():
+        simplefilter("ignore")
+        inspector = inspect(db.engine)
+        for name, table in db.metadata.tables.items():
+            assert names(inspector.get_check_constraints(name)) == expected_checks(table)
+            assert names(inspector.get_unique_constraints(name)) == {
+                str(c.name) for c in table.constraints if isinstance(c, UniqueConstraint)
+            }
+            assert all(key["name"].startswith(f"fk_{name}_") for key in inspector.get_foreign_keys(name))
+            assert inspector.get_pk_constraint(name)["name"] == f"pk_{name}"
+
+
+def names(constraints: list[dict]) -> set[str]:
+    return {constraint["name"] for constraint in constraints}
+
+
+def expected_checks(table: Table) -> set[str]:
+    checks = {str(c.name) for c in table.constraints if isinstance(c, CheckConstraint)}
+    assert all(name.startswith(f"ck_{table.name}_") for name in checks)
+    return checks
+
+
+def test_the_first_program_is_the_articles(app: Flask):
+    from referralhub.services import programs
+
+    with app.app_context():
+        program = programs.current()
+    assert (program.version, program.referrer_amount, program.unit, program.window_days) == (1, 10, "points", 30)
+    tiers = [(tier["name"], tier["at"]) for tier in program.tiers]
+    assert tiers == [("Bronze", 0), ("Silver", 10), ("Gold", 50), ("Diamond", 100)]
+
+
+class TestTheDatabaseRefuses:
+    """What must never be, whatever the code above does."""
+
+    @pytest.fixture
+    def refused(self, app: Flask, clock, records) -> Callable[..., None]:
+        member(app, "alice", clock())
+        befriend(app, "alice", 2, clock())
+        before = records.everything()
+
+        def attempt(sql: str, words: str, **values: object) -> None:
+            with app.app_context(), pytest.raises(DBAPIError, match=words):
+                db.session.execute(text(sql), values)
+                db.session.commit()
+            assert records.everything() == before
+
+        return attempt
+
+    @pytest.mark.parametrize("table", [ReferralEvent.__tablename__, RewardEntry.__tablename__])
+    def test_changing_the_ledger_or_the_trail(self, refused, table: str):
+        refused(f"UPDATE {table} SET created = created", f"{table} is append-only")
+        refused(f"DELETE FROM {table} WHERE id = 1", f"{table} is append-only")
+
+    @pytest.mark.parametrize("referrer", [2, 3])
+    def test_referring_oneself_or_somebody_who_was_here_before(self, refused, referrer: int):
+        refused("UPDATE profile SET referred_by_id = :r WHERE id = 2", "ck_profile_referrer_came_first", r=referrer)
+
+    def test_a_referral_of_oneself(self, refused):
+        refused("UPDATE referral SET referrer_id = friend_id WHERE id = 1", "ck_referral_referrer_came_first")
+
+    def test_a_second_referral_of_a_friend(self, refused):
+        refused("UPDATE referral SET friend_id = 3 WHERE friend_id = 2", "uq_referral_friend_id|referral.friend_id")
+
+    def test_a_visit_after_the_signup(self, refused):
+        refused("UPDATE referral SET visited_at = '2999-01-01 00:00:00'", "ck_referral_visit_before_signup")
+
+    @pytest.mark.parametrize("column", ["state", "channel"])
+    def test_a_word_that_is_none_of_the_states(self, refused, column: str):
+        refused(f"UPDATE referral SET {column} = 'paid'", f"ck_referral_{column}")
+
+    @pytest.mark.parametrize("score", [-1, 101])
+    def test_a_score_beyond_the_scale(self, refused, score: int):
+        refused("UPDATE referral SET score = :s", "ck_referral_score", s=score)
+
+    def test_fewer_than_no_referrals(self, refused):
+        refused("UPDATE profile SET referral_count = -1", "ck_profile_referral_count")
+
+    @pytest.mark.parametrize("column", ["username", "email"])
+    def test_a_name_or_address_that_differs_in_case_alone(self, refused, column: str):
+        value = {"username": "ALICE", "email": "Alice@EXAMPLE.com"}[column]
+        refused(f'UPDATE "user" SET {column} = :v WHERE id = 2', f"uq_user_{column}_lower", v=value)
+
+    def test_a_code_of_another(self, refused):
+        refused(
+            "UPDATE profile SET code = (SELECT code FROM profile WHERE id = 1) WHERE id = 2",
+            "uq_profile_code|profile.code",
+        )
+
+    def test_a_profile_without_an_account(self, refused):
+        refused("UPDATE profile SET user_id = 99 WHERE id = 1", "fk_profile_user_id_user|FOREIGN KEY")
+
+    def test_a_second_credit_of_one_referral_to_one_side(self, refused):
+        copy = (
+            "INSERT INTO reward_entry (profile_id, referral_id, kind, amount, unit, available_at, created) "
+            "SELECT profile_id, referral_id, kind, 5, unit, available_at, created FROM reward_entry WHERE id = 1"
+        )
+        refused(copy, "uq_reward_entry_referral_id_profile_id_kind|reward_entry.referral_id")
+
+    @pytest.mark.parametrize(("kind", "original"), [("reversal", "NULL"), ("adjustment", "1")])
+    def test_a_reversal_of_nothing_and_a_gift_that_reverses(self, refused, kind: str, original: str):
+        copy = (
+            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, unit, available_at, created) "
+            f"SELECT profile_id, {original}, '{kind}', 5, unit, available_at, created FROM reward_entry WHERE id = 1"
+        )
+        refused(copy, "ck_reward_entry_reversal_names_original")
+
+    def test_a_second_reversal(self, app: Flask, clock):
+        member(app, "alice", clock())
+        befriend(app, "alice", 1, clock())
+        reverse = text(
+            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, unit, available_at, created) "
+            "SELECT profile_id, 1, 'reversal', -amount, unit, available_at, created FROM reward_entry WHERE id = 1"
+        )
+        with app.app_context():
+            db.session.execute(reverse)
+            db.session.commit()
+        with app.app_context(), pytest.raises(IntegrityError):
+            db.session.execute(reverse)
+
+
+def test_a_timestamp_without_a_zone_is_refused(app: Flask, clock, records):
+    member(app, "alice", clock())
+    with app.app_context(), pytest.raises(Exception, match="needs a time zone"):
+        db.session.get(Profile, 1).updated = clock().replace(tzinfo=None)
+        db.session.commit()
+    assert records.one(Profile).updated == clock()
+
+
+def test_timestamps_come_back_in_utc(app: Flask, clock, records):
+    member(app, "alice", clock())
+    befriend(app, "alice", 1, clock())
+    referral = records.one(Referral)
+    assert referral.created == clock()
+    assert referral.created.utcoffset().total_seconds() == 0

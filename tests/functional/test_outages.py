@@ -1,0 +1,206 @@
+"""Redis or the database is away: a plain page at once, nothing half done, and all is well when it is back."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from referralhub.models import OutboxMessage, Referral, ReferralState, User, VisitDaily
+from tests.pages import Page, Visitor
+from tests.people import Person, PostOffice, path_of
+
+NEEDS_NOTHING = ("/healthz", "/static/css/app.css")
+SECONDS = 1.0
+
+Outage = Callable[[], AbstractContextManager[None]]
+
+
+@pytest.fixture(params=["redis gone", "redis hangs"])
+def redis_outage(request: pytest.FixtureRequest, valkey) -> Outage:
+    return {"redis gone": valkey.away, "redis hangs": valkey.hanging}[request.param]
+
+
+@pytest.fixture
+def database_outage(database: str, database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Outage:
+    if database == "postgresql":
+        return request.getfixturevalue("postgresql").away
+
+    @contextmanager
+    def moved_away() -> Iterator[None]:
+        file = tmp_path / "referralhub.sqlite3"
+        file.rename(tmp_path / "elsewhere")
+        try:
+            yield
+        finally:
+            assert not file.exists(), "an empty database took its place"
+            (tmp_path / "elsewhere").rename(file)
+
+    return moved_away
+
+
+@pytest.fixture(params=["redis gone", "redis hangs", "database gone"])
+def outage(request: pytest.FixtureRequest, valkey) -> Outage:
+    if request.param == "database gone":
+        return request.getfixturevalue("database_outage")
+    return {"redis gone": valkey.away, "redis hangs": valkey.hanging}[request.param]
+
+
+def promptly(look: Callable[[], Page]) -> Page:
+    begun = time.monotonic()
+    page = look()
+    took = time.monotonic() - begun
+    assert took < SECONDS, f"it took {took:.2f} s"
+    return page
+
+
+def is_plainly_unavailable(page: Page) -> None:
+    assert page.status == 503
+    assert "can't reach our database" in page.text
+    assert int(page.headers["Retry-After"]) > 0
+    assert not page.all("form")
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/dashboard/", "/leaderboard"])
+def test_a_member_sees_a_plain_page(alice: Person, outage: Outage, path: str):
+    alice.sign_up()
+    alice.get("/dashboard/")
+    with outage():
+        is_plainly_unavailable(promptly(lambda: alice.get(path, 503)))
+        is_plainly_unavailable(promptly(lambda: alice.get(path, 503)))
+    alice.get(path)
+
+
+def test_the_open_dashboard_gets_an_error_it_can_ignore_and_then_its_figures(alice: Person, outage: Outage):
+    alice.sign_up()
+    tag = alice.fragment("/dashboard/stats").headers["HX-PTag"]
+    with outage():
+        for path in ("/dashboard/stats", "/dashboard/recent"):
+            answer = promptly(lambda path=path: alice.fragment(path, expect=503, HX_PTag=tag))
+            assert "HX-PTag" not in answer.headers
+            assert "HX-Trigger" not in answer.headers
+    alice.fragment("/dashboard/stats", expect=304, HX_PTag=tag)
+
+
+def test_signing_up_and_in_wait_for_better_times_and_write_nothing(
+    alice: Person, bob: Person, charlie: Person, outage: Outage, records
+):
+    alice.sign_up()
+    bob.click(alice.link)
+    signup, login = bob.get("/signup").form("/signup"), charlie.get("/login").form("/login")
+    values = {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
+    before = records.everything()
+    with outage():
+        is_plainly_unavailable(promptly(lambda: bob.get("/signup", 503)))
+        is_plainly_unavailable(promptly(lambda: bob.submit(signup, 503, **values)))
+        is_plainly_unavailable(promptly(lambda: charlie.submit(login, 503, username="alice", password=alice.password)))
+    assert records.everything() == before
+
+
+def test_a_friends_link_is_not_counted_while_it_cannot_be_remembered(
+    alice: Person, bob: Person, redis_outage: Outage, records
+):
+    alice.sign_up()
+    path = path_of(alice.link)
+    with redis_outage():
+        is_plainly_unavailable(promptly(lambda: bob.get(path, 503)))
+        assert records.all(VisitDaily) == []
+    bob.click(path)
+    assert records.one(VisitDaily).visits == 1
+
+
+def test_a_link_does_not_work_without_the_database(alice: Person, bob: Person, database_outage: Outage):
+    alice.sign_up()
+    path = path_of(alice.link)
+    with database_outage():
+        is_plainly_unavailable(promptly(lambda: bob.get(path, 503)))
+        is_plainly_unavailable(promptly(lambda: bob.get("/", 503)))
+    assert "alice" in bob.click(path).text
+
+
+def test_a_session_outlives_the_databases_absence(alice: Person, bob: Person, database_outage: Outage, records):
+    """The link that was followed before is still known after."""
+    alice.sign_up()
+    bob.click(alice.link)
+    form = bob.get("/signup").form("/signup")
+    values = {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
+    with database_outage():
+        bob.submit(form, 503, **values)
+    bob.submit(form, 303, **values)
+    assert records.one(Referral).referrer_id == 1
+
+
+def test_confirming_again_after_an_outage_credits_once(alice: Person, bob: Person, outage: Outage, valkey, records):
+    alice.sign_up()
+    bob.click(alice.link)
+    bob.sign_up()
+    path = bob.verification_path()
+    form = bob.get(path).form(path)
+    with outage():
+        bob.submit(form, 503)
+    assert records.one(Referral).state is ReferralState.PENDING
+    if not bob.session_id() or not valkey.client.exists(f"session:{bob.session_id()}"):
+        form = bob.get(path).form(path)  # the suite's Redis keeps nothing on disk: the page must be opened again
+    bob.submit(form)
+    assert records.one(Referral).state is ReferralState.CONFIRMED
+
+
+def test_health_tells_which_service_is_away(visitor: Visitor, redis_outage: Outage):
+    with redis_outage():
+        assert promptly(lambda: visitor.get("/healthz")).response.json == {"status": "ok"}
+        ready = promptly(lambda: visitor.get("/readyz", 503)).response.json
+        assert ready == {"database": "ok", "redis": "unreachable"}
+    assert visitor.get("/readyz").response.json == {"database": "ok", "redis": "ok"}
+
+
+def test_health_tells_that_the_database_is_away(visitor: Visitor, database_outage: Outage):
+    visitor.get("/readyz")
+    with database_outage():
+        assert promptly(lambda: visitor.get("/healthz")).response.json == {"status": "ok"}
+        ready = promptly(lambda: visitor.get("/readyz", 503)).response.json
+        assert ready == {"database": "unreachable", "redis": "ok"}
+    assert visitor.get("/readyz").response.json == {"database": "ok", "redis": "ok"}
+
+
+@pytest.mark.parametrize("path", NEEDS_NOTHING)
+def test_what_needs_no_service_needs_none(visitor: Visitor, outage: Outage, path: str):
+    with outage():
+        assert visitor.file(path).status_code == 200
+
+
+def test_an_application_that_starts_without_redis_serves_when_it_comes(make_app, valkey):
+    with valkey.away():
+        visitor = Visitor(make_app())
+        visitor.get("/healthz")
+        is_plainly_unavailable(visitor.get("/signup", 503))
+    visitor.get("/signup")
+
+
+def test_mail_queued_while_redis_is_away_is_delivered_by_the_sweep(
+    app, alice: Person, redis_outage: Outage, records, clock
+):
+    """The worker is woken through Redis, but the outbox knows what there is to do."""
+    from referralhub.services import accounts
+
+    with redis_outage(), app.app_context():
+        accounts.sign_up("alice", "alice@example.com", alice.password, None, clock())
+    assert records.one(OutboxMessage).delivered_at is None
+    assert PostOffice(app).deliver() == 1
+    alice.sign_in()
+    alice.confirm_address()
+    assert records.one(User).verified_at is not None
+
+
+def test_the_sqlite_file_that_comes_back_is_the_one_that_is_used(
+    alice: Person, database: str, database_outage: Outage, records
+):
+    """A connection kept from before must not go on writing into a file that was moved away."""
+    if database != "sqlite":
+        pytest.skip("SQLite only")
+    alice.sign_up()
+    with database_outage():
+        alice.get("/dashboard/", 503)
+    alice.get("/dashboard/")
+    assert records.one(User).username == "alice"

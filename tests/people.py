@@ -1,0 +1,150 @@
+"""The people of the tests, and what they do in the program."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+from referralhub import mail
+from referralhub.extensions import db
+from referralhub.models import Base
+from referralhub.services import outbox
+from tests.pages import Page, Visitor
+
+
+class Clock:
+    """The application's time: it stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC).replace(microsecond=0)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        """Move on, by `hours=25` and the like."""
+        self.now += timedelta(**span)
+
+
+class PostOffice:
+    """Delivers what is in the outbox, as the worker does, and keeps the letters."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.folder = mail.mail_folder(app.config["SETTINGS"])
+
+    def deliver(self) -> int:
+        with self.app.app_context():
+            return outbox.deliver_due(mail.send, self.app.config["CLOCK"])
+
+    def letters(self, to: str) -> list[EmailMessage]:
+        """Give the letters to this address, oldest first."""
+        return [letter for letter in read_letters(self.folder) if letter["To"] == to]
+
+
+def read_letters(folder: Path) -> list[EmailMessage]:
+    """Read every mail that was written into the folder, oldest first."""
+    files = sorted(folder.glob("*.eml"))
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
+
+
+def link_in(letter: EmailMessage, path: str) -> str:
+    """Find the one address in a letter whose path begins like this."""
+    links = [word for word in letter.get_content().split() if urlsplit(word).path.startswith(path)]
+    assert len(links) == 1, f"{links} in\n{letter.get_content()}"
+    return links[0]
+
+
+class Person(Visitor):
+    """Somebody with a name, an address and a password, with or without an account yet."""
+
+    def __init__(self, app: Flask, post_office: PostOffice, username: str, **environ: str) -> None:
+        super().__init__(app, **environ)
+        self.post_office = post_office
+        self.username = username
+        self.email = f"{username}@example.com"
+        self.password = f"{username} likes tea"
+
+    def click(self, link: str) -> Page:
+        """Follow a member's link to the signup form."""
+        arrived = self.get(path_of(link), 302)
+        return self.follow(arrived)
+
+    def fill_in_signup(self, expect: int = 303, **values: str) -> Page:
+        """Send the signup form, filled in well but for `values`."""
+        usual = {
+            "username": self.username,
+            "email": self.email,
+            "password": self.password,
+            "password_confirm": values.get("password", self.password),
+        }
+        return self.submit(self.get("/signup").form("/signup"), expect, **(usual | values))
+
+    def sign_up(self, **values: str) -> Page:
+        """Make the account and arrive at the dashboard."""
+        return self.follow(self.fill_in_signup(**values))
+
+    def sign_in(self, expect: int = 303, **values: str) -> Page:
+        usual = {"username": self.username, "password": self.password}
+        return self.submit(self.get("/login").form("/login"), expect, **(usual | values))
+
+    def sign_out(self) -> Page:
+        return self.submit(self.get("/dashboard/").form("/logout"))
+
+    def verification_path(self) -> str:
+        """Give the path in the newest verification mail."""
+        self.post_office.deliver()
+        letters = [a for a in self.post_office.letters(self.email) if "/verify/" in a.get_content()]
+        return path_of(link_in(letters[-1], "/verify/"))
+
+    def confirm_address(self, expect: int = 303) -> Page:
+        """Press the button behind the link in the mail."""
+        path = self.verification_path()
+        return self.submit(self.get(path).form(path), expect)
+
+    @property
+    def link(self) -> str:
+        """The member's own link, from the dashboard."""
+        return self.get("/dashboard/").one("#referral-link")["value"]
+
+    @property
+    def code(self) -> str:
+        return self.link.rstrip("/").rpartition("/")[2]
+
+
+def path_of(link: str) -> str:
+    """Take the site's address off a link."""
+    parts = urlsplit(link)
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+class Records:
+    """Looks into the database, each time with fresh eyes."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def all(self, model: type[Base], **values: object) -> list:
+        with self.app.app_context():
+            return list(db.session.scalars(db.select(model).filter_by(**values).order_by(*model.__table__.primary_key)))
+
+    def one(self, model: type[Base], **values: object):
+        rows = self.all(model, **values)
+        assert len(rows) == 1, f"{len(rows)} rows of {model.__name__} with {values}"
+        return rows[0]
+
+    def everything(self) -> dict[str, list[tuple]]:
+        """Give every row of every table, to compare before and after."""
+        with self.app.app_context():
+            tables = db.metadata.sorted_tables
+            return {t.name: [tuple(r) for r in db.session.execute(t.select().order_by(*t.primary_key))] for t in tables}
+
+    def change(self, action: Callable[[], object]) -> None:
+        """Do something to the database as an operator would, and commit it."""
+        with self.app.app_context():
+            action()
+            db.session.commit()

@@ -1,0 +1,154 @@
+"""Settings: what is missing is named, all of it at once, and development needs nothing."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from referralhub.config import ConfigurationError, Settings
+
+STRONG = "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def production(tmp_path: Path) -> dict[str, str]:
+    """An environment that is enough for a public server."""
+    return {
+        "INSTANCE_PATH": str(tmp_path),
+        "SECRET_KEY": STRONG,
+        "BASE_URL": "https://refer.example.com",
+        "MAIL_URL": "smtp://mail.example.com",
+    }
+
+
+@pytest.fixture
+def development(tmp_path: Path) -> dict[str, str]:
+    return {"INSTANCE_PATH": str(tmp_path), "REFERRALHUB_ENV": "development"}
+
+
+def test_a_complete_environment_is_accepted(production: dict[str, str]):
+    settings = Settings.from_environment(production)
+    assert settings.referralhub_env == "production"
+    assert not settings.development
+    assert settings.require_email_verification
+    assert settings.ratelimit_enabled
+    assert settings.trusted_proxies == 0
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "BASE_URL", "MAIL_URL"])
+@pytest.mark.parametrize("value", [None, ""])
+def test_production_refuses_to_start_without(production: dict[str, str], name: str, value: str | None):
+    production.pop(name)
+    if value is not None:
+        production[name] = value
+    with pytest.raises(ConfigurationError, match=name) as refusal:
+        Settings.from_environment(production)
+    assert len(str(refusal.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "changeme"),
+        ("SECRET_KEY", "a" * 64),
+        ("SECRET_KEY", STRONG[:31]),
+        ("BASE_URL", "refer.example.com"),
+        ("BASE_URL", "ftp://refer.example.com"),
+        ("BASE_URL", "https://"),
+        ("MAIL_URL", "mail.example.com"),
+        ("TRUSTED_PROXIES", "many"),
+        ("TRUSTED_PROXIES", "-1"),
+        ("RATELIMIT_ENABLED", "false"),
+        ("RATELIMIT_ENABLED", "perhaps"),
+        ("REQUIRE_EMAIL_VERIFICATION", "perhaps"),
+        ("REFERRALHUB_ENV", "staging"),
+    ],
+)
+def test_production_refuses_what_is_weak_or_makes_no_sense(production: dict[str, str], name: str, value: str):
+    with pytest.raises(ConfigurationError, match=name):
+        Settings.from_environment(production | {name: value})
+
+
+def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path):
+    with pytest.raises(ConfigurationError) as refusal:
+        Settings.from_environment({"INSTANCE_PATH": str(tmp_path), "TRUSTED_PROXIES": "x"})
+    for name in ("SECRET_KEY", "BASE_URL", "MAIL_URL", "TRUSTED_PROXIES"):
+        assert name in str(refusal.value)
+
+
+def test_a_refusal_does_not_show_the_secret(production: dict[str, str]):
+    with pytest.raises(ConfigurationError) as refusal:
+        Settings.from_environment(production | {"SECRET_KEY": "hunter2"})
+    assert "hunter2" not in str(refusal.value)
+
+
+def test_production_is_what_one_gets_without_asking(production: dict[str, str]):
+    assert "REFERRALHUB_ENV" not in production
+    assert not Settings.from_environment(production).development
+
+
+def test_development_needs_nothing(development: dict[str, str], tmp_path: Path):
+    settings = Settings.from_environment(development)
+    assert settings.development
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.mail_url == "file:"
+    assert settings.database_url == f"sqlite:///file:{tmp_path}/referralhub.sqlite3?mode=rw&uri=true"
+    assert settings.redis_url.startswith("unix://")
+
+
+def test_development_listens_where_it_is_told(development: dict[str, str]):
+    settings = Settings.from_environment(development | {"HOST": "192.0.2.1", "PORT": "9000"})
+    assert settings.base_url == "http://192.0.2.1:9000"
+
+
+def test_the_secret_is_made_once_and_kept_to_its_owner(development: dict[str, str], tmp_path: Path):
+    first, second = (Settings.from_environment(development).secret_key for _ in range(2))
+    assert first == second
+    assert len(first) == 64
+    assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+
+
+def test_production_keeps_no_secret_of_its_own(production: dict[str, str], tmp_path: Path):
+    Settings.from_environment(production)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ("postgres://u:p@db.example.com/hub", "postgresql+psycopg://u:p@db.example.com/hub"),
+        ("postgresql://u:p@db.example.com/hub", "postgresql+psycopg://u:p@db.example.com/hub"),
+        ("postgresql+psycopg://u@/hub?host=/run", "postgresql+psycopg://u@/hub?host=/run"),
+    ],
+)
+def test_database_urls_as_people_write_them(production: dict[str, str], written: str, understood: str):
+    assert Settings.from_environment(production | {"DATABASE_URL": written}).database_url == understood
+
+
+@pytest.mark.parametrize(
+    ("written", "file"), [("sqlite:///hub.db", "{}/hub.db"), ("sqlite:////var/hub.db", "/var/hub.db")]
+)
+def test_a_sqlite_file_is_never_created_by_opening_it(
+    production: dict[str, str], tmp_path: Path, written: str, file: str
+):
+    url = Settings.from_environment(production | {"DATABASE_URL": written}).database_url
+    assert url == f"sqlite:///file:{file.format(tmp_path)}?mode=rw&uri=true"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("true", True), ("1", True), ("YES", True), ("false", False), ("0", False)]
+)
+def test_yes_and_no(production: dict[str, str], word: str, meant: bool):
+    settings = Settings.from_environment(production | {"REQUIRE_EMAIL_VERIFICATION": word})
+    assert settings.require_email_verification is meant
+
+
+def test_a_slash_at_the_end_of_the_address_is_no_part_of_it(production: dict[str, str]):
+    settings = Settings.from_environment(production | {"BASE_URL": "https://refer.example.com/"})
+    assert settings.base_url == "https://refer.example.com"
+
+
+def test_settings_are_frozen(production: dict[str, str]):
+    with pytest.raises(AttributeError):
+        Settings.from_environment(production).secret_key = "x"
