@@ -12,12 +12,11 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     ReferralState,
-    RewardEntry,
     RewardKind,
     Unit,
     User,
 )
-from referralhub.services import accounts, passwords
+from referralhub.services import accounts, badges, leaderboard, passwords, rewards
 
 _numbers = count()
 
@@ -54,20 +53,23 @@ def befriend(
         for referral in referrals:
             db.session.add(
                 ReferralEvent(
-                    referral_id=referral.id, from_state=None, to_state=state, reason="made", evidence={}, created=when
+                    referral_id=referral.id,
+                    from_state=None,
+                    to_state=state,
+                    reason="made",
+                    evidence={"given": {"referrer": 10, "friend": 0}},
+                    created=when,
                 )
             )
-        if confirmed and number:
-            db.session.add_all(
-                RewardEntry(
-                    profile_id=profile.id, referral_id=referral.id, kind=RewardKind.REFERRER, amount=10,
-                    unit=Unit.POINTS, available_at=when, created=when,
+            if confirmed:
+                rewards.post(
+                    db.session(), profile.id, RewardKind.REFERRER, 10, Unit.POINTS, when, referral_id=referral.id
                 )
-                for referral in referrals
-            )  # fmt: skip
+        if confirmed and number:
             profile.referral_count += number
-            profile.points += 10 * number
             profile.last_confirmed_at = max(when, profile.last_confirmed_at or when)
+            badges.adjust(db.session(), profile.id, profile.referral_count, when)
+            leaderboard.changed(db.session(), profile.id)
         db.session.commit()
     return names
 
@@ -84,6 +86,6 @@ def _user(username: str, joined: datetime) -> int:
 
 def _profile(user_id: int, referred_by_id: int | None, joined: datetime) -> Profile:
     return Profile(
-        user_id=user_id, code=accounts.new_code(), referred_by_id=referred_by_id, referral_count=0, points=0,
+        user_id=user_id, code=accounts.new_code(), referred_by_id=referred_by_id, referral_count=0, listed=True,
         created=joined, updated=joined,
     )  # fmt: skip

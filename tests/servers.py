@@ -193,8 +193,11 @@ def _postgresql_programs(folder: Path) -> Path:
 class ReferralHub:
     """The running program: a web server and a worker, as the Procfile starts them."""
 
-    def __init__(self, instance: Path, database_url: str, redis_url: str, **environment: str) -> None:
+    def __init__(
+        self, instance: Path, database_url: str, redis_url: str, application: str = "wsgi:app", **environment: str
+    ) -> None:
         self.instance = instance
+        self.application = application
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.environment = {
@@ -214,7 +217,7 @@ class ReferralHub:
         web = ["granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)]
         worker = ["flask", "--app", "wsgi", "worker"]
         try:
-            self._run([*web, "--blocking-threads", "4", "--no-ws", "--log-level", "warning", "wsgi:app"])
+            self._run([*web, "--blocking-threads", "4", "--no-ws", "--log-level", "warning", self.application])
             self._run(worker)
             wait_until(self._serves, "ReferralHub serves")
         except BaseException:

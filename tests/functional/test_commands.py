@@ -68,7 +68,9 @@ class TestSeed:
                 confirmed.setdefault(referral.referrer_id, []).append(referral.decided_at)
         by_friend = {referral.friend_id: referral.referrer_id for referral in referrals}
         for profile in records.all(Profile):
-            assert profile.points == points.get(profile.id, 0)
+            entries_of = [entry for entry in entries if entry.profile_id == profile.id]
+            assert [entry.number for entry in entries_of] == list(range(1, len(entries_of) + 1))
+            assert (entries_of[-1].balance if entries_of else 0) == points.get(profile.id, 0)
             assert profile.referral_count == len(confirmed.get(profile.id, []))
             assert profile.last_confirmed_at == max(confirmed.get(profile.id, [None]))
             assert profile.referred_by_id == by_friend.get(profile.id)

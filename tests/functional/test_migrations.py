@@ -187,16 +187,18 @@ class TestTheDatabaseRefuses:
 
     def test_a_second_credit_of_one_referral_to_one_side(self, refused):
         copy = (
-            "INSERT INTO reward_entry (profile_id, referral_id, kind, amount, unit, available_at, created) "
-            "SELECT profile_id, referral_id, kind, 5, unit, available_at, created FROM reward_entry WHERE id = 1"
+            "INSERT INTO reward_entry (profile_id, referral_id, kind, amount, balance, number, unit, note, "
+            "available_at, created) SELECT profile_id, referral_id, kind, 5, 15, 99, unit, note, available_at, created "
+            "FROM reward_entry WHERE id = 1"
         )
         refused(copy, "uq_reward_entry_referral_id_profile_id_kind|reward_entry.referral_id")
 
     @pytest.mark.parametrize(("kind", "original"), [("reversal", "NULL"), ("adjustment", "1")])
     def test_a_reversal_of_nothing_and_a_gift_that_reverses(self, refused, kind: str, original: str):
         copy = (
-            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, unit, available_at, created) "
-            f"SELECT profile_id, {original}, '{kind}', 5, unit, available_at, created FROM reward_entry WHERE id = 1"
+            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, balance, number, unit, note, "
+            f"available_at, created) SELECT profile_id, {original}, '{kind}', 5, 15, 99, unit, note, available_at, "
+            "created FROM reward_entry WHERE id = 1"
         )
         refused(copy, "ck_reward_entry_reversal_names_original")
 
@@ -204,8 +206,10 @@ class TestTheDatabaseRefuses:
         member(app, "alice", clock())
         befriend(app, "alice", 1, clock())
         reverse = text(
-            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, unit, available_at, created) "
-            "SELECT profile_id, 1, 'reversal', -amount, unit, available_at, created FROM reward_entry WHERE id = 1"
+            "INSERT INTO reward_entry (profile_id, reverses_id, kind, amount, balance, number, unit, note, "
+            "available_at, created) "
+            "SELECT profile_id, 1, 'reversal', -amount, 0, max(number) + 1, unit, note, available_at, created "
+            "FROM reward_entry GROUP BY profile_id, amount, unit, note, available_at, created"
         )
         with app.app_context():
             db.session.execute(reverse)

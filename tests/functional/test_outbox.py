@@ -153,6 +153,9 @@ def test_two_workers_never_send_the_same_message(app: Flask, queue, clock, recor
 PAYLOADS = {
     MessageKind.VERIFY_ADDRESS: {},
     MessageKind.REFERRAL_CONFIRMED: {"friend": "bob", "amount": 10, "unit": "points", "total": 1},
+    MessageKind.REFERRAL_HELD: {"friend": "bob"},
+    MessageKind.REFERRAL_REVERSED: {"friend": "bob", "reason": "stolen", "total": 0},
+    MessageKind.BADGE_EARNED: {"friend": "bob", "badge": "first", "total": 1},
 }
 
 

@@ -63,7 +63,10 @@ def test_friend_follows_the_link_joins_and_confirms_then_the_referrer_is_credite
 
     post_office.deliver()
     letters = [letter for letter in post_office.letters(alice.email) if "bob" in letter.get_content()]
-    assert len(letters) == 1
+    assert [letter["Subject"] for letter in letters] == [
+        "bob joined: you earned 10 points",
+        "A new badge: your first referral",
+    ]
     assert "10 points" in letters[0].get_content()
 
 
@@ -110,7 +113,10 @@ def test_without_verification_the_credit_is_given_at_signup(make_app, records):
     bob.sign_up()
     assert alice.get("/dashboard/").stat("rewards") == 10
     assert records.one(Referral).state is ReferralState.CONFIRMED
-    assert [message.kind for message in records.all(OutboxMessage)] == [MessageKind.REFERRAL_CONFIRMED]
+    assert [message.kind for message in records.all(OutboxMessage)] == [
+        MessageKind.REFERRAL_CONFIRMED,
+        MessageKind.BADGE_EARNED,
+    ]
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper, lambda code: f"  {code} "])

@@ -1,0 +1,143 @@
+"""Two hundred referrals, each confirmed fifty times at the same moment over HTTP: two hundred credits a side.
+
+Two guards stand in the way of a double credit: the referral's state moves in one UPDATE, and the ledger has a unique
+constraint. Each must hold alone. With both taken away the same test must fail, or it would prove nothing.
+"""
+
+import http.client
+import re
+import threading
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from referralhub import create_app
+from referralhub.extensions import db
+from referralhub.models import Profile, Referral, RewardEntry, User
+from referralhub.services import accounts, programs
+from referralhub.services.referrals import Attribution, Channel
+from tests import servers
+from tests.conftest import SECRET_KEY, extra_database, make_settings
+from tests.people import Records
+
+pytestmark = pytest.mark.deep
+
+CLICKS = 50
+CONSTRAINT = "uq_reward_entry_referral_id_profile_id_kind"
+
+
+class Browser:
+    """One connection with one session, and the token of its forms."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self.connection.request("GET", path)
+        answer = self.connection.getresponse()
+        self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        self.token = re.search(r'name="csrf_token" value="([^"]+)"', answer.read().decode())[1]
+
+    def press(self, path: str) -> int:
+        headers = {"Cookie": self.cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        self.connection.request("POST", path, urlencode({"csrf_token": self.token}), headers)
+        answer = self.connection.getresponse()
+        answer.read()
+        return answer.status
+
+
+def press_together(port: int, paths: list[str]) -> Counter[int]:
+    """Let fifty browsers press each button at the same moment, one button after the other."""
+    together = threading.Barrier(CLICKS)
+    statuses: Counter[int] = Counter()
+    browsers = [Browser(port, paths[0]) for _ in range(CLICKS)]
+
+    def run(browser: Browser) -> None:
+        for path in paths:
+            together.wait()
+            statuses[browser.press(path)] += 1
+
+    threads = [threading.Thread(target=run, args=(browser,)) for browser in browsers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for browser in browsers:
+        browser.connection.close()
+    return statuses
+
+
+def without_constraint(kind: str) -> None:
+    """Take the unique constraint away from the database in use."""
+    if kind == "postgresql":
+        db.session.execute(db.text(f"ALTER TABLE reward_entry DROP CONSTRAINT {CONSTRAINT}"))
+    else:
+        made = db.session.execute(db.text("SELECT sql FROM sqlite_master WHERE name = 'reward_entry'")).scalar_one()
+        without = re.sub(rf",\s*CONSTRAINT {CONSTRAINT} UNIQUE \([^)]*\)", "", made)
+        assert without != made
+        db.session.execute(db.text("DROP TABLE reward_entry"))
+        db.session.execute(db.text(without))
+    db.session.commit()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def race(request, valkey, tmp_path: Path):
+    """Prepare so many referrals of two sides, press their buttons, and give the credits of each."""
+    kind = request.param
+
+    def run(number: int, application: str = "wsgi:app", constraint: bool = True) -> tuple[Counter, Counter, Records]:
+        valkey.client.flushdb()
+        with extra_database(kind, tmp_path, request, migrated=True) as url:
+            settings = make_settings(url, valkey.url, tmp_path, ratelimit_enabled=False)
+            app = create_app(settings)
+            with app.app_context():
+                if not constraint:
+                    without_constraint(kind)
+                now = app.config["CLOCK"]()
+                programs.change(programs.PRESETS["paypal"], now)
+                alice = accounts.sign_up("alice", "alice@example.com", "alice likes tea", None, now)
+                click = Attribution(alice.profile.code, Channel.LINK, now)
+                friends = [
+                    accounts.sign_up(f"friend{i}", f"friend{i}@example.com", "likes tea a lot", click, now)
+                    for i in range(number)
+                ]
+                paths = [f"/verify/{accounts.verification_token(friend, SECRET_KEY)}" for friend in friends]
+                db.engine.dispose()
+            changes = {"SECRET_KEY": SECRET_KEY, "RATELIMIT_ENABLED": "false"}
+            with servers.ReferralHub(tmp_path, url, valkey.url, application=application, **changes) as hub:
+                statuses = press_together(hub.port, paths)
+            credits = Counter(
+                (entry.kind.value, entry.referral_id) for entry in Records(app).all(RewardEntry) if entry.amount > 0
+            )
+            counts = [profile.referral_count for profile in Records(app).all(Profile, id=1)]
+            assert len(Records(app).all(Referral)) == number
+            assert len(Records(app).all(User)) == number + 1
+            with app.app_context():
+                db.engine.dispose()
+            return statuses, credits, counts
+
+    return run
+
+
+def test_two_hundred_referrals_pressed_fifty_times_each(race):
+    statuses, credits, counts = race(200)
+    assert statuses == {303: 200 * CLICKS}
+    assert counts == [200]
+    assert Counter(side for side, _ in credits) == {"referrer": 200, "friend": 200}
+    assert set(credits.values()) == {1}
+
+
+def test_the_constraint_alone_is_enough(race):
+    _, credits, _ = race(20, "tests.deep.careless:app")
+    assert Counter(side for side, _ in credits) == {"referrer": 20, "friend": 20}
+    assert set(credits.values()) == {1}
+
+
+def test_the_state_alone_is_enough(race):
+    _, credits, _ = race(20, constraint=False)
+    assert set(credits.values()) == {1}
+
+
+def test_without_either_the_test_above_would_fail(race):
+    _, credits, _ = race(20, "tests.deep.careless:app", constraint=False)
+    assert max(credits.values()) > 1
