@@ -21,6 +21,7 @@ class Session(ServerSideSession):
 
     loaded = False  # read from Redis, so that writing it must not bring it back after a sign-out elsewhere
     stored = False  # written during this request, before the response
+    failure: RedisError | None = None  # why it could not be read
 
 
 class _Serializer:
@@ -35,19 +36,25 @@ class _Serializer:
 
 
 class Sessions(RedisSessionInterface):
-    """Opens and saves sessions. Every method raises RedisError when Redis does not answer."""
+    """Opens and saves sessions. Whoever opened none because Redis is away gets the 503 page before any view runs."""
 
     session_class = Session
 
     def __init__(self, app: Flask, client: Any) -> None:
         super().__init__(app, client=client, key_prefix="session:")
         self.serializer = _Serializer()
+        app.before_request(_require_session)
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Load the visitor's session, or an empty one; pages that need none do not ask Redis."""
         if request.path.startswith(WITHOUT_SESSION):
             return Session(sid="", permanent=self.permanent)
-        session = super().open_session(app, request)
+        try:
+            session = super().open_session(app, request)
+        except RedisError as error:
+            session = Session(sid="", permanent=self.permanent)
+            session.failure = error
+            return session
         session.loaded = session.sid == request.cookies.get(app.config["SESSION_COOKIE_NAME"])
         return session
 
@@ -70,9 +77,9 @@ class Sessions(RedisSessionInterface):
 
     should_set_cookie = should_set_storage
 
-    def save_session(self, app: Flask, session: Session | None, response: Response) -> None:
+    def save_session(self, app: Flask, session: Session, response: Response) -> None:
         """Write what changed. After a failure the error page is answered without a second try."""
-        if session is None:  # opening it failed, and the error page is on its way
+        if session.failure is not None:
             return
         try:
             super().save_session(app, session, response)
@@ -84,6 +91,11 @@ class Sessions(RedisSessionInterface):
         if session.stored and not session.modified:
             return
         self.client.set(store_id, self.serializer.encode(session), ex=int(lifetime.total_seconds()), xx=session.loaded)
+
+
+def _require_session() -> None:
+    if current_session.failure is not None:
+        raise current_session.failure
 
 
 def store_now() -> None:

@@ -1,5 +1,6 @@
 """The outbox: what must be mailed, written with its cause and delivered afterwards."""
 
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.models import MessageKind, OutboxMessage, User
+
+log = logging.getLogger(__name__)
 
 WAITING = "mail waiting"  # in session.info: this transaction queued something
 LEASE = timedelta(minutes=2)  # a worker that claimed a message and died loses it after this long
@@ -42,14 +45,15 @@ def drop(session: Session, user_id: int) -> None:
 def deliver_due(send: Callable[[OutboxMessage, User], None], clock: Callable[[], datetime]) -> int:
     """Deliver everything that is due, one message at a time, and say how many went out.
 
-    `send` raises OSError when it could not; the message is tried again later.
+    `send` raises when it could not; the message is tried again later, and given up after three days.
     """
     delivered = 0
     while claimed := _claim(clock()):
         message, user = claimed
         try:
             send(message, user)
-        except OSError as error:
+        except Exception as error:  # whatever it is, it must not keep the messages behind it waiting
+            log.warning("Message %s was not sent: %s", message.id, error)
             _postpone(message, str(error), clock())
         else:
             with transaction() as session:
@@ -85,6 +89,6 @@ def _postpone(message: OutboxMessage, error: str, now: datetime) -> None:
     with transaction() as session:
         session.execute(
             update(OutboxMessage)
-            .where(OutboxMessage.id == message.id)
+            .where(OutboxMessage.id == message.id, OutboxMessage.next_try_at.is_not(None))  # not dropped meanwhile
             .values(next_try_at=now + retry_in if retry_in else None, last_error=error[:500])
         )

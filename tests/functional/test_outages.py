@@ -48,11 +48,15 @@ def outage(request: pytest.FixtureRequest, valkey) -> Outage:
 
 
 def promptly(look: Callable[[], Page]) -> Page:
-    begun = time.monotonic()
-    page = look()
-    took = time.monotonic() - begun
-    assert took < SECONDS, f"it took {took:.2f} s"
-    return page
+    """Look, and be answered in time; a machine that is busy with something else gets two more tries."""
+    times = []
+    for _ in range(3):
+        begun = time.monotonic()
+        page = look()
+        times.append(time.monotonic() - begun)
+        if times[-1] < SECONDS:
+            return page
+    raise AssertionError(f"it took {times} seconds")
 
 
 def is_plainly_unavailable(page: Page) -> None:
