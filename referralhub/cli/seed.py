@@ -4,6 +4,7 @@ import click
 from flask.cli import AppGroup
 
 from referralhub.clock import now
+from referralhub.config import DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.services import sample_data
 from referralhub.services.sample_data import Newcomer
 
@@ -13,8 +14,8 @@ seed = AppGroup("seed", help="Fill the program with sample members.")
 @seed.command("demo")
 def demo() -> None:
     """Load a small program of two months, with an account to look around in. Running it again changes nothing."""
-    if _load("demo", sample_data.demo(now()), sample_data.DEMO_PASSWORD):
-        click.echo(f"Sign in as {sample_data.DEMO_MEMBER} with the password {sample_data.DEMO_PASSWORD}")
+    if _load("demo", sample_data.demo(now()), DEMO_PASSWORD):
+        click.echo(f"Sign in as {DEMO_MEMBER} with the password {DEMO_PASSWORD}")
 
 
 @seed.command("article")

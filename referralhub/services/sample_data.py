@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from referralhub.config import DEMO_ADMIN, DEMO_MEMBER
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
@@ -42,7 +43,6 @@ SHARED_BY = (Channel.LINK, Channel.WHATSAPP, Channel.EMAIL, Channel.X, Channel.L
 ARTICLE = ((date(2026, 1, 1), 127, 43), (date(2026, 2, 1), 298, 187), (date(2026, 3, 1), 401, 573))
 ARTICLE_END = date(2026, 4, 1)
 
-DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"
 BATCH = 200
 
 

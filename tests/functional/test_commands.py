@@ -33,20 +33,20 @@ class TestSeed:
 
     def test_demo_is_loaded_once_and_its_people_can_sign_in(self, run, records, app: Flask, post_office):
         output = run("seed", "demo").output
-        assert sample_data.DEMO_MEMBER in output
-        assert sample_data.DEMO_PASSWORD in output
+        assert config.DEMO_MEMBER in output
+        assert config.DEMO_PASSWORD in output
         before = records.everything()
         assert "here already" in run("seed", "demo").output
         assert records.everything() == before
-        mira = Person(app, post_office, sample_data.DEMO_MEMBER)
-        mira.password = sample_data.DEMO_PASSWORD
+        mira = Person(app, post_office, config.DEMO_MEMBER)
+        mira.password = config.DEMO_PASSWORD
         mira.sign_in()
         page = mira.get("/dashboard/")
         assert page.stat("total_referrals") > 0
         assert page.stat("pending") == 3
         assert page.leaders
         assert ("lina", "pending") in page.referrals
-        assert records.one(User, username=sample_data.DEMO_ADMIN).is_admin
+        assert records.one(User, username=config.DEMO_ADMIN).is_admin
 
     @pytest.mark.parametrize("order", [("demo", "article"), ("article", "demo")])
     def test_both_can_be_loaded(self, run, records, order: tuple[str, str]):
