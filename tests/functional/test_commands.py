@@ -8,8 +8,9 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from referralhub import config
 from referralhub.models import Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
-from referralhub.services import passwords, sample_data
+from referralhub.services import passwords
 from tests.people import Person
 
 
