@@ -86,6 +86,11 @@ def test_tesla_gives_no_points_but_places_and_perks(preset, app, clock, alice, b
     assert not page.all('form[action="/dashboard/perks/1/redeem"]')
     bring(alice, bob)
     assert ledger(records) == []
+    for page in (alice.get("/dashboard/"), Person(app, alice.post_office, "dora").click(alice.link)):
+        assert "You get 0" not in page.text
+        assert "gets 0" not in page.text
+    alice.post_office.deliver()
+    assert "bob joined" in [letter["Subject"] for letter in alice.post_office.letters(alice.email)]
     page = alice.get("/dashboard/rewards")
     assert "4 to go" in page.one('[data-perk="An invitation to the unveiling"]').text
     alice.follow(alice.submit(page.form("/dashboard/perks/1/redeem")))
