@@ -1,0 +1,315 @@
+"""Deliberate faults: each breaks the program in one place, and the machine must find it."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+from sqlalchemy import Select, select, text, update
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import MessageKind, Perk, Profile, ReferralState, RewardKind, User
+from referralhub.services import accounts, badges, leaderboard, outbox, perks, programs, referrals, rewards
+from tests.properties.world import World
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to break the program, and the numbers of the invariants of which one is then broken."""
+
+    name: str
+    breaking: Callable[[World], AbstractContextManager[object]]
+    numbers: frozenset[int]
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(*numbers: int) -> Callable[[Callable[[World], Iterator[None]]], Callable[[World], Iterator[None]]]:
+    def add(function: Callable[[World], Iterator[None]]) -> Callable[[World], Iterator[None]]:
+        FAULTS.append(Fault(function.__name__.replace("_", " "), contextmanager(function), frozenset(numbers)))
+        return function
+
+    return add
+
+
+def _instead(module: Any, name: str, write: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+    """Put another function in the place of one; `write` gets the old one."""
+    return mock.patch.object(module, name, write(getattr(module, name)))
+
+
+@fault(3, 7)
+def credit_given_twice_without_the_constraint(world: World) -> Iterator[None]:
+    def write(credit: Callable[..., Any]) -> Callable[..., Any]:
+        def twice(*args: Any) -> Any:
+            credit(*args)
+            return credit(*args)
+
+        return twice
+
+    world.changes.append(lambda world: _without(world, "uq_reward_entry_referral_id_profile_id_kind"))
+    with _instead(rewards, "credit", write):
+        yield
+
+
+@fault(3)
+def reversal_written_twice_without_the_constraint(world: World) -> Iterator[None]:
+    def write(post: Callable[..., Any]) -> Callable[..., Any]:
+        def twice(session: Any, profile_id: int, kind: RewardKind, *args: Any, **values: Any) -> Any:
+            if kind is RewardKind.REVERSAL:
+                post(session, profile_id, kind, *args, **values)
+            return post(session, profile_id, kind, *args, **values)
+
+        return twice
+
+    world.changes.append(lambda world: _without(world, "uq_reward_entry_reverses_id"))
+    with _instead(rewards, "post", write):
+        yield
+
+
+@fault(3)
+def reversal_of_half_the_amount(world: World) -> Iterator[None]:
+    def write(post: Callable[..., Any]) -> Callable[..., Any]:
+        def half(session: Any, profile_id: int, kind: RewardKind, amount: int, *args: Any, **values: Any) -> Any:
+            amount = amount // 2 if kind is RewardKind.REVERSAL else amount
+            return post(session, profile_id, kind, amount, *args, **values)
+
+        return half
+
+    with _instead(rewards, "post", write):
+        yield
+
+
+@fault(4)
+def ledger_without_its_triggers(world: World) -> Iterator[None]:
+    def drop(world: World) -> None:
+        with world.engine.begin() as connection:
+            connection.execute(text("DROP TRIGGER reward_entry_no_update"))
+            connection.execute(text("DROP TRIGGER reward_entry_no_delete"))
+
+    world.changes.append(drop)
+    yield
+
+
+@fault(8)
+def forgotten_event(world: World) -> Iterator[None]:
+    def write(record: Callable[..., Any]) -> Callable[..., Any]:
+        def forgetful(session: Any, referral_id: int, before: Any, after: ReferralState, *args: Any) -> None:
+            if after is not ReferralState.HELD:
+                record(session, referral_id, before, after, *args)
+
+        return forgetful
+
+    with _instead(referrals, "_record", write):
+        yield
+
+
+@fault(5)
+def double_count(world: World) -> Iterator[None]:
+    def write(count: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda session, profile_id, change, now: count(session, profile_id, 2 * change, now)
+
+    with _instead(referrals, "_count", write):
+        yield
+
+
+@fault(8)
+def forgotten_message(world: World) -> Iterator[None]:
+    def write(queue: Callable[..., Any]) -> Callable[..., Any]:
+        def forgetful(session: Any, kind: MessageKind, *args: Any) -> None:
+            if kind is not MessageKind.REFERRAL_REVERSED:
+                queue(session, kind, *args)
+
+        return forgetful
+
+    with _instead(outbox, "queue", write):
+        yield
+
+
+@fault(8)
+def message_queued_twice_under_another_key(world: World) -> Iterator[None]:
+    def write(queue: Callable[..., Any]) -> Callable[..., Any]:
+        def twice(session: Any, kind: MessageKind, user_id: int, key: str, *args: Any) -> None:
+            queue(session, kind, user_id, key, *args)
+            if kind is MessageKind.REFERRAL_CONFIRMED:
+                queue(session, kind, user_id, f"{key}again", *args)
+
+        return twice
+
+    with _instead(outbox, "queue", write):
+        yield
+
+
+@fault(5, 7)
+def cap_ignored(world: World) -> Iterator[None]:
+    with mock.patch.object(rewards, "_within_cap", lambda session, profile_id, program, amount: amount):
+        yield
+
+
+@fault(6)
+def hold_period_ignored_when_spending(world: World) -> Iterator[None]:
+    def write(require: Callable[..., Any]) -> Callable[..., Any]:
+        def impatient(session: Any, perk: Perk, profile_id: int, now: Any) -> None:
+            require(session, perk, profile_id, now + timedelta(days=400))
+
+        return impatient
+
+    with _instead(perks, "_require_reached", write):
+        yield
+
+
+@fault(6)
+def overdraw_check_skipped(world: World) -> Iterator[None]:
+    # The CHECK of the ledger still refuses what would leave less than nothing: see the test.
+    with mock.patch.object(perks, "_require_reached", lambda *_: None):
+        yield
+
+
+@fault(6)
+def stock_not_decreased(world: World) -> Iterator[None]:
+    def write(take: Callable[..., Any]) -> Callable[..., Any]:
+        def generous(session: Any, perk: Perk) -> Any:
+            stock = perk.stock
+            taken = take(session, perk)
+            perk.stock = stock
+            return taken
+
+        return generous
+
+    with _instead(perks, "_take_from_stock", write):
+        yield
+
+
+@fault(6)
+def stock_as_the_session_saw_it_before(world: World) -> Iterator[None]:
+    class Stale(Select):
+        inherit_cache = True
+
+        def execution_options(self, **_: Any) -> "Stale":
+            return self
+
+    with mock.patch.object(perks, "select", Stale):
+        yield
+
+
+@fault(2)
+def attribution_window_ignored(world: World) -> Iterator[None]:
+    with mock.patch.object(
+        referrals, "find_referrer", lambda attribution, now: referrals.find_by_code(attribution.code)
+    ):
+        yield
+
+
+@fault(2)
+def link_of_a_former_member_still_counts(world: World) -> Iterator[None]:
+    def find(code: str) -> referrals.Referrer | None:
+        profile_id = db.session.scalar(select(Profile.id).where(Profile.code == code.lower()))
+        return referrals.Referrer(profile_id, "somebody") if profile_id else None
+
+    with mock.patch.object(referrals, "find_by_code", find):
+        yield
+
+
+@fault(5)
+def badges_not_taken_away(world: World) -> Iterator[None]:
+    def write(adjust: Callable[..., Any]) -> Callable[..., Any]:
+        def generous(session: Any, profile_id: int, count: int, now: Any) -> Any:
+            return adjust(session, profile_id, max(count, len(badges.of_member(profile_id))), now)
+
+        return generous
+
+    with _instead(badges, "adjust", write):
+        yield
+
+
+@fault(5)
+def leaderboard_change_not_noted(world: World) -> Iterator[None]:
+    with mock.patch.object(leaderboard, "changed", lambda session, profile_id: None):
+        yield
+
+
+@fault(5, 7)
+def amounts_of_the_rules_in_force_today(world: World) -> Iterator[None]:
+    def write(credit: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda session, referral, program, now: credit(session, referral, programs.current(), now)
+
+    with _instead(rewards, "credit", write):
+        yield
+
+
+@fault(5, 7)
+def milestone_bonus_forgotten(world: World) -> Iterator[None]:
+    with mock.patch.object(rewards, "credit_milestone", lambda *_: None):
+        yield
+
+
+@fault(7)
+def credit_before_the_verification(world: World) -> Iterator[None]:
+    def write(release: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: release(*args, verification_required=False)
+
+    with _instead(referrals, "release", write):
+        yield
+
+
+@fault(9)
+def verification_not_idempotent(world: World) -> Iterator[None]:
+    def write(verify: Callable[..., Any]) -> Callable[..., Any]:
+        def again(token: str, secret_key: str, now: Any) -> bool:
+            first: bool = verify(token, secret_key, now)
+            user_id, _ = accounts._serializer(secret_key).loads(token)
+            with transaction() as session:
+                session.execute(update(User).where(User.id == user_id).values(verified_at=now))
+            return first
+
+        return again
+
+    with _instead(accounts, "verify_address", write):
+        yield
+
+
+@fault(9)
+def reversal_in_two_transactions(world: World) -> Iterator[None]:
+    def write(take_back: Callable[..., Any]) -> Callable[..., Any]:
+        def hasty(session: Any, *args: Any) -> None:
+            session.commit()
+            take_back(session, *args)
+
+        return hasty
+
+    with _instead(rewards, "take_back", write):
+        yield
+
+
+@fault(5, 10)
+def erasure_that_takes_the_count_along(world: World) -> Iterator[None]:
+    def erase(user_id: int, now: Any) -> None:
+        old(user_id, now)
+        with transaction() as session:
+            session.execute(update(Profile).where(Profile.user_id == user_id).values(referral_count=0))
+
+    old = accounts.erase
+    with mock.patch.object(accounts, "erase", erase):
+        yield
+
+
+@fault(10)
+def mail_to_former_members(world: World) -> Iterator[None]:
+    with mock.patch.object(outbox, "drop", lambda session, user_id: None):
+        yield
+
+
+def _without(world: World, constraint: str) -> None:
+    """Drop a unique constraint of the ledger, as nobody could by accident: SQLite must write the table anew."""
+    with world.engine.begin() as connection:
+        query = "SELECT sql FROM sqlite_master WHERE tbl_name = 'reward_entry' AND sql <> '' ORDER BY type = 'trigger'"
+        made, *triggers = connection.execute(text(query)).scalars()
+        shorter = re.sub(rf",\s*CONSTRAINT {constraint} UNIQUE \([^)]*\)", "", made)
+        assert shorter != made, f"no {constraint} in {made}"
+        connection.exec_driver_sql("DROP TABLE reward_entry")
+        for statement in (shorter, *triggers):
+            connection.exec_driver_sql(statement)

@@ -1,0 +1,257 @@
+"""What should be true of a program, in plain Python: it counts everything anew each time and asks no database."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+BADGES = {1: "first", 2: "10", 3: "50", 4: "100"}  # at marks that a dozen members reach; the machine sets them
+EXPIRES = timedelta(days=30)
+TOKEN_LIVES = timedelta(hours=24)
+
+
+@dataclass
+class Member:
+    id: int
+    user_id: int
+    username: str
+    email: str
+    code: str
+    referrer: int | None
+    verified_at: datetime | None
+    needs_verification: bool
+    display_name: str = ""
+    active: bool = True
+    listed: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.display_name or self.username
+
+
+@dataclass(frozen=True)
+class Visit:
+    code: str
+    channel: str
+    at: datetime
+    live: bool  # whether it was some member's code at that moment
+
+
+@dataclass
+class Referral:
+    id: int
+    referrer: int
+    friend: int
+    rules: dict[str, Any]  # of the version it began under
+    visit: Visit
+    created: datetime
+    state: str = "pending"
+    decided: datetime | None = None
+    given: dict[str, int] | None = None
+    trail: list[tuple[str | None, str, int | None, datetime]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Entry:
+    profile: int
+    kind: str
+    amount: int
+    unit: str
+    created: datetime
+    available: datetime
+    referral: int | None = None
+    reverses: int | None = None  # position in the ledger
+    mark: int | None = None
+
+
+@dataclass(frozen=True)
+class Perk:
+    id: int
+    price: int | None
+    unit: str
+    unlocked_at: int | None
+    pieces: int | None  # how many there were, as stock or as coupons
+    coupons: bool
+
+
+class Program:
+    def __init__(self, rules: dict[str, Any]) -> None:
+        self.versions = [rules]
+        self.members: dict[int, Member] = {}
+        self.referrals: dict[int, Referral] = {}
+        self.ledger: list[Entry] = []
+        self.mails: dict[tuple[object, ...], tuple[str, int, str]] = {}  # by cause
+        self.redemptions: dict[tuple[int, str], int] = {}  # (member, key) → perk
+        self.perks: list[Perk] = []
+
+    # What is asked
+
+    @property
+    def rules(self) -> dict[str, Any]:
+        return self.versions[-1]
+
+    def owner(self, code: str) -> Member | None:
+        return next((m for m in self.members.values() if m.code == code.lower() and m.active), None)
+
+    def referrer_by(self, visit: Visit, now: datetime) -> Member | None:
+        fresh = now - visit.at <= timedelta(days=self.rules["window_days"])
+        return self.owner(visit.code) if fresh and visit.live else None
+
+    def confirmed(self, profile: int) -> list[Referral]:
+        return [r for r in self.referrals.values() if r.referrer == profile and r.state == "confirmed"]
+
+    def reached(self, profile: int) -> datetime | None:
+        return max((r.decided for r in self.confirmed(profile) if r.decided), default=None)
+
+    def badges(self, profile: int) -> set[str]:
+        return {badge for mark, badge in BADGES.items() if mark <= len(self.confirmed(profile))}
+
+    def tier(self, profile: int) -> str:
+        count = len(self.confirmed(profile))
+        return str([tier["name"] for tier in self.rules["tiers"] if tier["at"] <= count][-1])
+
+    def balance(self, profile: int, unit: str) -> int:
+        return sum(e.amount for e in self.ledger if (e.profile, e.unit) == (profile, unit))
+
+    def available(self, profile: int, unit: str, now: datetime) -> int:
+        mine = (e for e in self.ledger if (e.profile, e.unit) == (profile, unit))
+        return sum(e.amount for e in mine if e.available <= now)
+
+    def units(self, profile: int) -> set[str]:
+        return {e.unit for e in self.ledger if e.profile == profile}
+
+    def left(self, perk: Perk) -> int | None:
+        return None if perk.pieces is None else perk.pieces - list(self.redemptions.values()).count(perk.id)
+
+    def redemption_key(self, perk: Perk, key: str) -> str:
+        return key if perk.unlocked_at is None else f"unlocked:{perk.id}"
+
+    def can_redeem(self, profile: int, perk: Perk, now: datetime) -> bool:
+        if perk.price is None:
+            reached = len(self.confirmed(profile)) >= (perk.unlocked_at or 0)
+        else:
+            reached = self.available(profile, perk.unit, now) >= perk.price
+        return reached and self.left(perk) != 0
+
+    def board(self, period: str, now: datetime) -> list[tuple[int, int, str, int]]:
+        """Give rank, member, name and number, of everybody on the board of a period."""
+        start = {"all": None, "week": _monday(now), "month": _midnight(now).replace(day=1)}[period]
+        found = []
+        for member in self.members.values():
+            counted = [r.decided for r in self.confirmed(member.id) if r.decided and (not start or r.decided >= start)]
+            if counted and member.active and member.listed:
+                found.append((-len(counted), max(counted), member.id, member.name))
+        return [(rank, who, name, -minus) for rank, (minus, _, who, name) in enumerate(sorted(found), 1)]
+
+    def state_of(self, friend: int) -> Referral | None:
+        return next((r for r in self.referrals.values() if r.friend == friend), None)
+
+    # What happens
+
+    def join(self, member: Member, now: datetime) -> None:
+        self.members[member.id] = member
+        if member.needs_verification:
+            self.ask_to_verify(member, now)
+
+    def ask_to_verify(self, member: Member, now: datetime) -> None:
+        cause = ("verify", member.user_id, int(now.timestamp() // 60))  # at most one a minute
+        self.mails.setdefault(cause, ("verify_address", member.user_id, "{}"))
+
+    def begin(self, referral: Referral, now: datetime) -> None:
+        self.referrals[referral.id] = referral
+        referral.trail.append((None, "pending", None, now))
+
+    def move(self, referral: Referral, state: str, actor: int | None, now: datetime) -> None:
+        referral.trail.append((referral.state, state, actor, now))
+        referral.state, referral.decided = state, now.replace(microsecond=0)
+
+    def settle(self, member: Member, now: datetime) -> None:
+        """Confirm what waited for this friend."""
+        referral = self.state_of(member.id)
+        if referral and referral.state == "pending":
+            self.confirm(referral, None, now)
+
+    def confirm(self, referral: Referral, actor: int | None, now: datetime) -> None:
+        self.move(referral, "confirmed", actor, now)
+        rules, who = referral.rules, referral.referrer
+        available = now + timedelta(days=rules["hold_days"])
+        count = len(self.confirmed(who))
+
+        def give(profile: int, kind: str, amount: int, mark: int | None = None) -> int:
+            if amount:
+                self.ledger.append(Entry(profile, kind, amount, rules["unit"], now, available, referral.id, None, mark))
+            return amount
+
+        referral.given = {
+            "referrer": give(who, "referrer", self.within_cap(who, rules, rules["referrer_amount"])),
+            "friend": give(referral.friend, "friend", rules["friend_amount"]),
+        }
+        bonus = {milestone["at"]: milestone.get("bonus", 0) for milestone in rules["milestones"]}.get(count, 0)
+        give(who, "milestone", self.within_cap(who, rules, bonus), count)
+        amount = referral.given["referrer"]
+        self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=str(rules["unit"]), total=count)
+        if count in BADGES:
+            self.tell_referrer(referral, "badge_earned", badge=BADGES[count], total=count)
+
+    def hold(self, referral: Referral, actor: int | None, now: datetime) -> None:
+        self.move(referral, "held", actor, now)
+        self.tell_referrer(referral, "referral_held")
+
+    def reverse(self, referral: Referral, actor: int | None, reason: str, now: datetime) -> None:
+        self.move(referral, "reversed", actor, now)
+        count = len(self.confirmed(referral.referrer))
+        for position, entry in self.standing():
+            of_it = entry.referral == referral.id and entry.kind in {"referrer", "friend"}
+            lost = entry.profile == referral.referrer and entry.kind == "milestone" and (entry.mark or 0) > count
+            if of_it or lost:
+                self.ledger.append(
+                    Entry(entry.profile, "reversal", -entry.amount, entry.unit, now, entry.available, None, position)
+                )
+        self.tell_referrer(referral, "referral_reversed", reason=reason, total=count)
+
+    def expire(self, now: datetime) -> None:
+        for referral in self.due(now):
+            self.move(referral, "expired", None, now)
+
+    def due(self, now: datetime) -> list[Referral]:
+        return [r for r in self.referrals.values() if r.state == "pending" and r.created <= now - EXPIRES]
+
+    def redeem(self, profile: int, perk: Perk, key: str, now: datetime) -> None:
+        self.redemptions[profile, self.redemption_key(perk, key)] = perk.id
+        if perk.price is not None:
+            self.ledger.append(Entry(profile, "redemption", -perk.price, perk.unit, now, now))
+
+    def erase(self, member: Member) -> None:
+        member.username = f"gone-{member.user_id}"
+        member.email = f"gone-{member.user_id}@erased.invalid"
+        member.display_name = "A former member"
+        member.active = member.listed = False
+
+    def tell_referrer(self, referral: Referral, kind: str, **payload: object) -> None:
+        friend = self.members[referral.friend].name
+        body = json.dumps({"friend": friend, **payload}, sort_keys=True)
+        self.mails[kind, referral.id, payload.get("badge")] = (kind, self.members[referral.referrer].user_id, body)
+
+    def within_cap(self, profile: int, rules: dict[str, Any], amount: int) -> int:
+        if rules["member_cap"] is None:
+            return amount
+        earned = sum(
+            e.amount
+            for _, e in self.standing()
+            if (e.profile, e.unit) == (profile, rules["unit"]) and e.kind in {"referrer", "milestone"}
+        )
+        return max(0, min(amount, rules["member_cap"] - earned))
+
+    def standing(self) -> Iterable[tuple[int, Entry]]:
+        """Give the entries that were not taken back, with their positions."""
+        gone = {entry.reverses for entry in self.ledger}
+        return [(position, entry) for position, entry in enumerate(self.ledger) if position not in gone]
+
+
+def _midnight(now: datetime) -> datetime:
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _monday(now: datetime) -> datetime:
+    return _midnight(now) - timedelta(days=now.isoweekday() - 1)
