@@ -17,7 +17,8 @@ from tests import conftest
 from tests.people import Clock
 from tests.properties import faults
 from tests.properties.faults import Fault
-from tests.properties.machine import Broken, ProgramMachine
+from tests.properties.invariants import Broken
+from tests.properties.machine import ProgramMachine
 from tests.properties.world import World
 
 QUICKLY_FOUND = {
@@ -82,6 +83,7 @@ def run(world: World, chosen: settings, every: int = 0) -> int:
     return started
 
 
+# A failure is not made smaller here, which can take minutes; the run for long does that.
 def test_what_must_always_hold(world: World):
     run(world, settings(USUAL, max_examples=15, stateful_step_count=30, derandomize=True, phases=(Phase.generate,)))
 

@@ -1,0 +1,56 @@
+"""What the machine chooses from."""
+
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from referralhub.models import Touch, Unit
+from referralhub.services import programs
+
+PICK = st.integers(0, 59)  # one of a list: the position, around and around
+OFTEN = st.sampled_from([True, True, True, False])
+WISHES = st.sampled_from(["possible", "possible", "on hold", "on hold", "nearly", "any"])
+CRASHES = st.one_of(
+    st.tuples(st.just("statement"), st.integers(1, 24)),
+    st.tuples(st.just("commit"), st.integers(1, 2)),
+    st.tuples(st.just("call"), st.integers(1, 12)),
+)
+MAYBE_CRASHES = st.one_of(st.none(), st.none(), CRASHES)
+SPANS = st.one_of(
+    st.integers(1, 90).map(lambda n: timedelta(minutes=n)),
+    st.integers(1, 30).map(lambda n: timedelta(hours=n)),
+    st.integers(1, 40).map(lambda n: timedelta(days=n)),
+)
+MILESTONES = st.dictionaries(st.integers(1, 4), st.integers(0, 30), max_size=3).map(
+    lambda found: [{"at": at, "bonus": bonus} for at, bonus in sorted(found.items())]
+)
+TIERS = st.sets(st.integers(1, 4), max_size=3).map(
+    lambda found: [{"name": f"from {at}", "at": at} for at in (0, *sorted(found))]
+)
+RULES = st.fixed_dictionaries(
+    {},
+    optional={
+        "unit": st.sampled_from(Unit),
+        "referrer_amount": st.integers(0, 40),
+        "friend_amount": st.integers(0, 40),
+        "member_cap": st.one_of(st.none(), st.integers(0, 50), st.integers(0, 50)),
+        "window_days": st.integers(1, 30),
+        "hold_days": st.integers(0, 20),
+        "milestones": MILESTONES,
+        "tiers": TIERS,
+        "touch": st.sampled_from(Touch),
+    },
+)
+PRESETS = st.sampled_from(list(programs.PRESETS.values()))
+LIVELY_RULES = st.fixed_dictionaries(
+    {
+        "referrer_amount": st.integers(8, 20),
+        "friend_amount": st.sampled_from([0, 10]),
+        "member_cap": st.none() | st.integers(0, 40),
+        "hold_days": st.sampled_from([0, 1, 5]),
+        "milestones": MILESTONES,
+    }
+)
+EARLY_RULES = st.one_of(PRESETS, RULES, LIVELY_RULES)
+NOT_RULES = [{"referrer_amount": -1}, {"window_days": 0}, {"hold_days": -3}, {"tiers": []}, {"milestones": [{"at": 0}]}]
+BAD_RULES = st.sampled_from(NOT_RULES)
