@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 def create_app(config: "Settings | None" = None) -> "Flask":
     """Make the application. Raises ConfigurationError when the environment lacks something."""
     # Loaded only here: the launcher is part of this package and usually has no need of an application.
-    from referralhub.application import wire  # noqa: PLC0415
+    from referralhub.application import wire  # noqa: PLC0415 - as said above
 
     return wire(config)

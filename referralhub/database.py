@@ -87,4 +87,5 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        # Past SQLAlchemy, so that it counts as no statement; a checked-out connection has a driver below.
         connection.connection.driver_connection.execute(f"BEGIN {mode}")  # type: ignore[union-attr]

@@ -42,7 +42,7 @@ class Valkey:
         self.socket = socket_path(instance)
         self.data = instance / "valkey"
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: int | None = None
+        self._lock = -1  # a file descriptor, once there is one
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -73,9 +73,9 @@ class Valkey:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._lock is not None:
+        if self._lock >= 0:
             os.close(self._lock)
-            self._lock = None
+            self._lock = -1
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:
@@ -96,7 +96,7 @@ class Valkey:
             return
         if self._process is None:
             try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return
         self._process = subprocess.Popen(  # noqa: S603 - our own binary, fixed arguments

@@ -9,7 +9,7 @@ def wants_fragment() -> bool:
     return request.headers.get("HX-Request-Type") == "partial"
 
 
-def page_or_fragment(page: str, fragment: str, **context: object) -> Response:
+def page_or_fragment(page: str, fragment: str, /, **context: object) -> Response:
     """Render the fragment for htmx and the page that includes it for everybody else."""
     response = make_response(render_template(fragment if wants_fragment() else page, **context))
     response.vary.add("HX-Request-Type")

@@ -51,7 +51,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except (ConfigurationError, OSError) as error:
-        print(f"ReferralHub cannot start: {error}", file=sys.stderr)  # noqa: T201
+        print(f"ReferralHub cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever typed the command
         return 1
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are on our way already
@@ -99,10 +99,10 @@ def _prepared(settings: Settings) -> bool:
 def _prepare(settings: Settings) -> None:
     from flask_migrate import upgrade  # noqa: PLC0415 - see _prepared
 
-    from referralhub import create_app  # noqa: PLC0415
-    from referralhub.clock import now  # noqa: PLC0415
-    from referralhub.extensions import db  # noqa: PLC0415
-    from referralhub.services import sample_data  # noqa: PLC0415
+    from referralhub import create_app  # noqa: PLC0415 - the same
+    from referralhub.clock import now  # noqa: PLC0415 - the same
+    from referralhub.extensions import db  # noqa: PLC0415 - the same
+    from referralhub.services import sample_data  # noqa: PLC0415 - the same
 
     with create_app(settings).app_context():
         upgrade()
@@ -161,7 +161,7 @@ def _announce(settings: Settings, host: str, port: int) -> None:
             f"  Mail goes to:         {settings.base_url}/dev/mailbox",
             "  Ctrl-C stops everything.",
         ]
-    print("\n".join(lines), "\n", flush=True)  # noqa: T201
+    print("\n".join(lines), "\n", flush=True)  # noqa: T201 - the same
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ They hold who is signed in and whose link a visitor followed. The cookie holds a
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from flask import Flask, Request, Response, current_app
@@ -103,5 +103,16 @@ def store_now() -> None:
 
     Raises RedisError.
     """
-    interface: Sessions = current_app.session_interface  # type: ignore[assignment]
-    interface.store(current_app, current_session)
+    _interface().store(current_app, current_session)
+
+
+def renew() -> None:
+    """Give the session a new id, before somebody signs in: an id planted by another is then worth nothing.
+
+    Raises RedisError.
+    """
+    _interface().regenerate(current_session)
+
+
+def _interface() -> Sessions:
+    return cast(Sessions, current_app.session_interface)

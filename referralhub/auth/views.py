@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from referralhub import attribution, htmx
+from referralhub import attribution, htmx, sessions
 from referralhub.auth.forms import LoginForm, SignupForm
 from referralhub.clock import now
 from referralhub.config import Settings
@@ -122,7 +122,7 @@ def resend() -> Response:
 
 
 def _sign_in(user: User, remember: bool = True) -> None:
-    current_app.session_interface.regenerate(session)  # type: ignore[attr-defined]
+    sessions.renew()
     login_user(user)
     session.permanent = remember
 

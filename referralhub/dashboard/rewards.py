@@ -2,7 +2,7 @@
 
 import secrets
 
-from flask import Response, current_app, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -19,21 +19,17 @@ def show_rewards() -> Response:
     """Show balances, perks, and every entry with its reason."""
     profile_id, page = current_user.profile.id, page_number()
     lines, more = rewards.lines(profile_id, page)
-    if htmx.wants_fragment():
-        return make_response(render_template("dashboard/_ledger.html", lines=lines, page=page, more=more))
-    return make_response(
-        render_template(
-            "dashboard/rewards.html",
-            balances=rewards.balances(profile_id, programs.current().unit, now()),
-            lines=lines,
-            page=page,
-            more=more,
-            today=now(),
-            offers=perks.catalogue(profile_id),
-            claims=perks.claims(profile_id),
-            count=current_user.profile.referral_count,
-            form_key=secrets.token_urlsafe(16),
-        )
+    return htmx.page_or_fragment(
+        "dashboard/rewards.html",
+        "dashboard/_ledger.html",
+        balances=rewards.balances(profile_id, programs.current().unit, now()),
+        lines=lines,
+        page=page,
+        more=more,
+        offers=perks.catalogue(profile_id),
+        claims=perks.claims(profile_id),
+        count=current_user.profile.referral_count,
+        form_key=secrets.token_urlsafe(16),
     )
 
 
@@ -47,7 +43,6 @@ def redeem(perk_id: int) -> BaseResponse:
     try:
         perks.redeem(current_user.profile.id, perk_id, key, now())
     except CannotRedeem as error:
-        current_app.logger.info("perk %s: %s", perk_id, error)
         return Response(
             render_template("errors/error.html", status=409, title="That didn't work", advice=str(error)), 409
         )

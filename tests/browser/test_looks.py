@@ -7,7 +7,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 EVERYBODY = {"home": "/", "signup": "/signup", "login": "/login", "leaderboard": "/leaderboard", "missing": "/nothing"}
-SHOWN = (*EVERYBODY, "signup with errors", "dashboard", "busy dashboard")
+MEMBERS = {"referrals": "/dashboard/referrals", "rewards": "/dashboard/rewards", "profile": "/account/profile"}
+SHOWN = (*EVERYBODY, "signup with errors", "dashboard", "busy dashboard", *MEMBERS)
 
 
 @pytest.fixture
@@ -24,13 +25,15 @@ def show(open_tab) -> Callable[..., object]:
             tab.page.locator("[aria-invalid=true]").first.wait_for()
         else:
             tab.sign_up()
-        if name == "busy dashboard":
+        if name == "busy dashboard" or name in MEMBERS:
             friend = open_tab("a.friend.with.a.long.name")
             friend.go(tab.link)
             friend.sign_up()
             friend.confirm_address()
             tab.expect_stat("total_referrals", 1)
             tab.page.locator("#leaderboard [data-rank]").first.wait_for()
+        if name in MEMBERS:
+            tab.go(MEMBERS[name])
         tab.mishaps = [mishap for mishap in tab.mishaps if "404" not in mishap and "422" not in mishap]
         return tab.page
 
