@@ -4,6 +4,7 @@ from flask import Flask
 from werkzeug.routing import BaseConverter
 
 from referralhub import cli, clock, database, errors, health, mailbox, security, tasks, templating
+from referralhub.account import bp as account
 from referralhub.auth.views import bp as auth
 from referralhub.auth.views import load_user
 from referralhub.config import Settings
@@ -53,7 +54,7 @@ def wire(config: Settings | None = None) -> Flask:
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)
-    for blueprint in (landing, auth, dashboard, health.bp):
+    for blueprint in (landing, auth, account, dashboard, health.bp):
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)

@@ -22,6 +22,7 @@ def remember(attribution: Attribution) -> bool:
         "code": attribution.code,
         "channel": attribution.channel.value,
         "at": attribution.visited_at.isoformat(),
+        "invitation": attribution.invitation_id,
     }
     sessions.store_now()
     return not (
@@ -34,7 +35,8 @@ def recall() -> Attribution | None:
     kept = session.get(KEY)
     if not kept:
         return None
-    return Attribution(kept["code"], Channel(kept["channel"]), datetime.fromisoformat(kept["at"]))
+    at = datetime.fromisoformat(kept["at"])
+    return Attribution(kept["code"], Channel(kept["channel"]), at, kept.get("invitation"))
 
 
 def forget() -> None:

@@ -11,6 +11,7 @@ from referralhub import embedded
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
+WEB_THREADS = int(os.environ.get("WEB_THREADS") or 4)  # of a web process, as the Procfile starts it
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
 
 

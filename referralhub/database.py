@@ -41,10 +41,15 @@ def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Pool settings: a connection that died while idle is replaced before a request notices."""
+    """Pool settings: a connection that died while idle is replaced before a request notices.
+
+    Errors do not quote the values of a statement: they are logged, and the log outlives an account.
+    """
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": 15}}
-    return {"pool_pre_ping": True, "pool_timeout": 5, "connect_args": {"connect_timeout": 2}}
+        return {"hide_parameters": True, "connect_args": {"timeout": 15}}
+    return {
+        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 5, "connect_args": {"connect_timeout": 2}
+    }  # fmt: skip
 
 
 def init_app(app: Flask) -> None:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
+from referralhub.services.errors import TooManyAtOnce
+
 log = logging.getLogger(__name__)
 
 UNAVAILABLE = (RedisError, OperationalError, InterfaceError, PoolTimeout)
@@ -42,11 +44,17 @@ EXPIRED = (
     "To keep your account safe a form works only for a while. Go back, reload the page, and send it again.",
 )
 
+BUSY = (
+    "Many people are signing in right now",
+    "Nothing was changed. Go back and try again in a moment.",
+)
+
 
 def init_app(app: Flask) -> None:
     """Answer every error with a page of ours."""
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(TooManyRequests, _too_often)
+    app.register_error_handler(TooManyAtOnce, _busy)
     app.register_error_handler(HTTPException, _http_error)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _unavailable)
@@ -80,6 +88,10 @@ def _expired(_: CSRFError) -> object:
 def _too_often(error: TooManyRequests) -> object:
     title, advice = WORDS[429]
     return _page(429, title, f"{advice} The limit is {error.description}. Please wait and try again.")
+
+
+def _busy(_: TooManyAtOnce) -> object:
+    return _page(503, *BUSY, {"Retry-After": "1"})
 
 
 def _unavailable(error: Exception) -> object:

@@ -108,7 +108,7 @@ def _prepare(settings: Settings) -> None:
         upgrade()
         seeded = settings.instance_path / "seeded"
         if settings.development and not seeded.exists():
-            sample_data.load(sample_data.demo(now()), DEMO_PASSWORD, lambda _: None)
+            sample_data.load_demo(now(), lambda _: None)
             seeded.touch()
         db.engine.dispose()
 

@@ -26,5 +26,7 @@ def show() -> str:
     """List the newest mail first."""
     files = sorted(mail_folder(current_app.config["SETTINGS"]).glob("*.eml"), reverse=True)[:NEWEST]
     mails = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
-    letters = [Letter(mail["To"], mail["Subject"], mail["Date"], mail.get_content()) for mail in mails]
+    letters = [
+        Letter(mail["To"], mail["Subject"], mail["Date"], mail.get_body(("plain",)).get_content()) for mail in mails
+    ]
     return render_template("dev/mailbox.html", letters=letters)

@@ -1,9 +1,11 @@
 """What the worker runs. Each task calls one service."""
 
 import logging
+import threading
+from functools import cache
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 from huey import crontab
 from redis import RedisError
 from sqlalchemy import event
@@ -11,7 +13,8 @@ from sqlalchemy import event
 from referralhub import mail
 from referralhub.clock import now
 from referralhub.extensions import db, huey
-from referralhub.services import leaderboard, outbox, referrals
+from referralhub.services import digest, leaderboard, outbox, referrals, sign_ins, tokens
+from referralhub.services.delivery import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +22,7 @@ log = logging.getLogger(__name__)
 @huey.task()
 def deliver_mail() -> None:
     """Send what has just been queued."""
-    outbox.deliver_due(mail.send, now)
+    _deliver()
 
 
 @huey.task()
@@ -31,7 +34,7 @@ def update_leaderboard() -> None:
 @huey.periodic_task(crontab())
 def sweep_outbox() -> None:
     """Every minute: send what is to be tried again, and what a crash or a dead Redis left behind."""
-    outbox.deliver_due(mail.send, now)
+    _deliver()
 
 
 @huey.periodic_task(crontab())
@@ -44,6 +47,39 @@ def sweep_leaderboard() -> None:
 def expire_referrals() -> None:
     """Every hour: end referrals whose friend never confirmed the address."""
     referrals.expire_due(now())
+
+
+@huey.periodic_task(crontab(minute="27", hour="7-23", day_of_week="1"))
+def send_digests() -> None:
+    """On Mondays: queue the weekly digest; hourly, so that a worker that was away catches up."""
+    digest.queue_due(now())
+
+
+@huey.periodic_task(crontab(minute="37", hour="3"))
+def tidy() -> None:
+    """Every night: delete tokens and sign-ins that ended long ago."""
+    tokens.tidy(now())
+    sign_ins.tidy(now(), current_app.permanent_session_lifetime)
+
+
+_lane = threading.Lock()
+_wanted = threading.Event()
+
+
+def _deliver() -> None:
+    """Run the delivery, in one thread at a time: a job that finds it running only asks it for another round."""
+    _wanted.set()
+    while _wanted.is_set() and _lane.acquire(blocking=False):
+        try:
+            _wanted.clear()
+            _delivery(current_app._get_current_object()).run()  # type: ignore[attr-defined]
+        finally:
+            _lane.release()
+
+
+@cache
+def _delivery(app: Flask) -> Delivery:
+    return Delivery(mail.write, mail.courier(app.config["SETTINGS"]), now)
 
 
 JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}

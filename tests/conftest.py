@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from threading import BoundedSemaphore
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
@@ -17,6 +19,7 @@ from sqlalchemy import event
 from referralhub import create_app
 from referralhub.config import Settings
 from referralhub.extensions import db, limiter
+from referralhub.services import passwords
 from tests import servers
 from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records
@@ -55,6 +58,19 @@ def _only_our_own_servers() -> Iterator[None]:
     socket.socket.connect = guarded
     yield
     socket.socket.connect = connect
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_in_a_hurry() -> None:
+    """Thousands of passwords are hashed here, and races are run with more threads than a web process has."""
+    passwords._room = BoundedSemaphore(100)
+    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.fixture
+def strong_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash as in production."""
+    monkeypatch.setattr(passwords, "_hasher", passwords.make_hasher())
 
 
 @pytest.fixture(scope="session")

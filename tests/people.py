@@ -12,7 +12,7 @@ from flask import Flask
 from referralhub import mail
 from referralhub.extensions import db
 from referralhub.models import Base
-from referralhub.services import outbox
+from referralhub.services.delivery import Delivery
 from tests.pages import Page, Visitor
 
 
@@ -37,9 +37,11 @@ class PostOffice:
         self.app = app
         self.folder = mail.mail_folder(app.config["SETTINGS"])
 
+        self.delivery = Delivery(mail.write, mail.courier(app.config["SETTINGS"]), app.config["CLOCK"])
+
     def deliver(self) -> int:
         with self.app.app_context():
-            return outbox.deliver_due(mail.send, self.app.config["CLOCK"])
+            return self.delivery.run()
 
     def letters(self, to: str) -> list[EmailMessage]:
         """Give the letters to this address, oldest first."""
@@ -52,10 +54,20 @@ def read_letters(folder: Path) -> list[EmailMessage]:
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
+def text_of(letter: EmailMessage) -> str:
+    """Give the text part of a letter."""
+    return str(letter.get_body(("plain",)).get_content())
+
+
+def links_in(letter: EmailMessage) -> list[str]:
+    """Give every address in the text of a letter."""
+    return [word for word in text_of(letter).split() if urlsplit(word).scheme.startswith("http")]
+
+
 def link_in(letter: EmailMessage, path: str) -> str:
     """Find the one address in a letter whose path begins like this."""
-    links = [word for word in letter.get_content().split() if urlsplit(word).path.startswith(path)]
-    assert len(links) == 1, f"{links} in\n{letter.get_content()}"
+    links = [link for link in links_in(letter) if urlsplit(link).path.startswith(path)]
+    assert len(links) == 1, f"{links} in\n{text_of(letter)}"
     return links[0]
 
 
@@ -92,14 +104,24 @@ class Person(Visitor):
         usual = {"username": self.username, "password": self.password}
         return self.submit(self.get("/login").form("/login"), expect, **(usual | values))
 
+    def in_another_browser(self, **environ: str) -> "Person":
+        """Give the same person at another machine, where nobody is signed in yet."""
+        twin = Person(self.post_office.app, self.post_office, self.username, **environ)
+        twin.email, twin.password = self.email, self.password
+        return twin
+
     def sign_out(self) -> Page:
         return self.submit(self.get("/dashboard/").form("/logout"))
 
     def verification_path(self) -> str:
         """Give the path in the newest verification mail."""
+        return self.mailed_path("/verify/")
+
+    def mailed_path(self, begin: str, to: str = "") -> str:
+        """Give the path that begins like this, from the newest mail that has one; to the own address unless told."""
         self.post_office.deliver()
-        letters = [a for a in self.post_office.letters(self.email) if "/verify/" in a.get_content()]
-        return path_of(link_in(letters[-1], "/verify/"))
+        letters = [a for a in self.post_office.letters(to or self.email) if begin in text_of(a)]
+        return path_of(link_in(letters[-1], begin))
 
     def confirm_address(self, expect: int = 303) -> Page:
         """Press the button behind the link in the mail."""

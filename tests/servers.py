@@ -67,10 +67,8 @@ class Server:
     def start(self) -> None:
         self.process = subprocess.Popen(
             self.command(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
-            **self.options(),
+            **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | self.options()),
         )
         wait_until(self.answers, f"{type(self).__name__} answers")
 
@@ -190,6 +188,27 @@ def _postgresql_programs(folder: Path) -> Path:
     return package / "pginstall" / "bin"
 
 
+class Worker(Server):
+    """The worker alone, as the Procfile starts it; what it says is added to `worker.log`."""
+
+    def __init__(self, instance: Path, database_url: str, redis_url: str, **environment: str) -> None:
+        self.log = instance / "worker.log"
+        self.environment = _environment(instance, database_url, redis_url, BASE_URL="http://localhost") | environment
+
+    def command(self) -> list[str | Path]:
+        return [BIN / "flask", "--app", "wsgi", "worker"]
+
+    def options(self) -> dict[str, object]:
+        return {"cwd": PROJECT, "env": self.environment, "stderr": self._output}
+
+    def start(self) -> None:
+        with self.log.open("ab") as self._output:
+            super().start()
+
+    def answers(self) -> bool:
+        return self.process.poll() is None  # there is nothing to ask
+
+
 class ReferralHub:
     """The running program: a web server and a worker, as the Procfile starts them."""
 
@@ -200,17 +219,7 @@ class ReferralHub:
         self.application = application
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
-        self.environment = {
-            **os.environ,
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-            "REFERRALHUB_ENV": "development",
-            "INSTANCE_PATH": str(instance),
-            "DATABASE_URL": database_url,
-            "REDIS_URL": redis_url,
-            "BASE_URL": self.base_url,
-            "MAIL_URL": "file:",
-            **environment,
-        }
+        self.environment = _environment(instance, database_url, redis_url, BASE_URL=self.base_url) | environment
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self):
@@ -247,6 +256,19 @@ class ReferralHub:
 
     def _serves(self) -> bool:
         return serves(self.base_url)
+
+
+def _environment(instance: Path, database_url: str, redis_url: str, **more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "REFERRALHUB_ENV": "development",
+        "INSTANCE_PATH": str(instance),
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "MAIL_URL": "file:",
+        **more,
+    }
 
 
 def serves(base_url: str) -> bool:

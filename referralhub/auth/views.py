@@ -7,12 +7,13 @@ from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from referralhub import attribution, htmx, sessions
-from referralhub.auth.forms import LoginForm, SignupForm
+from referralhub.auth.forms import ForgotForm, LoginForm, ResetForm, SignupForm
 from referralhub.clock import now
-from referralhub.config import Settings
-from referralhub.extensions import db, limiter, login_manager
-from referralhub.models import Channel, User
-from referralhub.services import accounts, programs, referrals
+from referralhub.extensions import limiter, login_manager
+from referralhub.forms import show_error
+from referralhub.models import Channel, TokenPurpose, User
+from referralhub.security import browser_name
+from referralhub.services import accounts, credentials, programs, referrals, sign_ins, tokens
 from referralhub.services.errors import BadLink, DomainError
 from referralhub.services.referrals import Attribution
 
@@ -21,10 +22,9 @@ bp = Blueprint("auth", __name__)
 FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are what robots like
 
 
-def load_user(user_id: str) -> User | None:
-    """Give the member that a session names, unless the account was switched off."""
-    user = db.session.get(User, int(user_id))
-    return user if user and user.is_active else None
+def load_user(sign_in_id: str) -> User | None:
+    """Give the member whose sign-in a session names, unless that was ended or the account switched off."""
+    return sign_ins.member(int(sign_in_id))
 
 
 @login_manager.unauthorized_handler
@@ -49,13 +49,13 @@ def signup() -> Response | str | tuple[str, int]:
                 form.password.data,
                 _attribution(form.referral_code.data),
                 now(),
-                verification_required=_settings().require_email_verification,
+                verification_required=current_app.config["SETTINGS"].require_email_verification,
             )
         except DomainError as error:
-            _show(error, form)
+            show_error(error, form)
         else:
             attribution.forget()
-            _sign_in(user)
+            sign_in(user)
             return redirect(url_for("dashboard.home"), 303)
     link = attribution.recall()
     return render_template(
@@ -78,16 +78,18 @@ def login() -> Response | tuple[str, int]:
         try:
             user = accounts.authenticate(form.username.data, form.password.data)
         except DomainError as error:
-            _show(error, form)
+            show_error(error, form)
         else:
-            _sign_in(user, remember=form.remember.data)
+            sign_in(user, remember=form.remember.data)
             return redirect(wanted, 303)
     return render_template("auth/login.html", form=form), 422 if form.errors else 200
 
 
 @bp.post("/logout")
 def logout() -> Response:
-    """End the session, here and in Redis."""
+    """End the sign-in in the database, and the session here and in Redis."""
+    if current_user.is_authenticated:
+        sign_ins.end_one(current_user.id, current_user.sign_in.id)
     logout_user()
     session.clear()
     return redirect(url_for("landing.home"), 303)
@@ -104,9 +106,9 @@ def verify(token: str) -> str:
 def confirm_address(token: str) -> Response | tuple[str, int]:
     """Confirm the address that the token was sent to."""
     try:
-        first = accounts.verify_address(token, _settings().secret_key, now())
+        first = credentials.verify_address(token, now())
     except BadLink as error:
-        return render_template("auth/verify.html", token=None, problem=str(error)), 400
+        return render_template("auth/verify.html", token=None, problem=f"{error} Sign in and ask for a new one."), 400
     flash("Your address is confirmed. Welcome aboard." if first else "Your address was confirmed before. All is well.")
     return redirect(url_for("dashboard.home" if current_user.is_authenticated else "auth.login"), 303)
 
@@ -116,13 +118,55 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
 @limiter.limit("5 per hour")
 def resend() -> Response:
     """Send the verification mail again."""
-    accounts.resend_verification(current_user.id, now())
-    flash(f"We sent the mail to {current_user.email} again.")
+    credentials.resend_verification(current_user.id, now())
+    flash("We sent the mail again. It can take a minute to arrive.")
     return redirect(url_for("dashboard.home"), 303)
 
 
-def _sign_in(user: User, remember: bool = True) -> None:
+@bp.route("/password/forgot", methods=["GET", "POST"])
+@limiter.limit("5 per minute; 20 per hour", methods=["POST"])
+def forgot_password() -> Response | tuple[str, int]:
+    """Mail a link with which a new password is set; the answer does not say whether there is such an account."""
+    form = ForgotForm()
+    if form.validate_on_submit():
+        credentials.ask_for_reset(form.email.data, now())
+        return render_template("auth/forgot.html", form=None), 200
+    return render_template("auth/forgot.html", form=form), 422 if form.errors else 200
+
+
+@bp.get("/password/reset/<token>")
+def reset_password(token: str) -> str | tuple[str, int]:
+    """Ask for the new password."""
+    try:
+        tokens.find(TokenPurpose.RESET_PASSWORD, token, now())
+    except BadLink as error:
+        return render_template("auth/reset.html", form=None, problem=str(error)), 400
+    return render_template("auth/reset.html", form=ResetForm(), token=token)
+
+
+@bp.post("/password/reset/<token>")
+@limiter.limit(FORM_LIMIT)
+def set_new_password(token: str) -> Response | tuple[str, int]:
+    """Set it, sign the member out everywhere, and in here."""
+    form = ResetForm()
+    if form.validate_on_submit():
+        try:
+            user = credentials.reset_password(token, form.password.data, now())
+        except BadLink as error:
+            return render_template("auth/reset.html", form=None, problem=str(error)), 400
+        except DomainError as error:
+            show_error(error, form)
+        else:
+            sign_in(user)
+            flash("Your new password is set, and you are signed out everywhere else.")
+            return redirect(url_for("dashboard.home"), 303)
+    return render_template("auth/reset.html", form=form, token=token), 422
+
+
+def sign_in(user: User, remember: bool = True) -> None:
+    """Make this browser the member's, under a new session id."""
     sessions.renew()
+    sign_ins.begin(user, browser_name(), now())
     login_user(user)
     session.permanent = remember
 
@@ -133,20 +177,7 @@ def _attribution(typed_code: str | None) -> Attribution | None:
     return attribution.recall()
 
 
-def _show(error: DomainError, form: SignupForm | LoginForm) -> None:
-    for name, message in error.fields.items():
-        if name:
-            form[name].errors = [*form[name].errors, message]
-        else:
-            form.form_errors.append(message)
-
-
 def _local_path(wanted: str) -> str:
     parts = urlsplit(wanted)
     local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
     return wanted if local and wanted.isprintable() else url_for("dashboard.home")
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.config["SETTINGS"]
-    return settings

@@ -4,6 +4,7 @@ from flask import Flask
 
 from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
+from referralhub.cli.mail import mail
 from referralhub.cli.perks import perks
 from referralhub.cli.program import program
 from referralhub.cli.referrals import referrals
@@ -14,5 +15,5 @@ from referralhub.cli.worker import worker
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, program, growth, ledger, leaderboard, referrals, perks, users, worker):
+    for command in (seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, worker):
         app.cli.add_command(command)

@@ -11,7 +11,7 @@ from referralhub.auth.views import ask_to_sign_in
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
 from referralhub.models import ReferralState
-from referralhub.services import accounts, leaderboard, referrals, statistics
+from referralhub.services import leaderboard, referrals, sign_ins, statistics
 from referralhub.services.leaderboard import Period
 from referralhub.services.statistics import Statistics
 
@@ -22,10 +22,10 @@ bp = Blueprint("dashboard", __name__)
 @login_required
 def home() -> str | BaseResponse:
     """Show the link, the figures, the newest referrals and the leaderboard."""
-    stats = statistics.for_member(current_user.id, now())
+    stats = statistics.for_sign_in(current_user.sign_in.id, now())
     if stats is None:
         return ask_to_sign_in()
-    if accounts.note_seen(current_user, now()):
+    if sign_ins.note_seen(current_user, now()):
         session.modified = True  # whoever comes back stays signed in
     profile = current_user.profile
     return render_template(
@@ -42,9 +42,9 @@ def home() -> str | BaseResponse:
 @bp.get("/dashboard/stats")
 def stats_fragment() -> BaseResponse:
     """Give the figures alone; 304 when the asker has these already. One query."""
-    # The session alone says who asks: the query itself checks that the account is active.
-    user_id = session.get("_user_id")
-    stats = statistics.for_member(int(user_id), now()) if user_id else None
+    # The session alone says who asks: the query itself checks the sign-in and the account.
+    sign_in_id = session.get("_user_id")
+    stats = statistics.for_sign_in(int(sign_in_id), now()) if sign_in_id else None
     if stats is None:
         return ask_to_sign_in()
     tag = _tag(stats)

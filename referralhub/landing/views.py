@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from referralhub import attribution
 from referralhub.clock import now
 from referralhub.models import Channel
-from referralhub.services import leaderboard, programs, referrals, visits
+from referralhub.services import invitations, leaderboard, programs, referrals, visits
 from referralhub.services.leaderboard import Period
 from referralhub.services.referrals import Attribution
 
@@ -36,10 +36,20 @@ def follow(code: str) -> BaseResponse:
     if "_user_id" in session:
         flash("You already have an account, so a friend's link changes nothing for you.")
         return redirect(url_for("dashboard.home"))
-    visit = Attribution(code, _channel(request.args.get("via", "")), now())
+    invitation_id = invitations.read_token(request.args.get("i", ""), current_app.config["SECRET_KEY"])
+    visit = Attribution(code, _channel(request.args.get("via", "")), now(), invitation_id)
     new_visitor = attribution.remember(visit)
-    visits.count(referrer.profile_id, visit.channel, new_visitor, visit.visited_at)
+    if invitation_id is None or _opened_by_a_person():
+        visits.count(referrer.profile_id, visit.channel, new_visitor, visit.visited_at)
+        if invitation_id is not None:
+            invitations.note_visited(invitation_id, referrer.profile_id, visit.visited_at)
     return Response(status=302, headers={"Location": url_for("auth.signup")})
+
+
+def _opened_by_a_person() -> bool:
+    """Whether a browser says that this is a page being opened; what scans mails for bad links does not say so."""
+    wanted = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    return all(request.headers.get(name) == value for name, value in wanted.items())
 
 
 def _channel(via: str) -> Channel:

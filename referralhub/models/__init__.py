@@ -2,25 +2,33 @@
 
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
+from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
-from referralhub.models.outbox import MessageKind, OutboxMessage
+from referralhub.models.outbox import NOTIFICATIONS, MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
 from referralhub.models.program import Program, Touch, Unit
 from referralhub.models.referral import Channel, Referral, ReferralEvent, ReferralState
 from referralhub.models.reward import RewardEntry, RewardKind
+from referralhub.models.sign_in import SignIn
+from referralhub.models.token import OneTimeToken, TokenPurpose
 from referralhub.models.user import User
 from referralhub.models.visit import VisitDaily
 
 __all__ = [
+    "NOTIFICATIONS",
     "Badge",
     "BadgeAward",
     "Base",
     "Channel",
     "Coupon",
     "Fulfilment",
+    "Invitation",
+    "InvitationState",
     "LeaderboardChange",
+    "MailRefusal",
     "MessageKind",
+    "OneTimeToken",
     "OutboxMessage",
     "Perk",
     "Profile",
@@ -31,6 +39,8 @@ __all__ = [
     "ReferralState",
     "RewardEntry",
     "RewardKind",
+    "SignIn",
+    "TokenPurpose",
     "Touch",
     "Unit",
     "User",

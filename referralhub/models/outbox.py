@@ -14,17 +14,40 @@ class MessageKind(StrEnum):
     """Which mail it is; each has a template of that name in `templates/mail/`."""
 
     VERIFY_ADDRESS = "verify_address"
+    CHANGE_ADDRESS = "change_address"
+    ADDRESS_CHANGED = "address_changed"
+    RESET_PASSWORD = "reset_password"
+    PASSWORD_CHANGED = "password_changed"
+    FRIEND_JOINED = "friend_joined"
     REFERRAL_CONFIRMED = "referral_confirmed"
     REFERRAL_HELD = "referral_held"
     REFERRAL_REVERSED = "referral_reversed"
     BADGE_EARNED = "badge_earned"
+    TIER_REACHED = "tier_reached"
+    WEEKLY_DIGEST = "weekly_digest"
+    INVITATION = "invitation"
+    INVITATION_REMINDER = "invitation_reminder"
+
+
+# News that a member can switch off, in the order in which the choices are shown.
+NOTIFICATIONS = (
+    MessageKind.FRIEND_JOINED,
+    MessageKind.REFERRAL_CONFIRMED,
+    MessageKind.REFERRAL_HELD,
+    MessageKind.REFERRAL_REVERSED,
+    MessageKind.BADGE_EARNED,
+    MessageKind.TIER_REACHED,
+    MessageKind.WEEKLY_DIGEST,
+)
 
 
 class OutboxMessage(Base):
     """One message, written in the transaction that causes it, so that neither exists without the other.
 
     `key` names the cause: a second message for the same cause is refused.
-    The payload holds ids and figures, never a token: links are made when the mail is.
+    The payload holds ids and figures, never a token or a name: those are looked up when the mail is written.
+    A row with neither `next_try_at` nor `delivered_at` was given up: it is a dead letter when `last_error` says why,
+    and was not wanted (any more) when nothing does.
     """
 
     __tablename__ = "outbox"
@@ -41,9 +64,10 @@ class OutboxMessage(Base):
     key: Mapped[str] = mapped_column(String(80), unique=True)
     kind: Mapped[MessageKind] = mapped_column(stored_by_value(MessageKind, "kind"))
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    address: Mapped[str | None] = mapped_column(String(254))  # where to, when it is not the member's own address
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     attempts: Mapped[int] = mapped_column(default=0)
-    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # none: given up
+    next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # none: not to be sent
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(String(500))
     created: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -6,14 +6,16 @@ from flask_login import UserMixin
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from referralhub.models.base import Base, UtcDateTime
+from referralhub.models.base import Base, Json, UtcDateTime
 from referralhub.models.profile import Profile
+from referralhub.models.sign_in import SignIn
 
 
 class User(UserMixin, Base):
     """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases."""
 
     __tablename__ = "user"
+    __allow_unmapped__ = True
     __table_args__ = (
         Index("uq_user_username_lower", text("lower(username)"), unique=True),
         Index("uq_user_email_lower", text("lower(email)"), unique=True),
@@ -27,7 +29,14 @@ class User(UserMixin, Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     is_active: Mapped[bool] = mapped_column(default=True)
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    muted: Mapped[list[str]] = mapped_column(Json, default=list)  # kinds of mail that were switched off
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
     profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)
+
+    sign_in: SignIn | None = None  # by which this request is the member's; no column
+
+    def get_id(self) -> str:
+        """Give what the session keeps: the sign-in, which can be ended from elsewhere."""
+        return str(self.sign_in.id if self.sign_in else 0)

@@ -1,26 +1,33 @@
-"""Accounts: signing up, signing in, confirming an address."""
+"""Accounts: making one, finding whose it is, how it appears to others, and forgetting it."""
 
 import secrets
 import string
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Profile, User
-from referralhub.services import leaderboard, outbox, passwords, referrals
-from referralhub.services.errors import BadLink, Taken, WrongCredentials
+from referralhub.models import Profile, User
+from referralhub.services import (
+    credentials,
+    invitations,
+    leaderboard,
+    outbox,
+    passwords,
+    referrals,
+    sign_ins,
+    tokens,
+)
+from referralhub.services.errors import Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
 
 CODE_LENGTH = 8
 CODE_ALPHABET = string.ascii_lowercase + string.digits
-VERIFICATION_HOURS = 24
 FORMER_MEMBER = "A former member"
-SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
 def new_code() -> str:
@@ -40,7 +47,7 @@ def sign_up(
 ) -> User:
     """Make an account and, when a friend's link led here, the referral.
 
-    With `verification_required` the credit waits for the address to be confirmed; else it is given at once.
+    With `verification_required` the credit waits for the address to be confirmed; else the address counts as confirmed.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email)
@@ -51,7 +58,7 @@ def sign_up(
             .values(
                 username=username, display_name="", email=email, password_hash=password_hash,
                 is_admin=False, is_active=True,
-                verified_at=None, last_seen_at=now, created=now,
+                verified_at=None if verification_required else now, muted=[], last_seen_at=now, created=now,
             )
             .on_conflict_do_nothing()
             .returning(User.id)
@@ -63,8 +70,10 @@ def sign_up(
         profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
         if attribution and referrer:
             referrals.begin(session, referrer, profile_id, attribution, now)
+            if attribution.invitation_id is not None:
+                invitations.note_joined(session, attribution.invitation_id, referrer.profile_id, profile_id, now)
         if verification_required:
-            _ask_for_verification(session, user_id, now)
+            credentials.ask_to_verify(session, user_id, now)
         else:
             referrals.settle(session, profile_id, now, "address verification is not required")
         user = session.get_one(User, user_id)
@@ -80,7 +89,10 @@ def create_admin(username: str, email: str, password: str, now: datetime) -> Use
 
 
 def authenticate(identifier: str, password: str) -> User:
-    """Find the active account with this user name or address. Raises WrongCredentials."""
+    """Find the active account with this user name or address. Raises WrongCredentials or TooManyAtOnce.
+
+    A password hash of older settings is made anew.
+    """
     user: User | None = db.session.scalar(
         select(User).where(
             or_(func.lower(User.username) == identifier.lower(), func.lower(User.email) == identifier.lower())
@@ -88,22 +100,29 @@ def authenticate(identifier: str, password: str) -> User:
     )
     if not passwords.matches(user.password_hash if user else None, password) or not user or not user.is_active:
         raise WrongCredentials
+    if passwords.is_outdated(user.password_hash):
+        old, new = user.password_hash, passwords.hash_password(password)
+        with transaction() as session:
+            session.execute(update(User).where(User.id == user.id, User.password_hash == old).values(password_hash=new))
     return user
 
 
-def note_seen(user: User, now: datetime) -> bool:
-    """Remember that a member was here; at most once an hour is it written. Says whether it was."""
-    if now - user.last_seen_at < SEEN_EVERY:
-        return False
-    with transaction() as session:
-        session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
-    return True
+def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:
+    """Set the user name, the name that others see ("" is the user name), and whether the leaderboard shows the member.
 
-
-def set_public_profile(user_id: int, display_name: str, listed: bool) -> None:
-    """Set the name that others see ("" is the user name) and whether the leaderboard shows the member."""
+    Raises Taken.
+    """
     with transaction() as session:
-        session.execute(update(User).where(User.id == user_id).values(display_name=display_name))
+        taken = select(User.id).where(func.lower(User.username) == username.lower(), User.id != user_id)
+        if session.scalar(taken) is not None:
+            raise Taken(username=True, email=False)
+        try:
+            with session.begin_nested():
+                session.execute(
+                    update(User).where(User.id == user_id).values(username=username, display_name=display_name)
+                )
+        except IntegrityError:  # somebody else took it in the moment between
+            raise Taken(username=True, email=False) from None
         profile_id = session.execute(
             update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
         ).scalar_one()
@@ -113,19 +132,22 @@ def set_public_profile(user_id: int, display_name: str, listed: bool) -> None:
 def erase(user_id: int, now: datetime) -> None:
     """Forget who a member was; the rows stay under a pseudonym, so that nobody's totals change.
 
-    The account is closed, its mail is dropped, and it leaves the leaderboard.
+    The account is closed, signed out everywhere, its mail is dropped, and it leaves the leaderboard.
     """
     with transaction() as session:
+        address = session.execute(select(User.email).where(User.id == user_id)).scalar_one()
+        addresses = {each.lower() for each in (address, *outbox.earlier_addresses(session, user_id))}
         session.execute(
             update(User)
             .where(User.id == user_id)
             .values(
-                username=f"gone-{user_id}",
+                username=f"gone:{user_id}",  # no form takes a colon, so that nobody has this name already
                 display_name=FORMER_MEMBER,
-                email=f"gone-{user_id}@erased.invalid",
+                email=f"gone:{user_id}@erased.invalid",
                 password_hash=passwords.UNUSABLE,
                 is_active=False,
                 is_admin=False,
+                muted=[],
             )
         )
         profile_id = session.execute(
@@ -133,50 +155,11 @@ def erase(user_id: int, now: datetime) -> None:
         ).scalar_one()
         leaderboard.changed(session, profile_id)
         outbox.drop(session, user_id)
-
-
-def verification_token(user: User, secret_key: str) -> str:
-    """Make the token that proves access to the address; it holds for 24 hours and for this address only."""
-    return _serializer(secret_key).dumps([user.id, user.email])
-
-
-def verify_address(token: str, secret_key: str, now: datetime) -> bool:
-    """Confirm an address and, with it, the referral that waited for it; all or nothing.
-
-    Says whether this call did it: False means it was done before. Raises BadLink.
-    """
-    try:
-        # The age is checked by our own clock, below.
-        (user_id, email), signed_at = _serializer(secret_key).loads(token, return_timestamp=True)
-    except (BadData, ValueError):
-        raise BadLink from None
-    if now - signed_at > timedelta(hours=VERIFICATION_HOURS):
-        raise BadLink
-    with transaction() as session:
-        profile_id = session.scalar(select(Profile.id).join(User).where(User.id == user_id, User.email == email))
-        if profile_id is None:
-            raise BadLink
-        first = session.scalar(
-            update(User)
-            .where(User.id == user_id, User.verified_at.is_(None))
-            .values(verified_at=now)
-            .returning(User.id)
-        )
-        if first is not None:
-            referrals.settle(session, profile_id, now, "address verified")
-    return first is not None
-
-
-def resend_verification(user_id: int, now: datetime) -> None:
-    """Queue the mail again, at most one a minute; nothing happens once the address is confirmed."""
-    with transaction() as session:
-        if session.get_one(User, user_id).verified_at is None:
-            _ask_for_verification(session, user_id, now)
-
-
-def _ask_for_verification(session: Session, user_id: int, now: datetime) -> None:
-    minute = int(now.timestamp() // 60)
-    outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, f"verify:{user_id}:{minute}", {}, now)
+        sign_ins.end_all(session, user_id)
+        tokens.forget(session, user_id)
+        tokens.forget_addresses(session, addresses)
+        invitations.erase(session, profile_id, addresses)
+        outbox.forget_addresses(session, addresses)
 
 
 def _add_profile(
@@ -201,7 +184,3 @@ def _who_has(session: Session, username: str, email: str) -> Taken:
     names = session.scalars(select(User.id).where(func.lower(User.username) == username.lower())).first()
     emails = session.scalars(select(User.id).where(func.lower(User.email) == email.lower())).first()
     return Taken(username=names is not None, email=emails is not None)
-
-
-def _serializer(secret_key: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret_key, salt="verify-address")

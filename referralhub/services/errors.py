@@ -25,8 +25,8 @@ class Taken(DomainError):
 class WeakPassword(DomainError):
     """The password would be guessed."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "password")
+    def __init__(self, message: str, field: str = "password") -> None:
+        super().__init__(message, field)
 
 
 class UnknownCode(DomainError):
@@ -44,10 +44,25 @@ class WrongCredentials(DomainError):
 
 
 class BadLink(DomainError):
-    """The token in a mailed link is too old, was changed on the way, or is for an address no longer used."""
+    """The token in a mailed link is too old, used, changed on the way, or for an address no longer used."""
 
     def __init__(self) -> None:
-        super().__init__("This link no longer works. Sign in and ask for a new one.")
+        super().__init__("This link no longer works: it is too old, was used, or a part of it is missing.")
+
+
+class WrongPassword(DomainError):
+    """The member's own password was asked for again and does not match."""
+
+    def __init__(self) -> None:
+        super().__init__("That is not your password. Please type it again.", "password")
+
+
+class TooManyAtOnce(Exception):
+    """More passwords are being checked than leaves room for other pages; trying again in a moment helps."""
+
+
+class CannotInvite(DomainError):
+    """This member cannot send this invitation, or not now."""
 
 
 class WrongState(DomainError):

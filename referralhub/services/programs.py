@@ -160,6 +160,11 @@ def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:
     return Standing(reached["name"], reached["at"], ahead[0]["name"], ahead[0]["at"], ahead[0]["at"] - referrals)
 
 
+def tier_reached(tiers: Sequence[dict[str, Any]], referrals: int) -> str | None:
+    """Name the tier that begins with exactly this count; none for the one that everybody begins in."""
+    return next((tier["name"] for tier in tiers if referrals and tier["at"] == referrals), None)
+
+
 def format_amount(amount: int, unit: Unit | str) -> str:
     """Write an amount in its unit: "10 points", "500 MB", "$20.00"."""
     match Unit(unit):

@@ -34,6 +34,7 @@ class Attribution:
     code: str
     channel: Channel
     visited_at: datetime
+    invitation_id: int | None = None  # when the link came by mail
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Att
     session.flush()
     evidence = {"channel": attribution.channel.value, "visited_at": attribution.visited_at.isoformat()}
     _record(session, referral.id, None, ReferralState.PENDING, "signed up", evidence, now)
+    _tell_referrer(session, referral, MessageKind.FRIEND_JOINED, {}, now)
 
 
 def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None:
@@ -219,6 +221,16 @@ def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
     return [RecentReferral(*row) for row in rows]
 
 
+def name_of_friend(referral_id: int) -> str:
+    """Give what the friend of a referral is called today."""
+    return db.session.execute(
+        select(shown_name(User))
+        .join(Profile, Profile.user_id == User.id)
+        .join(Referral, Referral.friend_id == Profile.id)
+        .where(Referral.id == referral_id)
+    ).scalar_one()
+
+
 def _take(
     session: Session, matching: ColumnElement[bool], before: ReferralState, after: ReferralState, now: datetime
 ) -> Referral | None:
@@ -258,8 +270,12 @@ def _confirmed(
     leaderboard.changed(session, referral.referrer_id)
     earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
     _tell_referrer(session, referral, MessageKind.REFERRAL_CONFIRMED, earned, now)
+    tier = programs.tier_reached(programs.current().tiers, count)
     for badge in new_badges:
-        _tell_referrer(session, referral, MessageKind.BADGE_EARNED, {"badge": badge.value, "total": count}, now)
+        news = {"badge": badge.value, "tier": tier, "total": count}
+        _tell_referrer(session, referral, MessageKind.BADGE_EARNED, news, now)
+    if tier and not new_badges:
+        _tell_referrer(session, referral, MessageKind.TIER_REACHED, {"tier": tier, "total": count}, now)
 
 
 def _count(session: Session, profile_id: int, change: int, now: datetime) -> int:
@@ -283,11 +299,8 @@ def _tell_referrer(
     session: Session, referral: Referral, kind: MessageKind, payload: dict[str, Any], now: datetime
 ) -> None:
     user_id = session.execute(select(Profile.user_id).where(Profile.id == referral.referrer_id)).scalar_one()
-    friend = session.execute(
-        select(shown_name(User)).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)
-    ).scalar_one()
     key = f"{kind.value}:{referral.id}:{payload.get('badge', '')}"
-    outbox.queue(session, kind, user_id, key, {"friend": friend, **payload}, now)
+    outbox.queue(session, kind, user_id, key, {"referral_id": referral.id, **payload}, now)
 
 
 def _record(

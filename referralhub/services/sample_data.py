@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from referralhub.config import DEMO_ADMIN, DEMO_MEMBER
+from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
@@ -112,6 +112,14 @@ def demo(now: datetime) -> list[Newcomer]:
     for name, hours in (("tom", 50), ("bo", 21), ("lina", 2)):
         crowd.add(Newcomer(name, now - timedelta(hours=hours), mira, Channel.WHATSAPP, confirmed=False))
     return crowd.members
+
+
+def load_demo(now: datetime, progress: Callable[[int], None]) -> bool:
+    """Write the demo's members, who can sign in, and switch on what there is to try. Says False when it was done."""
+    loaded = load(demo(now), DEMO_PASSWORD, progress)
+    if loaded:
+        programs.change({"email_invitations": True}, now)
+    return loaded
 
 
 def load(newcomers: Sequence[Newcomer], password: str | None, progress: Callable[[int], None]) -> bool:

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from referralhub.extensions import db
-from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, Unit, User, VisitDaily
+from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, SignIn, Unit, User, VisitDaily
 from referralhub.services.programs import Standing, standing
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
@@ -28,8 +28,8 @@ class Statistics:
     friend_amount: int
 
 
-def for_member(user_id: int, now: datetime) -> Statistics | None:
-    """Read a member's figures in one query; None when there is no active account of that id."""
+def for_sign_in(sign_in_id: int, now: datetime) -> Statistics | None:
+    """Read the figures of whoever is signed in by this, in one query; None when that was ended or the account is."""
     friend, friend_user = aliased(Profile), aliased(User)
     active = (
         select(func.count())
@@ -61,7 +61,8 @@ def for_member(user_id: int, now: datetime) -> Statistics | None:
         )
         .join(User, User.id == Profile.user_id)
         .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
-        .where(User.id == user_id, User.is_active)
+        .join(SignIn, SignIn.user_id == User.id)
+        .where(SignIn.id == sign_in_id, User.is_active)
     ).one_or_none()
     if row is None:
         return None

@@ -1,11 +1,13 @@
 """ReferralHub as such things are often written: look first, change afterwards. For the proof that a test can fail."""
 
+import os
 import time
 
 from sqlalchemy import select
 
-from referralhub.models import Profile, Referral, ReferralState
-from referralhub.services import accounts, referrals
+from referralhub.database import transaction
+from referralhub.models import OneTimeToken, Profile, Referral, ReferralState
+from referralhub.services import credentials, referrals, tokens
 
 
 def look_then_change(session, matching, before, after, now):
@@ -18,16 +20,22 @@ def look_then_change(session, matching, before, after, now):
     return referral
 
 
-def settle_every_time(token, secret_key, now):
-    (user_id, _) = accounts._serializer(secret_key).loads(token)
-    with accounts.transaction() as session:
-        profile_id = session.scalar(select(Profile.id).where(Profile.user_id == user_id))
+def settle_every_time(token, now):
+    with transaction() as session:
+        profile_id = session.scalar(
+            select(Profile.id)
+            .join(OneTimeToken, OneTimeToken.user_id == Profile.user_id)
+            .where(OneTimeToken.digest == tokens._digest(token))
+        )
         referrals.settle(session, profile_id, now, "address verified")
     return True
 
 
-referrals._take = look_then_change
-accounts.verify_address = settle_every_time
+CARELESS_ABOUT = os.environ["CARELESS_ABOUT"].split()
+if "state" in CARELESS_ABOUT:
+    referrals._take = look_then_change
+if "token" in CARELESS_ABOUT:
+    credentials.verify_address = settle_every_time
 
 from wsgi import app  # noqa: E402 - the application is made of the careless parts
 

@@ -1,7 +1,8 @@
 """Two hundred referrals, each confirmed fifty times at the same moment over HTTP: two hundred credits a side.
 
-Two guards stand in the way of a double credit: the referral's state moves in one UPDATE, and the ledger has a unique
-constraint. Each must hold alone. With both taken away the same test must fail, or it would prove nothing.
+Three guards stand in the way of a double credit: an address is confirmed once, the referral's state moves in one
+UPDATE, and the ledger has a unique constraint. Each must hold alone. With all taken away the same test must fail, or it
+would prove nothing.
 """
 
 import http.client
@@ -14,9 +15,10 @@ from urllib.parse import urlencode
 import pytest
 
 from referralhub import create_app
+from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Profile, Referral, RewardEntry, User
-from referralhub.services import accounts, programs
+from referralhub.models import Profile, Referral, RewardEntry, TokenPurpose, User
+from referralhub.services import accounts, programs, tokens
 from referralhub.services.referrals import Attribution, Channel
 from tests import servers
 from tests.conftest import SECRET_KEY, extra_database, make_settings
@@ -85,7 +87,7 @@ def race(request, valkey, tmp_path: Path):
     """Prepare so many referrals of two sides, press their buttons, and give the credits of each."""
     kind = request.param
 
-    def run(number: int, application: str = "wsgi:app", constraint: bool = True) -> tuple[Counter, Counter, Records]:
+    def run(number: int, careless_about: str = "", constraint: bool = True) -> tuple[Counter, Counter, list[int]]:
         valkey.client.flushdb()
         with extra_database(kind, tmp_path, request, migrated=True) as url:
             settings = make_settings(url, valkey.url, tmp_path, ratelimit_enabled=False)
@@ -101,9 +103,13 @@ def race(request, valkey, tmp_path: Path):
                     accounts.sign_up(f"friend{i}", f"friend{i}@example.com", "likes tea a lot", click, now)
                     for i in range(number)
                 ]
-                paths = [f"/verify/{accounts.verification_token(friend, SECRET_KEY)}" for friend in friends]
+                with transaction() as session:
+                    purpose = TokenPurpose.VERIFY_ADDRESS
+                    mailed = [tokens.issue(session, purpose, each.id, each.email, now) for each in friends]
+                paths = [f"/verify/{token}" for token in mailed]
                 db.engine.dispose()
-            changes = {"SECRET_KEY": SECRET_KEY, "RATELIMIT_ENABLED": "false"}
+            application = "tests.deep.careless:app" if careless_about else "wsgi:app"
+            changes = {"SECRET_KEY": SECRET_KEY, "RATELIMIT_ENABLED": "false", "CARELESS_ABOUT": careless_about}
             with servers.ReferralHub(tmp_path, url, valkey.url, application=application, **changes) as hub:
                 statuses = press_together(hub.port, paths)
             credits = Counter(
@@ -128,16 +134,23 @@ def test_two_hundred_referrals_pressed_fifty_times_each(race):
 
 
 def test_the_constraint_alone_is_enough(race):
-    _, credits, _ = race(20, "tests.deep.careless:app")
+    _, credits, _ = race(20, "token state")
     assert Counter(side for side, _ in credits) == {"referrer": 20, "friend": 20}
     assert set(credits.values()) == {1}
 
 
 def test_the_state_alone_is_enough(race):
-    _, credits, _ = race(20, constraint=False)
+    _, credits, _ = race(20, "token", constraint=False)
+    assert Counter(side for side, _ in credits) == {"referrer": 20, "friend": 20}
     assert set(credits.values()) == {1}
 
 
-def test_without_either_the_test_above_would_fail(race):
-    _, credits, _ = race(20, "tests.deep.careless:app", constraint=False)
+def test_the_token_alone_is_enough(race):
+    _, credits, _ = race(20, "state", constraint=False)
+    assert Counter(side for side, _ in credits) == {"referrer": 20, "friend": 20}
+    assert set(credits.values()) == {1}
+
+
+def test_without_any_the_tests_above_would_fail(race):
+    _, credits, _ = race(20, "token state", constraint=False)
     assert max(credits.values()) > 1

@@ -4,10 +4,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Profile, User
-from referralhub.services import accounts, passwords
-from tests.conftest import SECRET_KEY
+from referralhub.models import OneTimeToken, Profile, TokenPurpose, User
+from referralhub.services import accounts, passwords, tokens
 from tests.people import Person, path_of
 
 
@@ -159,11 +159,49 @@ def test_a_verification_link_is_for_the_address_it_was_sent_to(alice: Person, re
     assert records.one(User).verified_at is None
 
 
-def test_a_token_signed_by_another_key_confirms_nothing(alice: Person, records):
+def test_what_the_database_keeps_of_a_link_confirms_nothing(alice: Person, records):
     alice.sign_up()
-    forged = accounts.verification_token(records.one(User), SECRET_KEY[::-1])
-    alice.submit(alice.get(f"/verify/{forged}").form(f"/verify/{forged}"), expect=400)
+    token = alice.verification_path().removeprefix("/verify/")
+    assert token not in str(records.everything())
+    kept = records.one(OneTimeToken).digest
+    alice.submit(alice.get(f"/verify/{kept}").form(f"/verify/{kept}"), expect=400)
     assert records.one(User).verified_at is None
+
+
+@pytest.mark.parametrize("purpose", [TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_ADDRESS])
+def test_a_token_for_something_else_confirms_nothing(app, alice: Person, records, clock, purpose: TokenPurpose):
+    alice.sign_up()
+    with app.app_context(), transaction() as session:
+        other = tokens.issue(session, purpose, 1, alice.email, clock())
+    alice.submit(alice.get(f"/verify/{other}").form(f"/verify/{other}"), expect=400)
+    assert records.one(User).verified_at is None
+    assert records.one(OneTimeToken).used_at is None
+
+
+def test_a_used_verification_link_ends_like_any_other(alice: Person, records, clock):
+    alice.sign_up()
+    path = alice.verification_path()
+    form = alice.get(path).form(path)
+    alice.submit(form)
+    confirmed = records.one(User).verified_at
+    clock.advance(hours=25)
+    alice.submit(form, expect=400)
+    assert records.one(User).verified_at == confirmed
+
+
+def test_each_mail_has_a_link_of_its_own_and_each_works(alice: Person, records, clock):
+    alice.sign_up()
+    first = alice.verification_path()
+    clock.advance(minutes=2)
+    alice.submit(alice.get("/dashboard/").form("/verify/resend"))
+    second = alice.verification_path()
+    assert first != second
+    alice.submit(alice.get(first).form(first))
+    confirmed = records.one(User).verified_at
+    clock.advance(minutes=2)
+    answer = alice.follow(alice.submit(alice.get(second).form(second)))
+    assert "confirmed before" in answer.text
+    assert records.one(User).verified_at == confirmed
 
 
 def test_a_code_that_is_taken_is_drawn_again(app, clock, records):
@@ -183,7 +221,7 @@ def test_when_no_code_is_free_nothing_is_written(app, clock, records):
     assert records.everything() == before
 
 
-def test_passwords_are_kept_as_argon2id(alice: Person, records):
+def test_passwords_are_kept_as_argon2id(strong_passwords, alice: Person, records):
     alice.sign_up()
     kept = records.one(User).password_hash
     assert kept.startswith("$argon2id$v=19$m=19456,t=2,p=1$")

@@ -3,14 +3,16 @@
 import csv
 import io
 from collections.abc import Callable
+from email.message import EmailMessage
 
 import pytest
 from click.testing import Result
 from flask import Flask
 
-from referralhub import config
+from referralhub import config, mail
 from referralhub.models import Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
 from referralhub.services import passwords
+from referralhub.services.delivery import Delivery, Refused
 from tests.people import Person
 
 
@@ -137,3 +139,23 @@ class TestCreateAdmin:
         result = run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n", expect=1)
         assert "taken" in result.output
         assert not records.one(User).is_admin
+
+
+class TestMail:
+    def test_dead_letters_are_listed_with_the_reason_and_sent_again(
+        self, run, alice: Person, app: Flask, clock, records
+    ):
+        def refuse(letter: EmailMessage) -> None:
+            raise Refused("550 no such mailbox")
+
+        alice.sign_up()
+        assert run("mail", "dead").output == ""
+        with app.app_context():
+            Delivery(mail.write, refuse, clock).run()
+        line = run("mail", "dead").output
+        assert "verify_address" in line and "550 no such mailbox" in line
+        run("mail", "resend", expect=2)
+        run("mail", "resend", "99", expect=1)
+        assert "1 on the way again" in run("mail", "resend", line.split()[0]).output
+        assert "no dead letters" in run("mail", "resend", "--all", expect=1).output
+        assert alice.post_office.deliver() == 1

@@ -82,6 +82,7 @@ def test_tesla_gives_no_points_but_places_and_perks(preset, app, clock, alice, b
         perks.add("Founders Series wall charger", "", clock(), unlocked_at=1)
         perks.add("An invitation to the unveiling", "", clock(), unlocked_at=5)
     alice.sign_up()
+    alice.confirm_address()
     page = alice.get("/dashboard/rewards")
     assert not page.all('form[action="/dashboard/perks/1/redeem"]')
     bring(alice, bob)

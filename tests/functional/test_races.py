@@ -127,7 +127,7 @@ def test_one_verification_link_pressed_twenty_times_at_once_credits_once(
     profile = records.one(Profile, id=1)
     assert profile.referral_count == 1
     told = [row.kind.value for row in records.all(OutboxMessage, user_id=1)]
-    assert sorted(told) == ["badge_earned", "referral_confirmed", "verify_address"]
+    assert sorted(told) == ["badge_earned", "friend_joined", "referral_confirmed", "verify_address"]
 
 
 def test_many_friends_who_confirm_at_once_are_all_counted(app: Flask, alice: Person, records):

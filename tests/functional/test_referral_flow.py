@@ -18,14 +18,14 @@ from referralhub.models import (
     VisitDaily,
 )
 from tests.pages import Visitor
-from tests.people import Person, PostOffice, link_in, path_of
+from tests.people import Person, PostOffice, link_in, path_of, text_of
 
 
 def test_friend_follows_the_link_joins_and_confirms_then_the_referrer_is_credited(
     alice: Person, bob: Person, post_office: PostOffice, records
 ):
     alice.sign_up()
-    post_office.deliver()
+    alice.confirm_address()
 
     form = bob.click(alice.link)
     assert urlsplit(form.response.request.path).path == "/signup"
@@ -62,12 +62,13 @@ def test_friend_follows_the_link_joins_and_confirms_then_the_referrer_is_credite
     assert page.referrals == [("bob", "confirmed")]
 
     post_office.deliver()
-    letters = [letter for letter in post_office.letters(alice.email) if "bob" in letter.get_content()]
+    letters = [letter for letter in post_office.letters(alice.email) if "bob" in text_of(letter)]
     assert [letter["Subject"] for letter in letters] == [
+        "bob joined by your link",
         "bob joined: you earned 10 points",
         "A new badge: your first referral",
     ]
-    assert "10 points" in letters[0].get_content()
+    assert "10 points" in text_of(letters[1])
 
 
 def test_confirming_again_changes_nothing_and_says_so(alice: Person, bob: Person, records):
@@ -114,6 +115,7 @@ def test_without_verification_the_credit_is_given_at_signup(make_app, records):
     assert alice.get("/dashboard/").stat("rewards") == 10
     assert records.one(Referral).state is ReferralState.CONFIRMED
     assert [message.kind for message in records.all(OutboxMessage)] == [
+        MessageKind.FRIEND_JOINED,
         MessageKind.REFERRAL_CONFIRMED,
         MessageKind.BADGE_EARNED,
     ]

@@ -10,10 +10,34 @@ from unittest import mock
 
 from sqlalchemy import Select, select, text, update
 
+from referralhub import mail
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Perk, Profile, ReferralState, RewardKind, User
-from referralhub.services import accounts, badges, leaderboard, outbox, perks, programs, referrals, rewards
+from referralhub.models import (
+    MessageKind,
+    OneTimeToken,
+    OutboxMessage,
+    Perk,
+    Profile,
+    ReferralState,
+    RewardKind,
+    TokenPurpose,
+    User,
+)
+from referralhub.services import (
+    accounts,
+    badges,
+    credentials,
+    delivery,
+    leaderboard,
+    outbox,
+    perks,
+    programs,
+    referrals,
+    rewards,
+    sign_ins,
+    tokens,
+)
 from tests.properties.world import World
 
 
@@ -120,9 +144,9 @@ def double_count(world: World) -> Iterator[None]:
 @fault(8)
 def forgotten_message(world: World) -> Iterator[None]:
     def write(queue: Callable[..., Any]) -> Callable[..., Any]:
-        def forgetful(session: Any, kind: MessageKind, *args: Any) -> None:
+        def forgetful(session: Any, kind: MessageKind, *args: Any, **values: Any) -> None:
             if kind is not MessageKind.REFERRAL_REVERSED:
-                queue(session, kind, *args)
+                queue(session, kind, *args, **values)
 
         return forgetful
 
@@ -133,10 +157,10 @@ def forgotten_message(world: World) -> Iterator[None]:
 @fault(8)
 def message_queued_twice_under_another_key(world: World) -> Iterator[None]:
     def write(queue: Callable[..., Any]) -> Callable[..., Any]:
-        def twice(session: Any, kind: MessageKind, user_id: int, key: str, *args: Any) -> None:
-            queue(session, kind, user_id, key, *args)
+        def twice(session: Any, kind: MessageKind, user_id: int, key: str, *args: Any, **values: Any) -> None:
+            queue(session, kind, user_id, key, *args, **values)
             if kind is MessageKind.REFERRAL_CONFIRMED:
-                queue(session, kind, user_id, f"{key}again", *args)
+                queue(session, kind, user_id, f"{key}again", *args, **values)
 
         return twice
 
@@ -259,16 +283,49 @@ def credit_before_the_verification(world: World) -> Iterator[None]:
 @fault(9)
 def verification_not_idempotent(world: World) -> Iterator[None]:
     def write(verify: Callable[..., Any]) -> Callable[..., Any]:
-        def again(token: str, secret_key: str, now: Any) -> bool:
-            first: bool = verify(token, secret_key, now)
-            user_id, _ = accounts._serializer(secret_key).loads(token)
+        def again(token: str, now: Any) -> bool:
+            first: bool = verify(token, now)
+            digest = tokens._digest(token)
             with transaction() as session:
-                session.execute(update(User).where(User.id == user_id).values(verified_at=now))
+                whose = session.scalar(select(OneTimeToken.user_id).where(OneTimeToken.digest == digest))
+                session.execute(update(User).where(User.id == whose).values(verified_at=now))
             return first
 
         return again
 
-    with _instead(accounts, "verify_address", write):
+    with _instead(credentials, "verify_address", write):
+        yield
+
+
+@fault(7)
+def token_that_never_ends(world: World) -> Iterator[None]:
+    with mock.patch.dict(tokens.LIFETIMES, {TokenPurpose.VERIFY_ADDRESS: timedelta(days=400)}):
+        yield
+
+
+@fault(7)
+def token_for_whatever_purpose(world: World) -> Iterator[None]:
+    def write(use: Callable[..., Any]) -> Callable[..., Any]:
+        def lenient(session: Any, purpose: TokenPurpose, token: str, now: Any) -> Any:
+            digest = tokens._digest(token)
+            made_for = session.scalar(select(OneTimeToken.purpose).where(OneTimeToken.digest == digest))
+            return use(session, made_for or purpose, token, now)
+
+        return lenient
+
+    with _instead(tokens, "use", write):
+        yield
+
+
+@fault(8)
+def news_to_unconfirmed_addresses(world: World) -> Iterator[None]:
+    with mock.patch.object(mail, "_wanted", lambda message, user, settings: user.is_active):
+        yield
+
+
+@fault(8)
+def what_was_not_wanted_is_tried_again(world: World) -> Iterator[None]:
+    with mock.patch.object(delivery, "Unwanted", type("Nobody", (Exception,), {})):
         yield
 
 
@@ -300,6 +357,29 @@ def erasure_that_takes_the_count_along(world: World) -> Iterator[None]:
 @fault(10)
 def mail_to_former_members(world: World) -> Iterator[None]:
     with mock.patch.object(outbox, "drop", lambda session, user_id: None):
+        yield
+
+
+@fault(10)
+def address_kept_in_what_a_mail_server_said(world: World) -> Iterator[None]:
+    def drop(session: Any, user_id: int) -> None:
+        undelivered = (OutboxMessage.user_id == user_id, OutboxMessage.delivered_at.is_(None))
+        session.execute(update(OutboxMessage).where(*undelivered).values(next_try_at=None))
+
+    with mock.patch.object(outbox, "drop", drop):
+        yield
+
+
+@fault(10)
+def former_members_stay_signed_in(world: World) -> Iterator[None]:
+    with mock.patch.object(sign_ins, "end_all", lambda session, user_id: None):
+        yield
+
+
+@fault(10)
+def tokens_outlive_the_account(world: World) -> Iterator[None]:
+    keeping = dict.fromkeys(("forget", "forget_addresses"), mock.DEFAULT)
+    with mock.patch.multiple(tokens, **keeping):
         yield
 
 

@@ -5,6 +5,7 @@ spending (6), amounts (7), the trail and the outbox (8), repetition (9), erasure
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from referralhub.services import leaderboard, programs, recount, rewards, statistics
+from referralhub.services.delivery import RETRIES
 from referralhub.services.errors import DomainError
 from referralhub.services.leaderboard import Period
 from tests.properties import model
@@ -66,6 +68,7 @@ class CheckedMachine(RuleBasedStateMachine):
         self.trap: tuple[str, int] | None = None  # where the next request will crash
         self.sent = Counter[int]()
         self.unsure = Counter[int]()  # sent, but the crash came before that was written down
+        self.given_up: set[int] = set()  # messages that were refused for good, or not wanted
         self.steps = self.flushes = 0
         self._tables: Tables | None = None
         self._kept: dict[str, dict[int, Any]] = {"reward_entry": {}, "referral_event": {}}
@@ -234,7 +237,7 @@ class CheckedMachine(RuleBasedStateMachine):
             for balance in rewards.balances(who.id, truth.rules["unit"], self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
-            figures = statistics.for_member(who.user_id, self.now)
+            figures = statistics.for_sign_in(who.sign_in, self.now)
         if not who.active:
             holds(10, figures is None, "a former member has a dashboard")
             return
@@ -321,6 +324,9 @@ class CheckedMachine(RuleBasedStateMachine):
         expected_mails = Counter(self.model.mails.values())
         holds(8, mails == expected_mails, f"too many: {mails - expected_mails}, missing: {expected_mails - mails}")
         for row in self.tables()["outbox"]:
+            waits = row.next_try_at or row.delivered_at or row.id in self.given_up
+            active = any(member.active for member in self.members if member.user_id == row.user_id)
+            holds(8, waits or not active or row.attempts > len(RETRIES), f"{row} will never be sent")
             holds(8, not row.delivered_at or self.sent[row.id], f"{row} was never sent")
             holds(9, self.sent[row.id] <= 1 + self.unsure[row.id], f"{row} was sent {self.sent[row.id]} times")
 
@@ -343,6 +349,26 @@ class CheckedMachine(RuleBasedStateMachine):
                 mine = [each for each in self.tables()["outbox"] if each.user_id == member.user_id]
                 late = [each for each in mine if each.next_try_at and not each.delivered_at]
                 holds(10, not late, f"a former member will get {late}")
+        signed_in = {(row.id, row.user_id) for row in self.tables()["sign_in"]}
+        expected_in = {(member.sign_in, member.user_id) for member in self.members if member.active}
+        holds(10, signed_in == expected_in, f"signed in are {signed_in}, not {expected_in}")
+        gone = {member.user_id for member in self.members if not member.active}
+        usable = [row for row in self.tables()["one_time_token"] if row.user_id in gone]
+        holds(10, not usable, f"a former member has {usable}")
+        self.nothing_is_left_of_a_name()
+
+    def nothing_is_left_of_a_name(self) -> None:
+        """Search every text for the user names and addresses of former members that nobody else has taken since."""
+        former = {text for member in self.members if not member.active for text in member.former}
+        former -= {text for member in self.active for text in (member.username, member.email)}
+        if not former:
+            return
+        names = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(former)))})(?![\w@-]|\.\w)", re.IGNORECASE)
+        for table, rows in self.tables().items():
+            for row in rows:
+                for column, value in row._asdict().items():
+                    text = value if isinstance(value, str) else json.dumps(value, default=str)
+                    holds(10, not names.search(text), f"{table}.{column} of {row} names a former member")
 
     def tamper(self) -> None:
         """Try what the database itself must refuse."""

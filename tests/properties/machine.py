@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from unittest import mock
 
@@ -13,10 +14,23 @@ from redis.client import Pipeline
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from referralhub import mail
+from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Channel, OutboxMessage, Unit, User
+from referralhub.models import NOTIFICATIONS, Channel, MessageKind, OutboxMessage, TokenPurpose, Unit, User
 from referralhub.models import Perk as PerkRow
-from referralhub.services import accounts, leaderboard, outbox, perks, programs, referrals
+from referralhub.services import (
+    accounts,
+    credentials,
+    leaderboard,
+    outbox,
+    perks,
+    programs,
+    referrals,
+    sign_ins,
+    tokens,
+)
+from referralhub.services.delivery import Delivery, Refused, Unwanted
 from referralhub.services.errors import (
     BadLink,
     BadSetting,
@@ -28,8 +42,9 @@ from referralhub.services.errors import (
     WrongState,
 )
 from referralhub.services.referrals import Attribution
+from tests.people import link_in, text_of
 from tests.properties import model
-from tests.properties.invariants import CheckedMachine, holds
+from tests.properties.invariants import Broken, CheckedMachine, holds
 from tests.properties.model import Member, Perk, Referral, Visit
 from tests.properties.strategies import (
     BAD_RULES,
@@ -49,6 +64,7 @@ from tests.properties.world import Tables, World
 MOST_MEMBERS = 12
 PASSWORD = "likes tea a lot"
 REASON = "looked at it twice"
+PATIENCE = 60  # seconds; a slow test machine is no receiver that hangs
 
 
 class ProgramMachine(CheckedMachine):
@@ -56,6 +72,7 @@ class ProgramMachine(CheckedMachine):
         super().__init__(world)
         self.visits: list[Visit] = []
         self.tokens: list[tuple[str, Member, datetime]] = []
+        self.used: set[str] = set()
         self.keys: list[tuple[Member, Perk, str]] = []
         self.repeatable: list[tuple[str, Callable[[], object], Callable[[], bool]]] = []
         self.names = 0
@@ -69,9 +86,9 @@ class ProgramMachine(CheckedMachine):
         admin = self.answer(lambda: accounts.create_admin("admin", "admin@example.com", PASSWORD, self.now))
         row = self.tables()["profile"][-1]
         self.admin = admin.id
-        self.model.join(
-            Member(row.id, admin.id, "admin", "admin@example.com", row.code, None, self.now, False), self.now
-        )
+        joined = Member(row.id, admin.id, "admin", "admin@example.com", row.code, None, self.now, False)
+        self.model.join(joined, self.now)
+        self.sign_in(joined)
         self.add_perks()
         alice = self.sign_up_as("alice", None, True)
         for number, verified in enumerate(friends):
@@ -170,7 +187,7 @@ class ProgramMachine(CheckedMachine):
         profile = next(row for row in self.tables()["profile"] if row.user_id == user.id)
         came = referrer.id if referrer else None
         holds(2, profile.referred_by_id == came, f"{username} was referred by {profile.referred_by_id}, not {came}")
-        joined = Member(profile.id, user.id, username, email, profile.code, came, None, required)
+        joined = Member(profile.id, user.id, username, email, profile.code, came, None if required else now, required)
         self.model.join(joined, now)
         found = [row for row in self.tables()["referral"] if row.friend_id == joined.id]
         holds(2, len(found) == (1 if referrer else 0), f"{username} has the referrals {found}")
@@ -180,15 +197,36 @@ class ProgramMachine(CheckedMachine):
             if not required:
                 self.model.settle(joined, now)
         self.repeatable.append((f"sign up {username}", send, lambda: joined.active))
-        self.tokens.append((accounts.verification_token(user, self.world.secret_key), joined, now))
+        self.sign_in(joined)
+        self.issue(joined)
         return joined
 
-    def user(self, member: Member) -> User:
-        return User(id=member.user_id, email=member.email)
+    def sign_in(self, member: Member) -> None:
+        def begin() -> int:
+            user = db.session.get_one(User, member.user_id)
+            sign_ins.begin(user, "Firefox on Linux", self.now)
+            return int(user.get_id())
+
+        member.sign_in = self.answer(begin)
+
+    def issue(self, member: Member) -> None:
+        """Make a token as the mail does; there are those of the mails that were delivered, too."""
+        self.tokens.append((self.new_token(member, TokenPurpose.VERIFY_ADDRESS, member.email), member, self.now))
+
+    def new_token(self, member: Member, purpose: TokenPurpose, address: str) -> str:
+        def issue() -> str:
+            with transaction() as session:
+                return tokens.issue(session, purpose, member.user_id, address, self.now)
+
+        token: str = self.answer(issue)
+        return token
 
     # Verifying
 
-    @rule(pick=PICK, which=st.sampled_from(["fresh", "fresh", "fresh", "any kept", "foreign", "other address"]))
+    @rule(
+        pick=PICK,
+        which=st.sampled_from(["fresh", "fresh", "fresh", "any kept", "made up", "digest", "purpose", "other address"]),
+    )
     def verify(self, pick: int, which: str) -> None:
         waiting = [m for m in self.active if m.verified_at is None]
         referred = [m for m in waiting if self.model.state_of(m.id)]
@@ -196,33 +234,43 @@ class ProgramMachine(CheckedMachine):
         member = waiting[pick % len(waiting)]
         if which == "any kept" and self.tokens:
             self.verify_with(*self.tokens[pick % len(self.tokens)])
+        elif which == "made up" or not member.active:
+            self.verify_with("A" * 43, None, self.now)
         elif which == "other address":
-            stranger = User(id=member.user_id, email="else@example.com")
-            self.verify_with(accounts.verification_token(stranger, self.world.secret_key), None, self.now)
-        elif which == "foreign" or not member.active:
-            self.verify_with(accounts.verification_token(self.user(member), "another secret"), None, self.now)
+            token = self.new_token(member, TokenPurpose.VERIFY_ADDRESS, "else@example.com")
+            self.verify_with(token, None, self.now)
+        elif which == "purpose":
+            token = self.new_token(member, TokenPurpose.RESET_PASSWORD, member.email)
+            self.verify_with(token, None, self.now)
         else:
-            token = accounts.verification_token(self.user(member), self.world.secret_key)
-            self.tokens.append((token, member, self.now))
-            self.verify_with(*self.tokens[-1])
+            self.issue(member)
+            if which == "digest":
+                self.verify_with(self.tables()["one_time_token"][-1].digest, None, self.now)
+            else:
+                self.verify_with(*self.tokens[-1])
 
-    def verify_with(self, token: str, member: Member | None, signed: datetime) -> None:
+    def verify_with(self, token: str, member: Member | None, issued: datetime) -> None:
         """Press the button behind a link; `member` is whom it was mailed to, None if the token is no good."""
-        old = self.now - signed.replace(microsecond=0) > model.TOKEN_LIVES
+        old = self.now - issued >= model.TOKEN_LIVES
         before, usable = self.tables(), member is not None and member.active and not old
 
         def send() -> bool:
-            return accounts.verify_address(token, self.world.secret_key, self.now)
+            return credentials.verify_address(token, self.now)
 
         answer = self.request(7, send, None if usable else BadLink)
         if member is None or not usable:
             return
         if member.verified_at is not None:
             holds(9, answer is False, "a second verification counts as a first")
-            holds(9, self.tables() == before, f"a second verification changed {self.differences(before)}")
+            known = (
+                self.tables() if token in self.used else self.tables() | {"one_time_token": before["one_time_token"]}
+            )
+            holds(9, known == before, f"a second verification changed {self.differences(before)}")
+            self.used.add(token)
             return
         holds(7, answer is True, "a first verification counts as a second")
         member.verified_at = self.now
+        self.used.add(token)
         self.model.settle(member, self.now)
         self.repeatable.append((f"verify {member.username}", send, lambda: True))
 
@@ -231,7 +279,7 @@ class ProgramMachine(CheckedMachine):
     def ask_again(self, pick: int) -> None:
         """Ask for the mail with the link once more."""
         member = self.active[pick % len(self.active)]
-        self.request(8, lambda: accounts.resend_verification(member.user_id, self.now))
+        self.request(8, lambda: credentials.resend_verification(member.user_id, self.now))
         if member.verified_at is None:
             self.model.ask_to_verify(member, self.now)
 
@@ -387,15 +435,19 @@ class ProgramMachine(CheckedMachine):
         pick=PICK,
         how=st.sampled_from(["listed", "hidden", "hidden", "gone"]),
         name=st.sampled_from(["", "Somebody", "Ada L."]),
+        username=st.sampled_from(["same", "same", "new", "taken"]),
     )
-    def show_hide_or_erase(self, pick: int, how: str, name: str) -> None:
+    def show_hide_or_erase(self, pick: int, how: str, name: str, username: str) -> None:
         member = self.active[pick % len(self.active)]
         if how == "gone":
             self.erase(member)
             return
-        listed = how == "listed"
-        self.request(5, lambda: accounts.set_public_profile(member.user_id, name, listed))
-        member.listed, member.display_name = listed, name
+        listed, other = how == "listed", self.members[(pick + 1) % len(self.members)]
+        wanted = {"same": member.username.title(), "new": self.new_name(), "taken": other.username.upper()}[username]
+        refused = Taken if username == "taken" and other is not member else None
+        self.request(5, lambda: accounts.set_public_profile(member.user_id, wanted, name, listed), refused)
+        if not refused:
+            self.model.rename(member, wanted, name, listed)
 
     def erase(self, member: Member) -> None:
         before = self.tables()
@@ -407,6 +459,8 @@ class ProgramMachine(CheckedMachine):
         self.model.erase(member)
         for table in before.keys() - {"user", "outbox", "leaderboard_change"}:
             earlier, later = before[table], self.tables()[table]
+            if table in {"sign_in", "one_time_token"}:  # the member's own are gone, says the invariant
+                earlier = [row for row in earlier if row.user_id != member.user_id]
             if table == "profile":
                 earlier, later = ([r._replace(listed=None, updated=None) for r in rows] for rows in (earlier, later))
             holds(10, earlier == later, f"erasing a member changed {table}")
@@ -416,33 +470,88 @@ class ProgramMachine(CheckedMachine):
     def wait(self, span: timedelta) -> None:
         self.world.clock.now += span
 
-    @rule(how=st.sampled_from(["sent", "sent", "refused", "some refused", "erased meanwhile"]))
+    @rule(how=st.sampled_from(["sent", "sent", "refused", "some refused", "bounced", "erased meanwhile"]))
     def deliver_mail(self, how: str) -> None:
-        tried = Counter[int]()
+        tried, wrong, receivers, unwanted = Counter[int](), list[Broken](), dict[int, Member](), set[int]()
 
-        def send(message: OutboxMessage, user: User) -> None:
-            member = next(m for m in self.members if m.user_id == message.user_id)
-            holds(10, member.active, f"{message.kind} is sent to a former member")
-            holds(8, user.email == member.email, f"mail for {member.email} goes to {user.email}")
+        def check(number: int, truth: object, message: str) -> None:
+            if not truth:  # raised here, it would be one more letter that could not be sent
+                wrong.append(Broken(number, message))
+
+        def write(message: OutboxMessage, user: User) -> EmailMessage:
+            member = receivers[message.id] = self.receiver(message.user_id)
             tried[message.id] += 1
+            unconfirmed_news = message.kind in NOTIFICATIONS and member.verified_at is None
+            try:
+                letter = mail.write(message, user)
+            except Unwanted:
+                check(8, unconfirmed_news, f"nobody is said to want {message.kind} for {member}")
+                unwanted.add(message.id)
+                raise
+            except Exception as error:
+                check(8, False, f"{message.kind} cannot be written: {error!r}")
+                raise
+            check(8, not unconfirmed_news, f"{message.kind} goes to {member}, whose address is not confirmed")
+            self.check_letter(message, member, letter, check)
+            if message.kind is MessageKind.VERIFY_ADDRESS:
+                self.tokens.append((link_in(letter, "/verify/").rpartition("/")[2], member, self.now))
+            return letter
+
+        def post(letter: EmailMessage) -> None:
+            message_id = int(letter["Message-ID"][1:9])
+            member = receivers[message_id]
+            check(10, member.active, f"{letter['Subject']} is sent to a former member")
             if how == "erased meanwhile":
                 with self.world.app.app_context():
                     accounts.erase(member.user_id, self.now)
                 self.model.erase(member)
-            if how in {"refused", "erased meanwhile"} or (how == "some refused" and message.id % 2):
-                raise OSError("the mail server is away")
-            self.sent[message.id] += 1
+            if how == "bounced" and message_id % 2:
+                self.given_up.add(message_id)
+                raise Refused(f"550 no such mailbox: {member.email}")
+            if how in {"refused", "erased meanwhile"} or (how == "some refused" and message_id % 2):
+                raise OSError(f"450 busy: {letter['To']}")
+            self.sent[message_id] += 1
 
         crashing, sent_before = self.trap is not None, self.sent.copy()
-        self.request(8, lambda: outbox.deliver_due(send, self.world.clock), whole=False)
+        delivery = Delivery(write, post, self.world.clock, PATIENCE)
+        self.request(8, delivery.run, whole=False)
+        for broken in wrong:
+            raise broken
         holds(9, crashing or all(times == 1 for times in tried.values()), f"in one go, mail is tried again: {tried}")
         delivered = {row.id for row in self.tables()["outbox"] if row.delivered_at}
         self.unsure.update(
             {each: n for each, n in (self.sent - sent_before).items() if crashing and each not in delivered}
         )
+        self.given_up |= unwanted
+        dropped = [row for row in self.tables()["outbox"] if row.id in unwanted]
+        silently = all(row.next_try_at is None and row.last_error is None for row in dropped)
+        holds(8, crashing or silently, f"not wanted and not dropped, or not silently: {dropped}")
         waiting = [row for row in self.tables()["outbox"] if row.next_try_at and not row.delivered_at]
         due = [row for row in waiting if row.next_try_at <= self.now]
         holds(8, not due, f"still to be sent: {due}")
+
+    def receiver(self, user_id: int) -> Member:
+        return next(member for member in self.members if member.user_id == user_id)
+
+    def check_letter(
+        self, message: OutboxMessage, member: Member, letter: EmailMessage, check: Callable[[int, object, str], None]
+    ) -> None:
+        """See that a letter goes to its receiver and names the friend as of today."""
+        check(8, letter["To"] == member.email, f"mail for {member.email} goes to {letter['To']}")
+        if "referral_id" in message.payload:
+            friend = self.model.members[self.model.referrals[message.payload["referral_id"]].friend]
+            check(8, friend.name in text_of(letter), f"{message.kind} does not name {friend.name}")
+
+    @rule()
+    def send_again(self) -> None:
+        """Give dead letters another chance; what nobody wants is none, nor is a former member's."""
+        rows = self.tables()["outbox"]
+        dead = {row.id: row.user_id for row in rows if row.last_error and not (row.delivered_at or row.next_try_at)}
+        receivers = [self.receiver(user_id) for user_id in dead.values()]
+        holds(10, all(member.active for member in receivers), f"dead letters of former members: {receivers}")
+        number = self.request(8, lambda: outbox.send_again(self.now))
+        holds(8, number == len(dead), f"{number} messages are sent again, not {len(dead)}")
+        self.given_up -= dead.keys()
 
     @rule(how=st.sampled_from(["told", "told", "away", "emptied"]))
     def catch_up(self, how: str) -> None:

@@ -24,6 +24,8 @@ class Member:
     display_name: str = ""
     active: bool = True
     listed: bool = True
+    sign_in: int = 0
+    former: set[str] = field(default_factory=set)  # what nothing may say any more, once the member is erased
 
     @property
     def name(self) -> str:
@@ -161,6 +163,7 @@ class Program:
     def begin(self, referral: Referral, now: datetime) -> None:
         self.referrals[referral.id] = referral
         referral.trail.append((None, "pending", None, now))
+        self.tell_referrer(referral, "friend_joined")
 
     def move(self, referral: Referral, state: str, actor: int | None, now: datetime) -> None:
         referral.trail.append((referral.state, state, actor, now))
@@ -191,8 +194,11 @@ class Program:
         give(who, "milestone", self.within_cap(who, rules, bonus), count)
         amount = referral.given["referrer"]
         self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=str(rules["unit"]), total=count)
+        tier = next((tier["name"] for tier in self.rules["tiers"] if tier["at"] == count), None)
         if count in BADGES:
-            self.tell_referrer(referral, "badge_earned", badge=BADGES[count], total=count)
+            self.tell_referrer(referral, "badge_earned", badge=BADGES[count], tier=tier, total=count)
+        elif tier:
+            self.tell_referrer(referral, "tier_reached", tier=tier, total=count)
 
     def hold(self, referral: Referral, actor: int | None, now: datetime) -> None:
         self.move(referral, "held", actor, now)
@@ -222,15 +228,19 @@ class Program:
         if perk.price is not None:
             self.ledger.append(Entry(profile, "redemption", -perk.price, perk.unit, now, now))
 
+    def rename(self, member: Member, username: str, display_name: str, listed: bool) -> None:
+        member.former.add(member.username)
+        member.username, member.display_name, member.listed = username, display_name, listed
+
     def erase(self, member: Member) -> None:
-        member.username = f"gone-{member.user_id}"
-        member.email = f"gone-{member.user_id}@erased.invalid"
+        member.former |= {member.username, member.email}
+        member.username = f"gone:{member.user_id}"
+        member.email = f"gone:{member.user_id}@erased.invalid"
         member.display_name = "A former member"
         member.active = member.listed = False
 
     def tell_referrer(self, referral: Referral, kind: str, **payload: object) -> None:
-        friend = self.members[referral.friend].name
-        body = json.dumps({"friend": friend, **payload}, sort_keys=True)
+        body = json.dumps({"referral_id": referral.id, **payload}, sort_keys=True)
         self.mails[kind, referral.id, payload.get("badge")] = (kind, self.members[referral.referrer].user_id, body)
 
     def within_cap(self, profile: int, rules: dict[str, Any], amount: int) -> int:

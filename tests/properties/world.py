@@ -10,13 +10,24 @@ from typing import Any
 from unittest import mock
 
 from flask import Flask
-from itsdangerous import TimestampSigner
 from sqlalchemy import JSON, Table, event
 
 from referralhub.extensions import db
 from referralhub.models import Badge
 from referralhub.models.base import UtcDateTime
-from referralhub.services import badges, leaderboard, outbox, passwords, perks, referrals, rewards
+from referralhub.services import (
+    badges,
+    credentials,
+    invitations,
+    leaderboard,
+    outbox,
+    passwords,
+    perks,
+    referrals,
+    rewards,
+    sign_ins,
+    tokens,
+)
 from tests.people import Clock
 from tests.properties.model import BADGES
 
@@ -40,11 +51,16 @@ INNER = (
     (outbox, "queue"),
     (outbox, "drop"),
     (perks, "_take_from_stock"),
+    (credentials, "ask_to_verify"),
+    (tokens, "use"),
+    (tokens, "forget"),
+    (sign_ins, "end_all"),
+    (invitations, "erase"),
 )
 
 
-class Crashed(Exception):
-    """What the machine throws into the middle of a request."""
+class Crashed(BaseException):
+    """What the machine throws into the middle of a request: like the end of a process, nothing may catch it."""
 
 
 def _everything(dialect: str) -> str:
@@ -83,7 +99,6 @@ class World:
         self.empty = empty
         self.changes: list[Callable[[World], None]] = []  # to the schema, after each emptying: deliberate faults
         self.redis = app.extensions["redis"]
-        self.secret_key: str = app.config["SETTINGS"].secret_key
         with app.app_context():
             self.engine = db.engine
         self._everything = _everything(self.engine.dialect.name)
@@ -109,14 +124,11 @@ class World:
 
     @contextmanager
     def running(self) -> Iterator["World"]:
-        """Let time, tokens, badges and hashing be as the machine needs them, for the length of a run."""
+        """Let badges and hashing be as the machine needs them, for the length of a run."""
         marks = {badge: mark for mark, badge in BADGES.items()}
         with ExitStack() as stack:
             stack.enter_context(mock.patch.object(Badge, "mark", property(lambda badge: marks[badge.value])))
             stack.enter_context(mock.patch.object(passwords, "hash_password", lambda password: f"hash of {password}"))
-            stack.enter_context(
-                mock.patch.object(TimestampSigner, "get_timestamp", lambda _: int(self.clock.now.timestamp()))
-            )
             event.listen(self.engine, "before_cursor_execute", self._at_statement)
             stack.callback(event.remove, self.engine, "before_cursor_execute", self._at_statement)
             event.listen(db.session, "before_commit", self._at_commit)

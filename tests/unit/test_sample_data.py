@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from referralhub.forms import USERNAME
 from referralhub.services import sample_data
 from referralhub.services.sample_data import Newcomer
 
@@ -41,8 +42,6 @@ def test_members_come_in_the_order_in_which_they_joined(crowd: list[Newcomer]):
 
 
 def test_names_are_unique_and_could_have_signed_up(crowd: list[Newcomer]):
-    from referralhub.auth.forms import USERNAME
-
     names = [member.username for member in crowd]
     assert len({name.lower() for name in names}) == len(names)
     assert all(USERNAME.match(name) and 2 <= len(name) <= 30 for name in names)

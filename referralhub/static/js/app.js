@@ -67,6 +67,28 @@
     else switchTheme();
   });
 
+  // How long a new password would last, judged here: nothing is sent while somebody types.
+  function strength(password) {
+    const left = 8 - [...password].length;
+    if (left > 0) return [0, `${left} more character${left === 1 ? "" : "s"} needed.`];
+    const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/].filter((kind) => kind.test(password)).length;
+    const parts = password.toLowerCase().replace(/(.)\1+/g, "$1").replace(/0?123(4(5(6(7(8(90?)?)?)?)?)?)?|abc(def)?|qwert[yz]?|asdf(gh)?|passw[o0]rd/g, "1");
+    const guesses = new Set(parts).size + parts.length + 2 * kinds; // rough: length counts most
+    if (guesses < 16) return [1, "Weak: easy to guess. Add a word or two."];
+    if (guesses < 24) return [2, "Fair: a few more characters make it good."];
+    if (guesses < 34) return [3, "Good."];
+    return [4, "Strong."];
+  }
+
+  document.addEventListener("input", (event) => {
+    const box = document.getElementById(event.target.dataset.strength ?? "");
+    if (!box) return;
+    const [level, words] = strength(event.target.value);
+    box.hidden = !event.target.value;
+    box.querySelector("meter").value = Math.max(level, 0.5);
+    box.querySelector("[data-words]").textContent = words;
+  });
+
   // A menu closes when the person goes elsewhere.
   const closeMenus = (except) =>
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu !== except && (menu.open = false));

@@ -1,0 +1,57 @@
+"""A member's data: taking it along, and having it deleted."""
+
+from flask import Response as FlaskResponse
+from flask import flash, redirect, render_template, session, url_for
+from flask_login import current_user, login_required, logout_user
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+
+from referralhub.account.views import bp
+from referralhub.clock import now
+from referralhub.extensions import limiter
+from referralhub.forms import own_password_field, show_error
+from referralhub.services import accounts, credentials, exports
+from referralhub.services.errors import DomainError
+
+
+class DeletionForm(FlaskForm):
+    """The member's own password, since there is no way back."""
+
+    password = own_password_field()
+
+
+@bp.get("/account/data")
+@login_required
+def show_data() -> str:
+    """Offer the download and the deletion."""
+    return render_template("account/data.html", form=DeletionForm())
+
+
+@bp.get("/account/export")
+@login_required
+@limiter.limit("10 per hour")
+def export() -> FlaskResponse:
+    """Give everything that is held about the member, as JSON and as tables."""
+    name = f"referralhub-{now():%Y-%m-%d}.zip"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return FlaskResponse(exports.archive(current_user, now()), mimetype="application/zip", headers=headers)
+
+
+@bp.post("/account/delete")
+@login_required
+@limiter.limit("10 per hour")
+def delete() -> Response | tuple[str, int]:
+    """Delete the account, after the password."""
+    form = DeletionForm()
+    if form.validate_on_submit():
+        try:
+            credentials.check_password(current_user, form.password.data)
+        except DomainError as error:
+            show_error(error, form)
+        else:
+            accounts.erase(current_user.id, now())
+            logout_user()
+            session.clear()
+            flash("Your account is deleted. Thank you for having been here.")
+            return redirect(url_for("landing.home"), 303)
+    return render_template("account/data.html", form=form), 422

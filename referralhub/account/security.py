@@ -1,0 +1,110 @@
+"""How a member signs in: address, password, and where they are signed in."""
+
+from flask import flash, redirect, render_template, url_for
+from flask_login import current_user, login_required
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import PasswordField
+from wtforms.validators import InputRequired, Length
+
+from referralhub.account.views import bp
+from referralhub.clock import now
+from referralhub.extensions import limiter
+from referralhub.forms import email_field, new_password_fields, own_password_field, show_error
+from referralhub.services import credentials, sign_ins
+from referralhub.services.errors import DomainError
+from referralhub.services.passwords import LONGEST
+
+FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password
+
+
+class AddressForm(FlaskForm):
+    """Another mail address."""
+
+    email = email_field("New e-mail")
+    password = own_password_field()
+
+
+class PasswordForm(FlaskForm):
+    """Another password."""
+
+    password = PasswordField("Password now", [InputRequired("Enter your password."), Length(max=LONGEST)])
+    new_password, new_password_confirm = new_password_fields("new_password", "New password")
+
+
+@bp.route("/account/email", methods=["GET", "POST"])
+@login_required
+@limiter.limit("5 per minute; 20 per hour", methods=["POST"])  # each mails somebody
+def change_address() -> Response | tuple[str, int]:
+    """Ask for a mail to the new address; until the link in it is used, the old one stays."""
+    form = AddressForm()
+    if form.validate_on_submit():
+        try:
+            credentials.ask_to_change_address(current_user, form.password.data, form.email.data, now())
+        except DomainError as error:
+            show_error(error, form)
+        else:
+            flash("We sent a link to the new address. Open it there within a day; until then the old one stays.")
+            return redirect(url_for("account.change_address"), 303)
+    return render_template("account/email.html", form=form), 422 if form.errors else 200
+
+
+@bp.get("/account/email/<token>")
+def confirm_change(token: str) -> str:
+    """Show one button: mail scanners follow links, and must not change anything by it."""
+    return render_template("account/confirm_address.html", token=token)
+
+
+@bp.post("/account/email/<token>")
+@limiter.limit(FORM_LIMIT)
+def take_new_address(token: str) -> Response | tuple[str, int]:
+    """Take over the address that the token was sent to."""
+    try:
+        first = credentials.change_address(token, now())
+    except DomainError as error:
+        problem = " ".join(error.fields.values())
+        return render_template("account/confirm_address.html", token=None, problem=problem), 400
+    flash("Your new address is set and confirmed." if first else "This address was set before. All is well.")
+    return redirect(url_for("account.change_address"), 303)
+
+
+@bp.route("/account/password", methods=["GET", "POST"])
+@login_required
+@limiter.limit(FORM_LIMIT, methods=["POST"])
+def change_password() -> Response | tuple[str, int]:
+    """Set another password; every other browser is signed out."""
+    form = PasswordForm()
+    if form.validate_on_submit():
+        try:
+            credentials.change_password(current_user, form.password.data, form.new_password.data, now())
+        except DomainError as error:
+            show_error(error, form)
+        else:
+            flash("Your new password is set, and you are signed out everywhere else.")
+            return redirect(url_for("account.change_password"), 303)
+    return render_template("account/password.html", form=form), 422 if form.errors else 200
+
+
+@bp.get("/account/sessions")
+@login_required
+def show_sessions() -> str:
+    """Show where the member is signed in."""
+    return render_template("account/sessions.html", sign_ins=sign_ins.of_member(current_user.id))
+
+
+@bp.post("/account/sessions/<int:sign_in_id>/end")
+@login_required
+def end_session(sign_in_id: int) -> Response:
+    """Sign out in one browser."""
+    sign_ins.end_one(current_user.id, sign_in_id)
+    flash("Signed out there.")
+    return redirect(url_for("account.show_sessions"), 303)
+
+
+@bp.post("/account/sessions/end-others")
+@login_required
+def end_other_sessions() -> Response:
+    """Sign out everywhere but here."""
+    sign_ins.end_others(current_user.id, current_user.sign_in.id)
+    flash("You are signed out everywhere else.")
+    return redirect(url_for("account.show_sessions"), 303)

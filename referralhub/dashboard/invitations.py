@@ -1,0 +1,133 @@
+"""Inviting by mail: write, look at it, send it, and see what became of it."""
+
+import re
+from dataclasses import dataclass
+
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField
+from werkzeug.wrappers import Response
+from wtforms import TextAreaField
+from wtforms.validators import Length
+
+from referralhub import htmx
+from referralhub.clock import now
+from referralhub.dashboard.views import bp, page_number
+from referralhub.extensions import limiter
+from referralhub.forms import has_control_characters, normal_address, strip
+from referralhub.services import invitations, programs
+from referralhub.services.errors import CannotInvite
+from referralhub.services.invitations import LONGEST_WORDS
+
+MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
+
+
+def _one_sign_a_line(value: str | None) -> str | None:
+    """Count the end of a line as one character, as the browser does that then sends two."""
+    return value and value.replace("\r\n", "\n")
+
+
+class InvitationForm(FlaskForm):
+    """Whom to invite, and what to say."""
+
+    addresses = TextAreaField("E-mail addresses")
+    file = FileField("Or a CSV file with addresses")
+    words = TextAreaField(
+        "Your own words",
+        [Length(max=LONGEST_WORDS, message=f"Use at most {LONGEST_WORDS} characters.")],
+        [strip, _one_sign_a_line],
+    )
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was read out of a form: addresses in their normal form, and what is none."""
+
+    addresses: list[str]
+    unreadable: list[str]
+
+
+@bp.route("/dashboard/invite", methods=["GET", "POST"])
+@login_required
+@limiter.limit("30 per hour", methods=["POST"])
+def invite() -> Response | str | tuple[str, int]:
+    """Take addresses and words, show what would be sent, and send it once that was seen."""
+    form = InvitationForm()
+    if request.method == "GET":
+        return _show(form)
+    typed = _read(form)
+    if not form.validate_on_submit() or not _complete(form, typed):
+        return _show(form, 422)
+    user, secret_key, words = current_user, current_app.config["SECRET_KEY"], form.words.data or ""
+    try:
+        if "send" not in request.form:
+            plan = invitations.plan(user, typed.addresses, secret_key, now())
+            return render_template(
+                "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, program=programs.current()
+            )
+        sent = invitations.invite(user, typed.addresses, words, secret_key, now())
+    except CannotInvite as error:
+        form.form_errors.append(str(error))
+        return _show(form, 403)
+    flash(_summary(len(sent.invited), len(sent.refused)))
+    return redirect(url_for("dashboard.invite"), 303)
+
+
+@bp.post("/dashboard/invitations/<int:invitation_id>/remind")
+@login_required
+@limiter.limit("60 per hour")
+def remind(invitation_id: int) -> Response | tuple[str, int]:
+    """Send the one reminder."""
+    try:
+        invitations.remind(current_user, invitation_id, now())
+    except CannotInvite as error:
+        page = render_template("errors/error.html", status=409, title="That didn't work", advice=str(error))
+        return page, 409
+    flash("The reminder is on its way. There is one for each invitation, and no more.")
+    return redirect(url_for("dashboard.invite"), 303)
+
+
+def _show(form: InvitationForm, status: int = 200) -> tuple[str, int] | Response:
+    found = invitations.page_of(current_user.profile.id, page_number(), now())
+    closed = None
+    try:
+        invitations.check_allowed(current_user)
+    except CannotInvite as error:
+        closed = str(error)
+    if htmx.wants_fragment():
+        return htmx.page_or_fragment("", "dashboard/_invitations.html", found=found)
+    return render_template("dashboard/invite.html", form=form, found=found, closed=closed), status
+
+
+def _read(form: InvitationForm) -> Typed:
+    text = form.addresses.data or ""
+    if form.file.data:
+        text += "\n" + form.file.data.read().decode("utf-8-sig", errors="replace")
+    # Whatever stands around an address in a list or in a mail program's "Bo <bo@example.com>" is left out.
+    found = dict.fromkeys(word for word in re.split(r"[\s,;<>\"'()]+", text) if "@" in word)
+    typed = Typed([], [])
+    for word in found:
+        try:
+            typed.addresses.append(normal_address(word))
+        except ValueError:
+            typed.unreadable.append(word[:80])
+    del typed.unreadable[20:]  # enough to see what is wrong
+    return Typed(list({address.lower(): address for address in typed.addresses}.values()), typed.unreadable)
+
+
+def _complete(form: InvitationForm, typed: Typed) -> bool:
+    if typed.unreadable and not typed.addresses:
+        form.addresses.errors = [f"{typed.unreadable[0]} doesn't look like an e-mail address, such as bo@example.com."]
+    elif not typed.addresses:
+        form.addresses.errors = ["Enter one or more addresses, or choose a file with some."]
+    elif len(typed.addresses) > MOST:
+        form.addresses.errors = [f"Enter at most {MOST} addresses at once."]
+    if has_control_characters(form.words.data or "", allowed="\r\n\t"):
+        form.words.errors = ["This contains an invisible control character. Please type it instead of pasting."]
+    return not form.errors
+
+
+def _summary(invited: int, refused: int) -> str:
+    text = f"{invited} invitation{'' if invited == 1 else 's'} on the way."
+    return f"{text} {refused} left out." if refused else text

@@ -1,0 +1,106 @@
+"""Shapes of what people type, wherever they type it. Whether it is true is for the services."""
+
+import re
+from collections.abc import Iterable
+
+from email_validator import EmailNotValidError, validate_email
+from flask_wtf import FlaskForm
+from wtforms import EmailField, Field, PasswordField, StringField
+from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
+
+from referralhub.services.errors import DomainError
+from referralhub.services.passwords import LONGEST, SHORTEST
+
+USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
+
+
+def strip(value: str | None) -> str | None:
+    """Take off the spaces that phones and pasting add."""
+    return value.strip() if value else value
+
+
+def normal_address(text: str) -> str:
+    """Give a mail address in its normal form. Raises ValueError, with words for whoever typed it."""
+    try:
+        result = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise ValueError("This doesn't look like an e-mail address, such as bo@example.com.") from None
+    if "." not in result.ascii_domain:
+        raise ValueError("The part after the @ needs a dot, such as example.com.")
+    return f"{result.ascii_local_part}@{result.ascii_domain}"
+
+
+def email_address(form: FlaskForm, field: Field) -> None:
+    """Refuse what cannot be a mail address, and keep it in its normal form."""
+    try:
+        field.data = normal_address(field.data)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+def no_control_characters(form: FlaskForm, field: Field) -> None:
+    """Refuse what no keyboard types and no database stores."""
+    if has_control_characters(field.data or ""):
+        raise ValidationError("This contains an invisible control character. Please type it instead of pasting.")
+
+
+def has_control_characters(text: str, allowed: Iterable[str] = ()) -> bool:
+    """Whether there is anything in a text that no keyboard types."""
+    return any((ord(character) < 32 or ord(character) == 127) and character not in allowed for character in text)
+
+
+def username_field() -> StringField:
+    """A name for an account."""
+    return StringField(
+        "User name",
+        [
+            InputRequired("Choose a user name."),
+            Length(3, 30, "Use 3 to 30 characters."),
+            Regexp(USERNAME, message="Use letters a–z, digits, and . _ - in between."),
+        ],
+        filters=[strip],
+    )
+
+
+def email_field(label: str = "E-mail") -> EmailField:
+    """An address that gets mail."""
+    return EmailField(
+        label,
+        [InputRequired("Enter your e-mail address."), Length(max=254, message="This is too long."), email_address],
+        filters=[strip],
+    )
+
+
+def new_password_fields(first: str, label: str = "Password") -> tuple[PasswordField, PasswordField]:
+    """A password to be set, typed twice; `first` is the name of the first field."""
+    return (
+        PasswordField(
+            label,
+            [
+                InputRequired("Choose a password."),
+                Length(SHORTEST, LONGEST, f"Use {SHORTEST} to {LONGEST} characters."),
+                no_control_characters,
+            ],
+        ),
+        PasswordField(
+            f"{label} again",
+            [
+                InputRequired("Type the password once more."),
+                EqualTo(first, "The two passwords are not the same."),
+            ],
+        ),
+    )
+
+
+def own_password_field() -> PasswordField:
+    """The member's own password, asked for again before something important."""
+    return PasswordField("Your password", [InputRequired("Enter your password."), Length(max=LONGEST)])
+
+
+def show_error(error: DomainError, form: FlaskForm) -> None:
+    """Put what a service refused at the fields it is about, or on top."""
+    for name, message in error.fields.items():
+        if name in form:
+            form[name].errors = [*form[name].errors, message]
+        else:
+            form.form_errors.append(message)

@@ -1,0 +1,32 @@
+"""Secrets that were mailed to somebody."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from referralhub.models.base import Base, UtcDateTime, stored_by_value
+
+
+class TokenPurpose(StrEnum):
+    """What the holder of a token may do."""
+
+    VERIFY_ADDRESS = "verify_address"
+    CHANGE_ADDRESS = "change_address"
+    RESET_PASSWORD = "reset_password"
+
+
+class OneTimeToken(Base):
+    """A random token that works once. Only its SHA-256 is kept: whoever reads the table cannot use it."""
+
+    __tablename__ = "one_time_token"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[TokenPurpose] = mapped_column(stored_by_value(TokenPurpose, "purpose"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    address: Mapped[str] = mapped_column(String(254))  # where it was sent
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
