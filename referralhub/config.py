@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from limits import parse_many
+
 from referralhub import embedded
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,6 +35,7 @@ class Settings:
     trusted_proxies: int = 0
     ratelimit_enabled: bool = True
     require_email_verification: bool = True
+    signup_limit: str = "5 per minute; 5 per hour"
 
     @property
     def development(self) -> bool:
@@ -88,6 +91,12 @@ class Settings:
             problems.append("RATELIMIT_ENABLED=false is for development only")
 
         verification = boolean("REQUIRE_EMAIL_VERIFICATION")
+
+        signup_limit = environ.get("SIGNUP_LIMIT") or cls.signup_limit
+        try:
+            parse_many(signup_limit)
+        except ValueError:
+            problems.append(f"SIGNUP_LIMIT must be like {cls.signup_limit!r}, not {signup_limit!r}")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return cls(
@@ -101,6 +110,7 @@ class Settings:
             trusted_proxies=int(proxies),
             ratelimit_enabled=ratelimit,
             require_email_verification=verification,
+            signup_limit=signup_limit,
         )
 
     def flask_config(self) -> dict[str, object]:

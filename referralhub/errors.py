@@ -1,6 +1,8 @@
 """What people see when something is wrong: one page for all of it, in plain words."""
 
 import logging
+import math
+import time
 from http import HTTPStatus
 
 from flask import Flask, render_template
@@ -10,6 +12,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
+from referralhub.extensions import limiter
 from referralhub.services.errors import TooManyAtOnce
 
 log = logging.getLogger(__name__)
@@ -85,9 +88,12 @@ def _expired(_: CSRFError) -> object:
     return _page(400, *EXPIRED)
 
 
-def _too_often(error: TooManyRequests) -> object:
+def _too_often(_: TooManyRequests) -> object:
     title, advice = WORDS[429]
-    return _page(429, title, f"{advice} The limit is {error.description}. Please wait and try again.")
+    limit = limiter.current_limit
+    seconds = max(1, int(limit.reset_at - time.time())) if limit else 60
+    wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    return _page(429, title, f"{advice} Please come back in {wait}.", {"Retry-After": str(seconds)})
 
 
 def _busy(_: TooManyAtOnce) -> object:

@@ -24,7 +24,7 @@ from referralhub.config import Settings
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, TokenPurpose, User
-from referralhub.services import invitations, outbox, referrals, subscriptions, tokens
+from referralhub.services import friends, invitations, outbox, subscriptions, tokens
 from referralhub.services.delivery import Post, Refused, Unwanted
 
 PATIENCE = 35  # seconds to wait for each answer of a mail server
@@ -62,7 +62,7 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
             purpose, endpoint = TOKENS[message.kind]
             values["url"] = url(endpoint, token=tokens.issue(session, purpose, user.id, address, now()))
     if "referral_id" in message.payload:
-        values["friend"] = referrals.name_of_friend(message.payload["referral_id"])
+        values["friend"] = friends.name_of_friend(message.payload["referral_id"])
     unsubscribe_url = None
     if message.kind in INVITATIONS:
         invitation_id = message.payload["invitation_id"]

@@ -52,18 +52,3 @@ def client_address() -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False).network_address)
     return remote
-
-
-# In this order: most browsers also name the ones they descend from.
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
-             ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
-_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
-            ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
-
-
-def browser_name() -> str:
-    """Say what a member signs in with, as they know it: "Firefox on Linux". No more of it is kept."""
-    agent = request.user_agent.string
-    browser = next((name for mark, name in _BROWSERS if mark in agent), "A browser")
-    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
-    return f"{browser} on {system}" if system else browser

@@ -3,16 +3,20 @@
 They hold who is signed in and whose link a visitor followed. The cookie holds a random id and nothing else.
 """
 
+import re
 from datetime import timedelta
 from typing import Any, cast
 
 import msgspec
-from flask import Flask, Request, Response, current_app
+from flask import Flask, Request, Response, current_app, request
 from flask import session as current_session
 from flask_session.base import ServerSideSession
 from flask_session.redis import RedisSessionInterface
 from redis import RedisError
+from werkzeug.wrappers import Response as BaseResponse
 
+WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
+LINK = re.compile(r"/[A-Za-z0-9]{8,12}/?")
 WITHOUT_SESSION = ("/static/", "/healthz", "/readyz")
 
 
@@ -20,7 +24,6 @@ class Session(ServerSideSession):
     """A session that knows whether Redis already holds it."""
 
     loaded = False  # read from Redis, so that writing it must not bring it back after a sign-out elsewhere
-    stored = False  # written during this request, before the response
     failure: RedisError | None = None  # why it could not be read
 
 
@@ -43,11 +46,18 @@ class Sessions(RedisSessionInterface):
     def __init__(self, app: Flask, client: Any) -> None:
         super().__init__(app, client=client, key_prefix="session:")
         self.serializer = _Serializer()
+        self.fixed_paths: frozenset[str] = frozenset()
         app.before_request(_require_session)
+
+    def _is_link(self, path: str) -> bool:
+        """Whether this is a member's link, which needs no session of Flask's; see `attribution`."""
+        if not self.fixed_paths:
+            self.fixed_paths = frozenset(rule.rule.rstrip("/") for rule in self.app.url_map.iter_rules())
+        return LINK.fullmatch(path) is not None and path.rstrip("/") not in self.fixed_paths
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Load the visitor's session, or an empty one; pages that need none do not ask Redis."""
-        if request.path.startswith(WITHOUT_SESSION):
+        if request.path.startswith(WITHOUT_SESSION) or self._is_link(request.path):
             return Session(sid="", permanent=self.permanent)
         try:
             session = super().open_session(app, request)
@@ -63,20 +73,6 @@ class Sessions(RedisSessionInterface):
         super().regenerate(session)
         session.loaded = False
 
-    def store(self, app: Flask, session: Any) -> None:
-        """Write now what `save_session` would write later."""
-        try:
-            self._upsert_session(app.permanent_session_lifetime, session, self._get_store_id(session.sid))
-            session.stored = True
-        finally:
-            session.modified = False  # after a failure the error page waits for no second try
-
-    def should_set_storage(self, app: Flask, session: Session) -> bool:
-        """Changed, or stored early and still owing its cookie."""
-        return bool(session.modified or session.stored)
-
-    should_set_cookie = should_set_storage
-
     def save_session(self, app: Flask, session: Session, response: Response) -> None:
         """Write what changed. After a failure the error page is answered without a second try."""
         if session.failure is not None:
@@ -84,26 +80,44 @@ class Sessions(RedisSessionInterface):
         try:
             super().save_session(app, session, response)
         except RedisError:
-            session.modified = session.stored = False
-            raise
+            session.modified = False
+            if not _arriving():
+                raise
 
     def _upsert_session(self, lifetime: timedelta, session: Session, store_id: str) -> None:
-        if session.stored and not session.modified:
-            return
         self.client.set(store_id, self.serializer.encode(session), ex=int(lifetime.total_seconds()), xx=session.loaded)
 
 
 def _require_session() -> None:
-    if current_session.failure is not None:
+    if current_session.failure is not None and not _arriving():
         raise current_session.failure
 
 
-def store_now() -> None:
-    """Write the session before the response: what must not be lost is in Redis when this returns.
+def _arriving() -> bool:
+    return request.method == "GET" and request.endpoint in WITHOUT_REDIS
 
-    Raises RedisError.
-    """
-    _interface().store(current_app, current_session)
+
+def open_now() -> None:
+    """Load the session of a request that began without one. Raises RedisError."""
+    interface = _interface()
+    opened = RedisSessionInterface.open_session(interface, current_app, request)
+    current_session.sid = opened.sid
+    current_session.update(opened)
+    current_session.loaded = opened.sid == request.cookies.get(current_app.config["SESSION_COOKIE_NAME"])
+
+
+def give_cookie(response: BaseResponse, sid: str) -> None:
+    """Let the browser know its session's id, as Flask would."""
+    app, interface = current_app, _interface()
+    response.set_cookie(
+        app.config["SESSION_COOKIE_NAME"],
+        sid,
+        max_age=app.permanent_session_lifetime,
+        path=interface.get_cookie_path(app),
+        secure=interface.get_cookie_secure(app),
+        httponly=True,
+        samesite=interface.get_cookie_samesite(app),
+    )
 
 
 def renew() -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from referralhub import mail
 from referralhub.clock import now
 from referralhub.extensions import db, huey
-from referralhub.services import digest, leaderboard, outbox, referrals, sign_ins, tokens
+from referralhub.services import digest, leaderboard, once, outbox, referrals, sign_ins, signals, tokens, visits
 from referralhub.services.delivery import Delivery
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,12 @@ def sweep_leaderboard() -> None:
     leaderboard.catch_up(current_app.extensions["redis"], now())
 
 
+@huey.periodic_task(crontab())
+def book_visits() -> None:
+    """Every minute: write into the database what was counted in Redis."""
+    visits.book_all(current_app.extensions["redis"], now())
+
+
 @huey.periodic_task(crontab(minute="17"))
 def expire_referrals() -> None:
     """Every hour: end referrals whose friend never confirmed the address."""
@@ -59,6 +65,9 @@ def send_digests() -> None:
 def tidy() -> None:
     """Every night: delete tokens and sign-ins that ended long ago."""
     tokens.tidy(now())
+    once.tidy(now())
+    signals.tidy(now())
+    visits.fold(now())
     sign_ins.tidy(now(), current_app.permanent_session_lifetime)
 
 

@@ -113,6 +113,7 @@ def make_settings(database_url: str, redis_url: str, instance: Path, **changes: 
         "secret_key": SECRET_KEY,
         "base_url": "http://localhost",
         "mail_url": "file:",
+        "signup_limit": "20 per minute; 200 per hour",
     }
     return Settings(
         instance_path=instance, database_url=database_url, redis_url=redis_url, **(usual | changes)  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ from flask import Flask
 
 from referralhub import mail
 from referralhub.extensions import db
-from referralhub.models import Base
+from referralhub.models import Base, VisitDaily
+from referralhub.services import visits
 from referralhub.services.delivery import Delivery
 from tests.pages import Page, Visitor
 
@@ -158,6 +159,12 @@ class Records:
         rows = self.all(model, **values)
         assert len(rows) == 1, f"{len(rows)} rows of {model.__name__} with {values}"
         return rows[0]
+
+    def visits(self, **values: object) -> list[VisitDaily]:
+        """Give the visits of each day, after booking the newest as the worker does."""
+        with self.app.app_context():
+            visits.book_all(self.app.extensions["redis"], self.app.config["CLOCK"]())
+        return self.all(VisitDaily, **values)
 
     def everything(self) -> dict[str, list[tuple]]:
         """Give every row of every table, to compare before and after."""

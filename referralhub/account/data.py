@@ -1,16 +1,17 @@
 """A member's data: taking it along, and having it deleted."""
 
 from flask import Response as FlaskResponse
-from flask import flash, redirect, render_template, session, url_for
+from flask import current_app, flash, redirect, render_template, session, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
+from referralhub import attribution
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error
-from referralhub.services import accounts, credentials, exports
+from referralhub.services import accounts, credentials, exports, visits
 from referralhub.services.errors import DomainError
 
 
@@ -32,6 +33,7 @@ def show_data() -> str:
 @limiter.limit("10 per hour")
 def export() -> FlaskResponse:
     """Give everything that is held about the member, as JSON and as tables."""
+    visits.book(current_app.extensions["redis"], current_user.profile.id, now())
     name = f"referralhub-{now():%Y-%m-%d}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return FlaskResponse(exports.archive(current_user, now()), mimetype="application/zip", headers=headers)
@@ -49,7 +51,9 @@ def delete() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
+            code = current_user.profile.code
             accounts.erase(current_user.id, now())
+            attribution.unlearn(code)
             logout_user()
             session.clear()
             flash("Your account is deleted. Thank you for having been here.")

@@ -1,7 +1,7 @@
 """What visitors fill in."""
 
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, PasswordField, StringField
+from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from referralhub.forms import email_field, new_password_fields, no_control_characters, strip, username_field
@@ -19,6 +19,9 @@ class SignupForm(FlaskForm):
         [Optional(), Regexp(r"[A-Za-z0-9]{8,12}\Z", message="A code is 8 to 12 letters and digits.")],
         filters=[strip],
     )
+
+    website = StringField("Website")  # people do not see it; programs fill it in
+    visit = HiddenField()  # the link that led here, while Redis could not keep it
 
 
 class LoginForm(FlaskForm):

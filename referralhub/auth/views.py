@@ -8,17 +8,20 @@ from werkzeug.wrappers import Response
 
 from referralhub import attribution, htmx, sessions
 from referralhub.auth.forms import ForgotForm, LoginForm, ResetForm, SignupForm
+from referralhub.auth.limits import MEMBERS, account, account_at_address, known_browser
+from referralhub.browsers import browser_name, seen
 from referralhub.clock import now
-from referralhub.extensions import limiter, login_manager
+from referralhub.extensions import csrf, limiter, login_manager
 from referralhub.forms import show_error
 from referralhub.models import Channel, TokenPurpose, User
-from referralhub.security import browser_name
 from referralhub.services import accounts, credentials, programs, referrals, sign_ins, tokens
 from referralhub.services.errors import BadLink, DomainError
 from referralhub.services.referrals import Attribution
+from referralhub.services.signals import Filled
 
 bp = Blueprint("auth", __name__)
 
+OPENED = "signup opened"  # in the session
 FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are what robots like
 
 
@@ -35,20 +38,24 @@ def ask_to_sign_in() -> Response:
 
 
 @bp.route("/signup", methods=["GET", "POST"])
-@limiter.limit(FORM_LIMIT, methods=["POST"])
+@csrf.exempt  # asked for inside: whoever came while there was no session has no token of one
+@limiter.limit(lambda: current_app.config["SETTINGS"].signup_limit, methods=["POST"])
 def signup() -> Response | str | tuple[str, int]:
     """Make an account; the friend whose link led here is shown, and remembered with it."""
     if current_user.is_authenticated:
         return redirect(url_for("dashboard.home"))
-    form = SignupForm()
+    form = SignupForm(visit=request.args.get("visit", ""), meta={"csrf": not _came_without_session()})
+    if request.method == "POST" and form.meta.csrf:
+        csrf.protect()
     if form.validate_on_submit():
         try:
             user = accounts.sign_up(
                 form.username.data,
                 form.email.data,
                 form.password.data,
-                _attribution(form.referral_code.data),
+                _attribution(form),
                 now(),
+                filled=_filled(form),
                 verification_required=current_app.config["SETTINGS"].require_email_verification,
             )
         except DomainError as error:
@@ -57,17 +64,19 @@ def signup() -> Response | str | tuple[str, int]:
             attribution.forget()
             sign_in(user)
             return redirect(url_for("dashboard.home"), 303)
-    link = attribution.recall()
+    session.setdefault(OPENED, int(now().timestamp()))
     return render_template(
         "auth/signup.html",
         form=form,
-        referrer=referrals.find_by_code(link.code) if link else None,
+        referrer=referrals.choose(_visits(form), now())[1],
         program=programs.current(),
     ), 422 if form.errors else 200
 
 
 @bp.route("/login", methods=["GET", "POST"])
-@limiter.limit(FORM_LIMIT, methods=["POST"])
+@limiter.limit("60 per minute; 600 per hour", methods=["POST"])
+@limiter.limit("10 per 5 minutes; 40 per hour", key_func=account_at_address, methods=["POST"])
+@limiter.limit("100 per hour", key_func=account, exempt_when=known_browser, methods=["POST"])
 def login() -> Response | tuple[str, int]:
     """Sign in with user name or address."""
     wanted = _local_path(request.args.get("next", ""))
@@ -90,8 +99,11 @@ def logout() -> Response:
     """End the sign-in in the database, and the session here and in Redis."""
     if current_user.is_authenticated:
         sign_ins.end_one(current_user.id, current_user.sign_in.id)
+    members = session.get(MEMBERS, [])
     logout_user()
+    sessions.renew()
     session.clear()
+    session[MEMBERS] = members
     return redirect(url_for("landing.home"), 303)
 
 
@@ -166,15 +178,46 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
 def sign_in(user: User, remember: bool = True) -> None:
     """Make this browser the member's, under a new session id."""
     sessions.renew()
-    sign_ins.begin(user, browser_name(), now())
+    sign_ins.begin(user, browser_name(), seen(), now())
     login_user(user)
     session.permanent = remember
+    _remember_member(user.profile.id)
 
 
-def _attribution(typed_code: str | None) -> Attribution | None:
-    if typed_code:
-        return Attribution(typed_code.lower(), Channel.CODE, now())
-    return attribution.recall()
+def _remember_member(profile_id: int) -> None:
+    """Keep who was signed in with this browser, beyond the sign-out: nobody brings themselves."""
+    session[MEMBERS] = [*(each for each in session.get(MEMBERS, []) if each != profile_id), profile_id][-10:]
+
+
+def _filled(form: SignupForm) -> Filled:
+    opened = session.get(OPENED)
+    seconds = int(now().timestamp() - opened) if opened else None
+    return Filled(seen(), seconds, bool(form.website.data), tuple(session.get(MEMBERS, [])))
+
+
+def _attribution(form: SignupForm) -> Attribution | None:
+    if form.referral_code.data:
+        return Attribution(form.referral_code.data.lower(), Channel.CODE, now())
+    return referrals.choose(_visits(form), now())[0]
+
+
+def _visits(form: SignupForm) -> list[Attribution]:
+    """Give the links that led here: those in the session, and the one that came while there was no session."""
+    carried = attribution.unseal(form.visit.data or "")
+    return sorted([*attribution.recall(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)
+
+
+def _came_without_session() -> bool:
+    """Whether the form was shown while Redis was away, and is sent from our own page now that it is back.
+
+    The token of the visit stands in for the session's, and the browser says where the form was (its `Origin`).
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:  # an old browser: whoever has a session has its token
+        ours = "csrf_token" not in session
+    else:
+        ours = origin in (request.host_url.rstrip("/"), current_app.config["SETTINGS"].base_url)
+    return ours and attribution.unseal(request.form.get("visit", "")) is not None
 
 
 def _local_path(wanted: str) -> str:

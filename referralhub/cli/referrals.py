@@ -6,6 +6,7 @@ import click
 from flask.cli import AppGroup
 
 from referralhub.clock import now
+from referralhub.services import explanations
 from referralhub.services import referrals as service
 from referralhub.services.errors import DomainError
 
@@ -42,3 +43,27 @@ def reject(referral_id: int, reason: str) -> None:
 def reverse(referral_id: int, reason: str) -> None:
     """Take a confirmed referral back: opposite ledger entries for everything it gave."""
     _decide(service.reverse, referral_id, reason)
+
+
+@referrals.command("explain")
+@click.argument("referral_id", type=int)
+def explain(referral_id: int) -> None:
+    """Say why a referral was confirmed or held: each rule's points, and the verdict without it."""
+    try:
+        found = explanations.explanation(referral_id)
+    except DomainError as error:
+        raise click.ClickException(str(error)) from None
+    if found is None:
+        raise click.ClickException("This referral was not judged yet.")
+    click.echo(
+        f"{found.verdict}: {found.score} of 100 points, by rules of version {found.version} "
+        f"at {found.judged_at:%Y-%m-%d %H:%M} UTC; the referral is {found.state.value} today."
+    )
+    for reason in found.reasons:
+        click.echo(f"  because: {reason}")
+    for finding in found.findings:
+        one, other = finding.values
+        without = found.without[finding.rule]
+        click.echo(f"{finding.points:4}  {finding.rule}: {one} / {other}; without it: {without}")
+    for rule in found.incomplete:
+        click.echo(f"   ?  {rule}: failed or lacked data; without it: {found.without.get(rule, 'clear')}")

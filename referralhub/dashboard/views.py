@@ -8,10 +8,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import htmx
 from referralhub.auth.views import ask_to_sign_in
+from referralhub.browsers import seen
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
 from referralhub.models import ReferralState
-from referralhub.services import leaderboard, referrals, sign_ins, statistics
+from referralhub.services import friends, leaderboard, sign_ins, statistics, visits
 from referralhub.services.leaderboard import Period
 from referralhub.services.statistics import Statistics
 
@@ -22,20 +23,21 @@ bp = Blueprint("dashboard", __name__)
 @login_required
 def home() -> str | BaseResponse:
     """Show the link, the figures, the newest referrals and the leaderboard."""
+    visits.book(current_app.extensions["redis"], current_user.profile.id, now())
     stats = statistics.for_sign_in(current_user.sign_in.id, now())
     if stats is None:
         return ask_to_sign_in()
-    if sign_ins.note_seen(current_user, now()):
+    if sign_ins.note_seen(current_user, seen(), now()):
         session.modified = True  # whoever comes back stays signed in
     profile = current_user.profile
     return render_template(
         "dashboard/home.html",
         stats=stats,
         stats_tag=_tag(stats),
-        recent=referrals.recent(profile.id),
+        recent=friends.recent(profile.id),
         board=leaderboard.read(current_app.extensions["redis"], Period.MONTH, now(), profile.id, limit=5),
-        link=_link(profile.code),
-        shares=share_links(_link(profile.code), stats),
+        link=member_link(profile.code),
+        shares=share_links(member_link(profile.code), stats),
     )
 
 
@@ -58,7 +60,7 @@ def stats_fragment() -> BaseResponse:
 @login_required
 def recent_fragment() -> str:
     """Give the newest referrals alone."""
-    return render_template("dashboard/_recent.html", recent=referrals.recent(current_user.profile.id))
+    return render_template("dashboard/_recent.html", recent=friends.recent(current_user.profile.id))
 
 
 @bp.get("/dashboard/referrals")
@@ -69,7 +71,7 @@ def show_referrals() -> Response:
         state = ReferralState(request.args["state"]) if request.args.get("state") else None
     except ValueError:
         state = None
-    found = referrals.page_of(current_user.profile.id, state, page_number())
+    found = friends.page_of(current_user.profile.id, state, page_number())
     return htmx.page_or_fragment(
         "dashboard/referrals.html", "dashboard/_referrals.html", found=found, state=state, states=ReferralState
     )
@@ -93,7 +95,8 @@ def page_number() -> int:
     return max(1, min(request.args.get("page", 1, type=int), 100_000))
 
 
-def _link(code: str) -> str:
+def member_link(code: str) -> str:
+    """Give the absolute address that a member shares."""
     base_url: str = current_app.config["SETTINGS"].base_url
     return base_url + url_for("landing.follow", code=code)
 

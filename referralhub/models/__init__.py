@@ -4,6 +4,7 @@ from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
+from referralhub.models.once import Once
 from referralhub.models.outbox import NOTIFICATIONS, MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
@@ -11,6 +12,7 @@ from referralhub.models.program import Program, Touch, Unit
 from referralhub.models.referral import Channel, Referral, ReferralEvent, ReferralState
 from referralhub.models.reward import RewardEntry, RewardKind
 from referralhub.models.sign_in import SignIn
+from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, TokenPurpose
 from referralhub.models.user import User
 from referralhub.models.visit import VisitDaily
@@ -22,12 +24,14 @@ __all__ = [
     "Base",
     "Channel",
     "Coupon",
+    "DailySalt",
     "Fulfilment",
     "Invitation",
     "InvitationState",
     "LeaderboardChange",
     "MailRefusal",
     "MessageKind",
+    "Once",
     "OneTimeToken",
     "OutboxMessage",
     "Perk",
@@ -39,7 +43,9 @@ __all__ = [
     "ReferralState",
     "RewardEntry",
     "RewardKind",
+    "Sighting",
     "SignIn",
+    "SignupFacts",
     "TokenPurpose",
     "Touch",
     "Unit",

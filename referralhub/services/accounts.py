@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from sqlalchemy import func, or_, select, update
@@ -20,10 +20,12 @@ from referralhub.services import (
     passwords,
     referrals,
     sign_ins,
+    signals,
     tokens,
 )
 from referralhub.services.errors import Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
+from referralhub.services.signals import UNKNOWN, Filled
 
 CODE_LENGTH = 8
 CODE_ALPHABET = string.ascii_lowercase + string.digits
@@ -42,12 +44,14 @@ def sign_up(
     attribution: Attribution | None,
     now: datetime,
     *,
+    filled: Filled = UNKNOWN,
     verification_required: bool = True,
     draw_code: Callable[[], str] = new_code,
 ) -> User:
     """Make an account and, when a friend's link led here, the referral.
 
-    With `verification_required` the credit waits for the address to be confirmed; else the address counts as confirmed.
+    `filled` is what the fraud rules will judge by. With `verification_required` the credit waits for the address to be
+    confirmed; else the address counts as confirmed.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email)
@@ -65,11 +69,12 @@ def sign_up(
         )  # fmt: skip
         if user_id is None:
             raise _who_has(session, username, email)
-        referrer = referrals.find_referrer(attribution, now) if attribution else None
+        referrer = referrals.find_referrer(session, attribution, now) if attribution else None
         referrer_id = referrer.profile_id if referrer else None
         profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
         if attribution and referrer:
             referrals.begin(session, referrer, profile_id, attribution, now)
+            signals.note_signup(session, profile_id, filled, now)
             if attribution.invitation_id is not None:
                 invitations.note_joined(session, attribution.invitation_id, referrer.profile_id, profile_id, now)
         if verification_required:
@@ -105,6 +110,17 @@ def authenticate(identifier: str, password: str) -> User:
         with transaction() as session:
             session.execute(update(User).where(User.id == user.id, User.password_hash == old).values(password_hash=new))
     return user
+
+
+def is_one_of(identifier: str, profile_ids: Collection[int]) -> bool:
+    """Say whether this user name or address is that of one of these members. One query."""
+    name = identifier.lower()
+    query = (
+        select(Profile.id)
+        .join(User, User.id == Profile.user_id)
+        .where(or_(func.lower(User.username) == name, func.lower(User.email) == name), Profile.id.in_(profile_ids))
+    )
+    return db.session.scalar(query) is not None
 
 
 def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:
@@ -160,6 +176,7 @@ def erase(user_id: int, now: datetime) -> None:
         tokens.forget_addresses(session, addresses)
         invitations.erase(session, profile_id, addresses)
         outbox.forget_addresses(session, addresses)
+        signals.forget(session, profile_id)
 
 
 def _add_profile(

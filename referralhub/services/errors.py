@@ -65,6 +65,13 @@ class CannotInvite(DomainError):
     """This member cannot send this invitation, or not now."""
 
 
+class NoSuchReferral(DomainError):
+    """No referral has this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no referral with this number.")
+
+
 class WrongState(DomainError):
     """The referral is not where this step begins; somebody else was quicker, or it was done before."""
 

@@ -193,9 +193,10 @@ def read_token(text: str, secret_key: str) -> int | None:
     return invitation_id
 
 
-def note_visited(invitation_id: int, profile_id: int, now: datetime) -> None:
-    """Remember that the invited person followed the link of this member."""
+def note_visited(invitation_id: int, code: str, now: datetime) -> None:
+    """Remember that the invited person followed the link of the member with this code."""
     with transaction() as session:
+        profile_id = session.scalar(select(Profile.id).where(Profile.code == code))
         _advance(session, invitation_id, profile_id, InvitationState.VISITED, now)
 
 

@@ -1,5 +1,6 @@
 """Referrals: from a followed link to a credit, with a trail of each step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,14 +18,15 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     ReferralState,
+    Touch,
     User,
 )
-from referralhub.services import badges, leaderboard, outbox, programs, rewards
+from referralhub.services import badges, leaderboard, once, outbox, programs, rewards, signals
 from referralhub.services.errors import UnknownCode, Unverified, WrongState
+from referralhub.services.fraud import Verdict
 from referralhub.services.names import shown_name
 
 EXPIRES_DAYS = 30  # how long a friend has to confirm the address
-PAGE = 20
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Attribution:
     channel: Channel
     visited_at: datetime
     invitation_id: int | None = None  # when the link came by mail
+    key: str | None = None  # of a visit that was carried in a token, which counts for one account only
 
 
 @dataclass(frozen=True)
@@ -43,37 +46,6 @@ class Referrer:
 
     profile_id: int
     name: str
-
-
-@dataclass(frozen=True)
-class ReferralLine:
-    """One referral as its referrer reads it: the friend, the state, and why."""
-
-    username: str
-    state: ReferralState
-    created: datetime
-    visited_at: datetime
-    decided_at: datetime | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class ReferralPage:
-    """One page of a member's referrals, and how many there are in each state."""
-
-    lines: list[ReferralLine]
-    counts: dict[ReferralState, int]
-    page: int
-    more: bool
-
-
-@dataclass(frozen=True)
-class RecentReferral:
-    """One line of a member's list."""
-
-    username: str
-    state: ReferralState
-    created: datetime
 
 
 def find_by_code(code: str) -> Referrer | None:
@@ -86,16 +58,36 @@ def find_by_code(code: str) -> Referrer | None:
     return Referrer(*row) if row else None
 
 
-def find_referrer(attribution: Attribution, now: datetime) -> Referrer | None:
-    """Find who earns the credit: nobody if the link is older than the program's window or dead by now.
+def choose(visits: Sequence[Attribution], now: datetime) -> "tuple[Attribution, Referrer] | tuple[None, None]":
+    """Choose, among followed links, oldest first, the one that counts: the program's first or last touch.
 
-    Raises UnknownCode for a code that was typed in, since its owner expects it to count.
+    Links that are older than the window, or dead by now, are passed over.
     """
-    window = timedelta(days=programs.current().window_days)
-    referrer = find_by_code(attribution.code) if now - attribution.visited_at <= window else None
+    if not visits:
+        return None, None
+    program = programs.current()
+    for visit in visits if program.touch is Touch.FIRST else reversed(visits):
+        referrer = _live(visit, now, program)
+        if referrer is not None:
+            return visit, referrer
+    return None, None
+
+
+def find_referrer(session: Session, attribution: Attribution, now: datetime) -> Referrer | None:
+    """Find who earns the credit: nobody if the link is older than the program's window, dead by now, or used up.
+
+    Part of the caller's transaction. Raises UnknownCode for a code that was typed in: its owner expects it to count.
+    """
+    referrer = _live(attribution, now, programs.current())
     if referrer is None and attribution.channel is Channel.CODE:
         raise UnknownCode
+    if referrer is not None and attribution.key and not once.first(session, f"visit:{attribution.key}", now):
+        return None
     return referrer
+
+
+def _live(visit: Attribution, now: datetime, program: Program) -> Referrer | None:
+    return find_by_code(visit.code) if now - visit.visited_at <= timedelta(days=program.window_days) else None
 
 
 def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Attribution, now: datetime) -> None:
@@ -117,21 +109,34 @@ def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Att
 
 
 def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None:
-    """Confirm the pending referral of a friend who has met the conditions; part of the caller's transaction.
+    """Judge the pending referral of a friend who has met the conditions, and confirm it or set it aside.
 
-    Whoever moves the row out of `pending` does the rest, so that a repeated call finds nothing to do.
+    Part of the caller's transaction. Whoever moves the row out of `pending` does the rest, so that a repeated call
+    finds nothing to do.
     """
-    referral = _take(session, Referral.friend_id == friend_id, ReferralState.PENDING, ReferralState.CONFIRMED, now)
-    if referral is not None:
-        _confirmed(session, referral, ReferralState.PENDING, None, reason, now)
+    referral = session.scalar(
+        select(Referral)
+        .where(Referral.friend_id == friend_id, Referral.state == ReferralState.PENDING)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if referral is None:
+        return
+    found = signals.judge(session, referral)
+    after = ReferralState.CONFIRMED if found.verdict is Verdict.CLEAR else ReferralState.HELD
+    if _take(session, Referral.id == referral.id, ReferralState.PENDING, after, now, score=found.score) is None:
+        return
+    if after is ReferralState.CONFIRMED:
+        _confirmed(session, referral, ReferralState.PENDING, None, reason, now, found.snapshot())
+    else:
+        _held(session, referral, None, reason, now, found.snapshot())
 
 
 def hold(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
     """Set a pending referral aside for an admin; the referrer hears of it. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.PENDING, ReferralState.HELD, now)
-        _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, {}, now, actor_id)
-        _tell_referrer(session, referral, MessageKind.REFERRAL_HELD, {}, now)
+        _held(session, referral, actor_id, reason, now, {})
 
 
 def release(
@@ -182,63 +187,19 @@ def expire_due(now: datetime) -> int:
     return len(due)
 
 
-def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
-    """Read a member's referrals, newest first, in one state or in all. Two queries."""
-    by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
-    counts = {each: number for each, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
-    reason = (
-        select(ReferralEvent.reason)
-        .where(ReferralEvent.referral_id == Referral.id)
-        .order_by(ReferralEvent.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(shown_name(User), Referral.state, Referral.created, Referral.visited_at, Referral.decided_at, reason)
-        .join(Profile, Profile.id == Referral.friend_id)
-        .join(User, User.id == Profile.user_id)
-        .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.created.desc(), Referral.id.desc())
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
-    )
-    if state is not None:
-        query = query.where(Referral.state == state)
-    lines = [ReferralLine(*row) for row in db.session.execute(query)]
-    return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
-
-
-def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
-    """List the newest referrals of a member, newest first. One query."""
-    rows = db.session.execute(
-        select(shown_name(User), Referral.state, Referral.created)
-        .join(Profile, Profile.id == Referral.friend_id)
-        .join(User, User.id == Profile.user_id)
-        .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.created.desc(), Referral.id.desc())
-        .limit(limit)
-    )
-    return [RecentReferral(*row) for row in rows]
-
-
-def name_of_friend(referral_id: int) -> str:
-    """Give what the friend of a referral is called today."""
-    return db.session.execute(
-        select(shown_name(User))
-        .join(Profile, Profile.user_id == User.id)
-        .join(Referral, Referral.friend_id == Profile.id)
-        .where(Referral.id == referral_id)
-    ).scalar_one()
-
-
 def _take(
-    session: Session, matching: ColumnElement[bool], before: ReferralState, after: ReferralState, now: datetime
+    session: Session,
+    matching: ColumnElement[bool],
+    before: ReferralState,
+    after: ReferralState,
+    now: datetime,
+    **values: Any,
 ) -> Referral | None:
     """Move a referral from one state to the next; None when it is not in the first (any more)."""
     moved: Referral | None = session.scalar(
         update(Referral)
         .where(matching, Referral.state == before)
-        .values(state=after, decided_at=now.replace(microsecond=0))  # as precise as the leaderboard's order
+        .values(state=after, decided_at=now.replace(microsecond=0), **values)  # as precise as the leaderboard's order
         .returning(Referral)
         .execution_options(populate_existing=True)
     )
@@ -252,6 +213,19 @@ def _move(session: Session, referral_id: int, before: ReferralState, after: Refe
     return referral
 
 
+def _held(
+    session: Session,
+    referral: Referral,
+    actor_id: int | None,
+    reason: str,
+    now: datetime,
+    assessment: dict[str, Any],
+) -> None:
+    evidence = {"assessment": assessment} if assessment else {}
+    _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, evidence, now, actor_id)
+    _tell_referrer(session, referral, MessageKind.REFERRAL_HELD, {}, now)
+
+
 def _confirmed(
     session: Session,
     referral: Referral,
@@ -259,13 +233,15 @@ def _confirmed(
     actor_id: int | None,
     reason: str,
     now: datetime,
+    assessment: dict[str, Any] | None = None,
 ) -> None:
     """Everything that follows from a confirmation; the referral has just been moved."""
     program = session.get_one(Program, referral.program_id)
     count = _count(session, referral.referrer_id, +1, now)
     given = rewards.credit(session, referral, program, now)
     rewards.credit_milestone(session, referral, program, count, now)
-    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, {"given": given}, now, actor_id)
+    evidence = {"given": given} | ({"assessment": assessment} if assessment else {})
+    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, evidence, now, actor_id)
     new_badges = badges.adjust(session, referral.referrer_id, count, now)
     leaderboard.changed(session, referral.referrer_id)
     earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}

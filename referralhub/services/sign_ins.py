@@ -9,13 +9,16 @@ from sqlalchemy.orm import Session
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import SignIn, User
+from referralhub.services import signals
+from referralhub.services.signals import Seen
 
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
-def begin(user: User, browser: str, now: datetime) -> None:
+def begin(user: User, browser: str, seen: Seen, now: datetime) -> None:
     """Record that a member signs in with this browser."""
     with transaction() as session:
+        signals.note(session, user.profile.id, seen, now)
         sign_in = SignIn(id=secrets.randbits(62), user_id=user.id, browser=browser[:60], last_seen_at=now, created=now)
         session.add(sign_in)
         session.flush()
@@ -34,12 +37,13 @@ def member(sign_in_id: int) -> User | None:
     return user
 
 
-def note_seen(user: User, now: datetime) -> bool:
+def note_seen(user: User, seen: Seen, now: datetime) -> bool:
     """Remember that a member was here; at most once an hour is it written. Says whether it was."""
     here = user.sign_in
     if here is None or now - here.last_seen_at < SEEN_EVERY:
         return False
     with transaction() as session:
+        signals.note(session, user.profile.id, seen, now)
         session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
         session.execute(update(SignIn).where(SignIn.id == here.id).values(last_seen_at=now))
     return True

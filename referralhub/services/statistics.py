@@ -40,7 +40,7 @@ def for_sign_in(sign_in_id: int, now: datetime) -> Statistics | None:
     pending = select(func.count()).where(
         Referral.referrer_id == Profile.id, Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
     )
-    visits = select(func.coalesce(func.sum(VisitDaily.visits), 0)).where(VisitDaily.profile_id == Profile.id)
+    visits = select(func.coalesce(func.sum(VisitDaily.visitors), 0)).where(VisitDaily.profile_id == Profile.id)
     balance = (
         select(RewardEntry.balance)
         .where(RewardEntry.profile_id == Profile.id, RewardEntry.unit == Program.unit)

@@ -1,5 +1,6 @@
 """The whole flow in two real browsers: the friend's, and the referrer's page left open."""
 
+import pytest
 from playwright.sync_api import expect
 
 
@@ -50,6 +51,7 @@ def test_without_javascript_a_mistake_is_shown_and_what_was_typed_is_kept(open_t
     bob.mishaps.clear()  # the browser notes the 422 itself
 
 
+@pytest.mark.parametrize("hub", ["sqlite"], indirect=True)  # it is about the page
 def test_an_outage_leaves_the_figures_on_the_page_and_is_over_by_itself(open_tab, hub):
     alice, bob = open_tab("alice"), open_tab("bob")
     alice.sign_up()

@@ -3,10 +3,20 @@
 import pytest
 
 from referralhub.models import User
+from tests.conftest import DATABASES
 from tests.pages import Visitor
 from tests.people import Person
 
 FIELDS = ("username", "email", "password", "password_confirm", "referral_code")
+
+
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest) -> str:
+    """One of the two, where it is the forms that refuse; what reaches a database is tried on both."""
+    return str(request.param)
+
+
+both = pytest.mark.parametrize("database", DATABASES, indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +112,7 @@ class TestSignup:
         assert all(not box.attributes.get("value") for box in page.all('[type="password"]'))
         bob.get("/dashboard/", 302)
 
+    @both
     @pytest.mark.parametrize("field", FIELDS)
     @pytest.mark.parametrize(
         "value",
@@ -149,6 +160,7 @@ class TestSignup:
         assert page.wrong_fields == {"username", "email", "password", "password_confirm"}
 
 
+@both
 class TestLogin:
     @pytest.mark.parametrize("field", ["username", "password"])
     @pytest.mark.parametrize("value", ["", "x" * 300, "\0", "💥" * 8, "' OR 1=1 --"])

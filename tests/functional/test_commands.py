@@ -15,6 +15,9 @@ from referralhub.services import passwords
 from referralhub.services.delivery import Delivery, Refused
 from tests.people import Person
 
+# What takes seconds and is about the database in nothing that other tests are not.
+one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
 
 @pytest.fixture
 def run(app: Flask) -> Callable[..., Result]:
@@ -51,6 +54,7 @@ class TestSeed:
         assert ("lina", "pending") in page.referrals
         assert records.one(User, username=config.DEMO_ADMIN).is_admin
 
+    @one_database
     @pytest.mark.parametrize("order", [("demo", "article"), ("article", "demo")])
     def test_both_can_be_loaded(self, run, records, order: tuple[str, str]):
         for name in order:
@@ -79,11 +83,13 @@ class TestSeed:
             assert profile.referred_by_id == by_friend.get(profile.id)
         assert all(0 < day.visitors <= day.visits for day in records.all(VisitDaily))
 
+    @one_database
     def test_the_articles_members_cannot_sign_in(self, run, records):
         run("seed", "article")
         assert {user.password_hash for user in records.all(User)} == {passwords.UNUSABLE}
 
 
+@one_database
 class TestGrowthReport:
     def test_it_shows_the_articles_figures(self, run):
         run("seed", "article")

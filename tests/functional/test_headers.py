@@ -9,6 +9,12 @@ from tests.people import Person
 PAGES = ("/", "/signup", "/login", "/leaderboard", "/nothing-here", "/dashboard/", "/verify/x")
 
 
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest) -> str:
+    """One of the two: this is not about the database."""
+    return str(request.param)
+
+
 def directives(page: Page) -> dict[str, set[str]]:
     parts = [part.split() for part in page.headers["Content-Security-Policy"].split(";")]
     return {name: set(sources) for name, *sources in parts}

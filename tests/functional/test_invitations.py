@@ -17,7 +17,6 @@ from referralhub.models import (
     Profile,
     Referral,
     RewardEntry,
-    VisitDaily,
 )
 from referralhub.services import invitations, programs
 from referralhub.services.delivery import Delivery, Refused
@@ -196,11 +195,11 @@ class TestWhatBecomesOfIt:
         assert states(alice.get(PATH)) == ["sent"]
         assert Visitor(alice.post_office.app).get(path, 302, headers={"User-Agent": "mail scanner"})
         assert states(alice.get(PATH)) == ["sent"]
-        assert records.all(VisitDaily) == []
+        assert records.visits() == []
 
         open_as_a_person(bob, path)
         assert states(alice.get(PATH)) == ["visited"]
-        assert [(day.channel, day.visits) for day in records.all(VisitDaily)] == [(Channel.EMAIL, 1)]
+        assert [(day.channel, day.visits) for day in records.visits()] == [(Channel.EMAIL, 1)]
         bob.sign_up()
         page = alice.get(PATH)
         assert states(page) == ["joined"]
@@ -272,7 +271,7 @@ class TestWhatBecomesOfIt:
         charlie.sign_up()
         assert records.one(Invitation).state is InvitationState.SENT
         assert records.one(Referral).referrer_id == records.one(Profile, user_id=2).id
-        assert sorted((day.profile_id, day.visits) for day in records.all(VisitDaily)) == [(1, 3), (2, 1)]
+        assert sorted((day.profile_id, day.visits) for day in records.visits()) == [(1, 3), (2, 1)]
 
 
 class TestTheMail:

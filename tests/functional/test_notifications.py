@@ -243,6 +243,7 @@ class TestWeeklyDigest:
         bob.confirm_address()
         befriend(app, "alice", 2, datetime(2027, 3, 1, tzinfo=UTC))  # the week before
         charlie.click(bob.link)
+        records.visits()
 
         monday = datetime(2027, 3, 15, 7, 27, tzinfo=UTC)
         assert self.queue(app, datetime(2027, 3, 14, 23, tzinfo=UTC)) == 1  # the two of the week before

@@ -4,11 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from referralhub.models import OutboxMessage, Referral, ReferralState, User, VisitDaily
-from tests.pages import Page, Visitor
+from referralhub import attribution
+from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
+from referralhub.services.referrals import Attribution
+from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
 
 NEEDS_NOTHING = ("/healthz", "/static/css/app.css")
@@ -97,22 +100,112 @@ def test_signing_up_and_in_wait_for_better_times_and_write_nothing(
     values = {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
     before = records.everything()
     with outage():
-        is_plainly_unavailable(promptly(lambda: bob.get("/signup", 503)))
         is_plainly_unavailable(promptly(lambda: bob.submit(signup, 503, **values)))
         is_plainly_unavailable(promptly(lambda: charlie.submit(login, 503, username="alice", password=alice.password)))
     assert records.everything() == before
 
 
-def test_a_friends_link_is_not_counted_while_it_cannot_be_remembered(
-    alice: Person, bob: Person, redis_outage: Outage, records
+def signup_while_redis_is_away(outage: Outage, friend: Person, link: str) -> Element:
+    """Follow a link during an outage; gives the form that is shown then."""
+    with outage():
+        arrived = promptly(lambda: friend.get(path_of(link), 302))
+        assert urlsplit(arrived.location).path == "/signup"
+        page = promptly(lambda: friend.follow(arrived))
+    assert "Referred by alice" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in page.headers  # there is no session to name
+    form = page.form("/signup")
+    assert unsealed(friend, form).code == link.split("/")[3]
+    return form
+
+
+def unsealed(friend: Person, form: Element) -> Attribution:
+    with friend.client.application.app_context():
+        return attribution.unseal(form.one('[name="visit"]')["value"])
+
+
+def fill_in(friend: Person, form: Element, expect: int = 303, **values: str) -> Page:
+    usual = {"username": friend.username, "email": friend.email, "password": friend.password}
+    return friend.submit(form, expect, **(usual | {"password_confirm": friend.password} | values))
+
+
+def test_a_friend_who_comes_while_redis_is_away_is_credited(alice: Person, bob: Person, redis_outage: Outage, records):
+    alice.sign_up()
+    form = signup_while_redis_is_away(redis_outage, bob, f"{alice.link}?via=whatsapp")
+    assert records.visits() == []  # a click that could not be remembered is not counted either
+    assert bob.follow(fill_in(bob, form)).one("#referral-link")
+    referral = records.one(Referral)
+    assert (referral.referrer_id, referral.channel) == (1, Channel.WHATSAPP)
+    bob.confirm_address()
+    assert alice.get("/dashboard/").stat("total_referrals") == 1
+
+
+def test_the_form_shown_while_redis_was_away_can_be_corrected_and_sent_again(
+    alice: Person, bob: Person, valkey, records
 ):
+    alice.sign_up()
+    form = signup_while_redis_is_away(valkey.away, bob, alice.link)
+    page = fill_in(bob, form, 422, password_confirm="not the same")
+    assert "Referred by alice" in page.text
+    fill_in(bob, page.form("/signup"))
+    assert records.one(Referral).referrer_id == 1
+
+
+def test_the_form_shown_while_redis_was_away_works_for_who_had_a_session_before(
+    alice: Person, bob: Person, valkey, records
+):
+    """The session that comes back has a token of its own, which that form does not know."""
+    alice.sign_up()
+    bob.get("/signup")
+    form = signup_while_redis_is_away(valkey.away, bob, alice.link)
+    values = {box["name"]: box.attributes.get("value", "") for box in form.all("input[name]")}
+    values |= {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
+    bob.post("/signup", values, 303, headers={"Origin": "http://localhost"})
+    assert records.one(Referral).referrer_id == 1
+
+
+def used_before(friend: Person, form: Element) -> None:
+    first = Person(friend.post_office.app, friend.post_office, "first")
+    fill_in(first, form)
+    first.client.delete_cookie("session")
+
+
+def tampered(friend: Person, form: Element) -> None:
+    form.one('[name="visit"]').attributes["value"] += "x"
+    form.one('[name="csrf_token"]').attributes["value"] = (
+        friend.get("/signup").form("/signup").one('[name="csrf_token"]')["value"]
+    )
+
+
+def too_old(friend: Person, form: Element) -> None:
+    friend.post_office.app.config["CLOCK"].advance(days=31)
+    tampered(friend, form)
+
+
+@pytest.mark.parametrize("spoil", [used_before, tampered, too_old], ids=lambda spoil: spoil.__name__)
+def test_a_token_that_is_spoilt_gives_an_account_and_no_credit(
+    alice: Person, bob: Person, valkey, records, spoil: Callable[[Person, Element], None]
+):
+    alice.sign_up()
+    form = signup_while_redis_is_away(valkey.away, bob, alice.link)
+    spoil(bob, form)
+    fill_in(bob, form)
+    user = records.one(User, username="bob")
+    assert records.one(Profile, user_id=user.id).referred_by_id is None
+    assert records.all(Referral, friend_id=user.id) == []
+
+
+def test_a_dead_link_leads_home_while_redis_is_away(bob: Person, valkey):
+    with valkey.away():
+        assert bob.get("/zzzzzzzz/", 302).location == "/"
+
+
+def test_crawlers_get_their_preview_while_redis_is_away(alice: Person, visitor: Visitor, redis_outage: Outage):
     alice.sign_up()
     path = path_of(alice.link)
     with redis_outage():
-        is_plainly_unavailable(promptly(lambda: bob.get(path, 503)))
-        assert records.all(VisitDaily) == []
-    bob.click(path)
-    assert records.one(VisitDaily).visits == 1
+        page = promptly(lambda: visitor.get(path, headers={"User-Agent": "Twitterbot/1.0"}))
+    assert "alice invites you" in page.one("title").text
 
 
 def test_a_link_does_not_work_without_the_database(alice: Person, bob: Person, database_outage: Outage):
@@ -178,8 +271,9 @@ def test_an_application_that_starts_without_redis_serves_when_it_comes(make_app,
     with valkey.away():
         visitor = Visitor(make_app())
         visitor.get("/healthz")
-        is_plainly_unavailable(visitor.get("/signup", 503))
-    visitor.get("/signup")
+        is_plainly_unavailable(visitor.get("/login", 503))
+        visitor.get("/signup")  # a friend may come in these minutes
+    visitor.get("/login")
 
 
 def test_mail_queued_while_redis_is_away_is_delivered_by_the_sweep(

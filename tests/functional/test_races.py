@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from flask import Flask
 
-from referralhub.models import OutboxMessage, Profile, Referral, ReferralEvent, RewardEntry, User, VisitDaily
+from referralhub.models import OutboxMessage, Profile, Referral, ReferralEvent, RewardEntry, User
 from tests.pages import Page, Visitor
 from tests.people import Person, path_of
 
@@ -150,5 +150,5 @@ def test_no_visit_is_lost_among_many(app: Flask, alice: Person, records):
     path = path_of(alice.link)
     visitors = [Visitor(app) for _ in range(20)]
     all_at_once([lambda visitor=visitor: visitor.get(path, 302) for visitor in visitors])
-    day = records.one(VisitDaily)
+    (day,) = records.visits()
     assert (day.visits, day.visitors) == (20, 20)

@@ -1,67 +1,172 @@
-"""Forms are what robots like: each address may send twenty a minute."""
+"""Forms are what robots like: what one address may send in a minute, and what may be tried at one account."""
+
+import re
 
 import pytest
 from flask import Flask
 
 from tests.pages import Page, Visitor
+from tests.people import Person
 
-ALLOWED = 20
+AT_ACCOUNT = 10  # tries at one account from one address in five minutes
+AT_ADDRESS = 60  # tries from one address in a minute
+IN_ALL = 100  # tries at one account in an hour, from wherever
 
 
-def try_to_sign_in(visitor: Visitor, expect: int = 422, **headers: str) -> Page:
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest) -> str:
+    """One of the two: this is not about the database."""
+    return str(request.param)
+
+
+def try_to_sign_in(visitor: Visitor, expect: int = 422, username: str = "nobody", **headers: str) -> Page:
     if not hasattr(visitor, "form"):
         visitor.form = visitor.get("/login").form("/login")
     token = visitor.form.one('[name="csrf_token"]')["value"]
-    values = {"csrf_token": token, "username": "nobody", "password": "x"}
+    values = {"csrf_token": token, "username": username, "password": "x"}
     return visitor.post("/login", values, expect, headers=headers)
 
 
 def use_up(visitor: Visitor, **headers: str) -> None:
-    for _ in range(ALLOWED):
+    for _ in range(AT_ACCOUNT):
         try_to_sign_in(visitor, **headers)
 
 
-def test_the_twenty_first_try_in_a_minute_is_refused_with_a_time_to_come_back(visitor: Visitor):
-    use_up(visitor)
-    page = try_to_sign_in(visitor, expect=429)
-    assert "too often" in page.text
-    assert "20 per 1 minute" in page.text
-    assert 0 < int(page.headers["Retry-After"]) <= 60
-    visitor.get("/login")  # looking is free
-    visitor.get("/signup")
+def send_signup(visitor: Visitor, expect: int = 422) -> Page:
+    return visitor.submit(visitor.get("/signup").form("/signup"), expect)
 
 
-def test_one_form_does_not_use_up_another(app: Flask, visitor: Visitor):
-    use_up(visitor)
-    visitor.submit(visitor.get("/signup").form("/signup"), 422)
+@pytest.fixture(autouse=True)
+def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is counted here is tries; that each takes its time is tested elsewhere."""
+    monkeypatch.setattr("referralhub.services.passwords.matches", lambda digest, password: password == "the right one")
+    monkeypatch.setattr("referralhub.services.passwords.is_outdated", lambda digest: False)
 
 
-def test_a_new_cookie_is_no_new_address(app: Flask):
-    use_up(Visitor(app))
-    try_to_sign_in(Visitor(app), expect=429)
+class TestSigningUp:
+    def test_the_sixth_in_a_minute_is_refused_with_a_time_to_come_back(self, make_app):
+        visitor = Visitor(make_app(signup_limit="5 per minute; 5 per hour"))
+        for _ in range(5):
+            send_signup(visitor)
+        page = send_signup(visitor, 429)
+        assert "too often" in page.text
+        wait = int(page.headers["Retry-After"])
+        assert 0 < wait <= 61
+        told = int(re.search(r"Please come back in (\d+) seconds", page.text)[1])
+        assert abs(told - wait) <= 1
+        visitor.get("/signup")  # looking is free
+        send_signup(Visitor(visitor.client.application, REMOTE_ADDR="192.0.2.1"))
+
+    def test_the_limit_is_a_setting(self, make_app):
+        visitor = Visitor(make_app(signup_limit="2 per minute"))
+        for _ in range(2):
+            send_signup(visitor)
+        page = send_signup(visitor, 429)
+        wait = int(page.headers["Retry-After"])
+        assert 0 < wait <= 61
+        assert "seconds" in page.text
+
+    def test_a_new_session_or_a_typed_code_is_no_new_start(self, make_app):
+        app = make_app(signup_limit="2 per minute")
+        for _ in range(2):
+            send_signup(Visitor(app))
+        visitor = Visitor(app)
+        visitor.submit(visitor.get("/signup").form("/signup"), 429, username="bob", referral_code="abcd1234")
 
 
-def test_another_address_is_not_held_up(app: Flask):
-    use_up(Visitor(app))
-    try_to_sign_in(Visitor(app, REMOTE_ADDR="192.0.2.1"))
+class TestSigningIn:
+    def test_the_eleventh_try_in_five_minutes_is_refused_with_a_time_to_come_back(self, visitor: Visitor):
+        use_up(visitor)
+        page = try_to_sign_in(visitor, expect=429)
+        assert "too often" in page.text
+        wait = int(page.headers["Retry-After"])
+        assert 0 < wait <= 301
+        assert "come back in 5 minutes" in page.text
+        visitor.get("/login")  # looking is free
+        visitor.get("/signup")
+
+    def test_sixty_tries_a_minute_are_the_most_for_one_address(self, visitor: Visitor):
+        for number in range(AT_ADDRESS):
+            try_to_sign_in(visitor, username=f"nobody{number}")
+        page = try_to_sign_in(visitor, expect=429, username="somebody.else")
+        assert 0 < int(page.headers["Retry-After"]) <= 61
+
+    def test_another_account_is_not_held_up(self, visitor: Visitor):
+        use_up(visitor)
+        try_to_sign_in(visitor, username="somebody.else")
+
+    @pytest.mark.parametrize("spelling", ["NOBODY", " nobody ", "Nobody"])
+    def test_another_spelling_is_no_other_account(self, visitor: Visitor, spelling: str):
+        use_up(visitor)
+        try_to_sign_in(visitor, expect=429, username=spelling)
+
+    def test_one_form_does_not_use_up_another(self, visitor: Visitor):
+        use_up(visitor)
+        send_signup(visitor)
+
+    def test_a_new_cookie_is_no_new_address(self, app: Flask):
+        use_up(Visitor(app))
+        try_to_sign_in(Visitor(app), expect=429)
+
+    def test_another_address_is_not_held_up(self, app: Flask):
+        use_up(Visitor(app))
+        try_to_sign_in(Visitor(app, REMOTE_ADDR="192.0.2.1"))
+
+    def test_redis_holds_no_name(self, app: Flask, alice: Person, valkey):
+        alice.sign_up()
+        thief = Visitor(app, REMOTE_ADDR="192.0.2.1")
+        for name in ("alice", alice.email):
+            try_to_sign_in(thief, username=name)
+        keys = [key.decode() for key in valkey.client.scan_iter()]
+        assert any(key.startswith("LIMITS:") for key in keys)
+        assert [key for key in keys if "alice" in key] == []
+
+
+class TestOneAccountFromEverywhere:
+    @pytest.fixture
+    def guessed_at(self, app: Flask, alice: Person) -> Person:
+        """Somebody whose password was tried from a hundred addresses in this hour."""
+        alice.sign_up()
+        alice.sign_out()
+        for number in range(IN_ALL):
+            try_to_sign_in(Visitor(app, REMOTE_ADDR=f"198.51.100.{number}"), username="alice")
+        return alice
+
+    def test_guessing_ends_wherever_it_comes_from(self, app: Flask, guessed_at: Person):
+        try_to_sign_in(Visitor(app, REMOTE_ADDR="192.0.2.1"), expect=429, username="alice")
+        try_to_sign_in(Visitor(app, REMOTE_ADDR="192.0.2.1"), username="bob")
+
+    def test_the_owner_is_let_in_by_a_browser_that_knows_her(self, guessed_at: Person):
+        guessed_at.password = "the right one"
+        assert guessed_at.sign_in().location == "/dashboard/"
+
+    def test_knowing_somebody_else_does_not_help(self, app: Flask, guessed_at: Person, bob: Person):
+        bob.sign_up()
+        bob.sign_out()
+        try_to_sign_in(bob, expect=429, username="alice")
+
+    def test_the_owner_at_a_new_machine_waits_and_is_told_for_how_long(self, guessed_at: Person):
+        page = guessed_at.in_another_browser(REMOTE_ADDR="192.0.2.7").sign_in(429)
+        assert 0 < int(page.headers["Retry-After"]) <= 3601
+        assert "minutes" in page.text
 
 
 def test_a_forged_forwarded_address_is_ignored(visitor: Visitor):
-    for number in range(ALLOWED):
+    for number in range(AT_ACCOUNT):
         try_to_sign_in(visitor, **{"X-Forwarded-For": f"192.0.2.{number}"})
     try_to_sign_in(visitor, expect=429, **{"X-Forwarded-For": "192.0.2.99"})
 
 
 def test_behind_one_proxy_the_address_it_names_counts_and_nothing_before_it(make_app):
     visitor = Visitor(make_app(trusted_proxies=1))
-    for number in range(ALLOWED):
+    for number in range(AT_ACCOUNT):
         try_to_sign_in(visitor, **{"X-Forwarded-For": f"203.0.113.{number}, 192.0.2.1"})
     try_to_sign_in(visitor, expect=429, **{"X-Forwarded-For": "203.0.113.99, 192.0.2.1"})
     try_to_sign_in(visitor, **{"X-Forwarded-For": "192.0.2.2"})
 
 
 def test_one_ipv6_home_is_one_address(app: Flask):
-    for number in range(ALLOWED):
+    for number in range(AT_ACCOUNT):
         try_to_sign_in(Visitor(app, REMOTE_ADDR=f"2001:db8:0:1::{number:x}"))
     try_to_sign_in(Visitor(app, REMOTE_ADDR="2001:db8:0:1:ffff::1"), expect=429)
     try_to_sign_in(Visitor(app, REMOTE_ADDR="2001:db8:0:2::1"))
@@ -69,7 +174,7 @@ def test_one_ipv6_home_is_one_address(app: Flask):
 
 def test_two_processes_count_together(make_app):
     first, second = Visitor(make_app()), Visitor(make_app())
-    for _ in range(ALLOWED // 2):
+    for _ in range(AT_ACCOUNT // 2):
         try_to_sign_in(first)
         try_to_sign_in(second)
     try_to_sign_in(first, expect=429)
@@ -85,7 +190,7 @@ def test_resending_the_mail_has_a_limit_of_its_own(alice):
 
 def test_limits_can_be_off_in_development(unlimited_app: Flask):
     visitor = Visitor(unlimited_app)
-    for _ in range(ALLOWED + 5):
+    for _ in range(AT_ADDRESS + 5):
         try_to_sign_in(visitor)
 
 

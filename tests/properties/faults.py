@@ -223,7 +223,7 @@ def stock_as_the_session_saw_it_before(world: World) -> Iterator[None]:
 @fault(2)
 def attribution_window_ignored(world: World) -> Iterator[None]:
     with mock.patch.object(
-        referrals, "find_referrer", lambda attribution, now: referrals.find_by_code(attribution.code)
+        referrals, "find_referrer", lambda session, attribution, now: referrals.find_by_code(attribution.code)
     ):
         yield
 

@@ -359,8 +359,8 @@ class CheckedMachine(RuleBasedStateMachine):
 
     def nothing_is_left_of_a_name(self) -> None:
         """Search every text for the user names and addresses of former members that nobody else has taken since."""
-        former = {text for member in self.members if not member.active for text in member.former}
-        former -= {text for member in self.active for text in (member.username, member.email)}
+        former = {text.lower() for member in self.members if not member.active for text in member.former}
+        former -= {text.lower() for member in self.active for text in (member.username, member.email)}
         if not former:
             return
         names = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, sorted(former)))})(?![\w@-]|\.\w)", re.IGNORECASE)

@@ -42,6 +42,7 @@ from referralhub.services.errors import (
     WrongState,
 )
 from referralhub.services.referrals import Attribution
+from referralhub.services.signals import Seen
 from tests.people import link_in, text_of
 from tests.properties import model
 from tests.properties.invariants import Broken, CheckedMachine, holds
@@ -204,7 +205,7 @@ class ProgramMachine(CheckedMachine):
     def sign_in(self, member: Member) -> None:
         def begin() -> int:
             user = db.session.get_one(User, member.user_id)
-            sign_ins.begin(user, "Firefox on Linux", self.now)
+            sign_ins.begin(user, "Firefox on Linux", Seen(), self.now)
             return int(user.get_id())
 
         member.sign_in = self.answer(begin)
@@ -225,7 +226,9 @@ class ProgramMachine(CheckedMachine):
 
     @rule(
         pick=PICK,
-        which=st.sampled_from(["fresh", "fresh", "fresh", "any kept", "made up", "digest", "purpose", "other address"]),
+        which=st.sampled_from(
+            ["fresh", "fresh", "any kept", "any kept", "made up", "digest", "purpose", "other address"]
+        ),
     )
     def verify(self, pick: int, which: str) -> None:
         waiting = [m for m in self.active if m.verified_at is None]
@@ -461,6 +464,8 @@ class ProgramMachine(CheckedMachine):
             earlier, later = before[table], self.tables()[table]
             if table in {"sign_in", "one_time_token"}:  # the member's own are gone, says the invariant
                 earlier = [row for row in earlier if row.user_id != member.user_id]
+            if table in {"sighting", "signup_facts"}:
+                earlier = [row for row in earlier if row.profile_id != member.id]
             if table == "profile":
                 earlier, later = ([r._replace(listed=None, updated=None) for r in rows] for rows in (earlier, later))
             holds(10, earlier == later, f"erasing a member changed {table}")

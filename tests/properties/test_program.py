@@ -26,7 +26,6 @@ QUICKLY_FOUND = {
     "double count",
     "ledger without its triggers",
     "message queued twice under another key",
-    "verification not idempotent",
 }
 USUAL = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=False)
 

@@ -33,6 +33,7 @@ def test_a_complete_environment_is_accepted(production: dict[str, str]):
     assert settings.require_email_verification
     assert settings.ratelimit_enabled
     assert settings.trusted_proxies == 0
+    assert settings.signup_limit == "5 per minute; 5 per hour"
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "BASE_URL", "MAIL_URL"])
@@ -62,6 +63,9 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("RATELIMIT_ENABLED", "perhaps"),
         ("REQUIRE_EMAIL_VERIFICATION", "perhaps"),
         ("REFERRALHUB_ENV", "staging"),
+        ("SIGNUP_LIMIT", "many"),
+        ("SIGNUP_LIMIT", "5 per fortnight"),
+        ("SIGNUP_LIMIT", "-1 per minute"),
     ],
 )
 def test_production_refuses_what_is_weak_or_makes_no_sense(production: dict[str, str], name: str, value: str):
@@ -147,6 +151,11 @@ def test_yes_and_no(production: dict[str, str], word: str, meant: bool):
 def test_a_slash_at_the_end_of_the_address_is_no_part_of_it(production: dict[str, str]):
     settings = Settings.from_environment(production | {"BASE_URL": "https://refer.example.com/"})
     assert settings.base_url == "https://refer.example.com"
+
+
+def test_how_many_may_sign_up_is_a_setting(production: dict[str, str]):
+    settings = Settings.from_environment(production | {"SIGNUP_LIMIT": "100 per minute; 1000 per day"})
+    assert settings.signup_limit == "100 per minute; 1000 per day"
 
 
 def test_settings_are_frozen(production: dict[str, str]):

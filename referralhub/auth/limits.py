@@ -1,0 +1,30 @@
+"""By what sign-ins are counted: for an address, for an account, and for the two together.
+
+Guessing at one account from many addresses must end, and must not lock its owner out: a browser in which the member was
+signed in before is not counted against the account.
+"""
+
+from flask import current_app, request, session
+
+from referralhub.security import client_address
+from referralhub.services import accounts
+from referralhub.services.addresses import address_hash
+
+MEMBERS = "members"  # in the session: profile ids that were signed in with this browser, beyond the sign-out
+
+
+def account() -> str:
+    """Name the account that is tried, by a hash: Redis holds no names."""
+    name = request.form.get("username", "").strip()
+    return address_hash(name, current_app.config["SECRET_KEY"])[:32]
+
+
+def account_at_address() -> str:
+    """Name the account that is tried, and from where."""
+    return f"{account()}:{client_address()}"
+
+
+def known_browser() -> bool:
+    """Whether the member was signed in with this browser before."""
+    members = session.get(MEMBERS)
+    return bool(members) and accounts.is_one_of(request.form.get("username", "").strip(), members)

@@ -1,0 +1,23 @@
+"""Doing something at most once, whatever is retried or raced."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from referralhub.database import insert, transaction
+from referralhub.models import Once
+
+KEPT = timedelta(days=60)  # longer than anything that could come again
+
+
+def first(session: Session, key: str, now: datetime) -> bool:
+    """Say whether this is the first time; part of the caller's transaction, with which it is undone."""
+    statement = insert(Once).values(key=key, created=now).on_conflict_do_nothing().returning(Once.key)
+    return session.scalar(statement) is not None
+
+
+def tidy(now: datetime) -> None:
+    """Delete keys that cannot come again."""
+    with transaction() as session:
+        session.execute(delete(Once).where(Once.created < now - KEPT))
