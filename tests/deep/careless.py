@@ -10,14 +10,14 @@ from referralhub.models import OneTimeToken, Profile, Referral, ReferralState
 from referralhub.services import credentials, referrals, tokens
 
 
-def look_then_change(session, matching, before, after, now):
-    referral = session.scalar(select(Referral).where(matching))
-    if referral is None or referral.state not in (before, ReferralState.CONFIRMED):
-        return None
+def look_then_change(session, friend_id, now, reason):
+    referral = session.scalar(select(Referral).where(Referral.friend_id == friend_id))
+    if referral is None or referral.state not in (ReferralState.PENDING, ReferralState.CONFIRMED):
+        return
     time.sleep(0.01)
-    referral.state, referral.decided_at = after, now.replace(microsecond=0)
+    referral.state, referral.decided_at = ReferralState.CONFIRMED, now.replace(microsecond=0)
     session.flush()
-    return referral
+    referrals._confirmed(session, referral, ReferralState.PENDING, None, reason, now)
 
 
 def settle_every_time(token, now):
@@ -33,7 +33,7 @@ def settle_every_time(token, now):
 
 CARELESS_ABOUT = os.environ["CARELESS_ABOUT"].split()
 if "state" in CARELESS_ABOUT:
-    referrals._take = look_then_change
+    referrals.settle = look_then_change
 if "token" in CARELESS_ABOUT:
     credentials.verify_address = settle_every_time
 
