@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from referralhub.extensions import db
 from referralhub.models import (
     BadgeAward,
+    Coupon,
     Invitation,
     OutboxMessage,
     Perk,
@@ -20,7 +21,9 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     RewardEntry,
+    Sighting,
     SignIn,
+    SignupFacts,
     User,
     VisitDaily,
 )
@@ -68,8 +71,9 @@ def everything_about(user: User) -> dict[str, Rows]:
         .order_by(RewardEntry.id)
     )  # fmt: skip
     perks = (
-        select(Perk.name, Redemption.created)
+        select(Perk.name, Coupon.code, Redemption.created, Redemption.fulfilled_at)
         .join(Perk, Perk.id == Redemption.perk_id)
+        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
         .where(Redemption.profile_id == profile_id)
         .order_by(Redemption.id)
     )
@@ -94,6 +98,12 @@ def everything_about(user: User) -> dict[str, Rows]:
             select(OutboxMessage.kind, OutboxMessage.created, OutboxMessage.delivered_at)
             .where(OutboxMessage.user_id == user.id)
             .order_by(OutboxMessage.id)
+        ),
+        "sightings": _rows(
+            select(Sighting.network, Sighting.agent, Sighting.created, SignupFacts.seconds.label("signup_seconds"))
+            .outerjoin(SignupFacts, SignupFacts.sighting_id == Sighting.id)
+            .where(Sighting.profile_id == profile_id)
+            .order_by(Sighting.id)
         ),
         "sign_ins": _rows(select(SignIn.browser, SignIn.created, SignIn.last_seen_at).where(SignIn.user_id == user.id)),
     }
