@@ -12,6 +12,7 @@ from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
+from referralhub.services import passwords
 from referralhub.sessions import Sessions
 
 __all__ = ["tasks", "wire"]  # the tasks register themselves with the queue
@@ -50,6 +51,8 @@ def wire(config: Settings | None = None) -> Flask:
     huey.init_app(app, settings.redis_url)
     login_manager.init_app(app, add_context_processor=False)
     login_manager.user_loader(load_user)
+
+    passwords.leave_room(settings.web_threads)
 
     security.init_app(app, settings)
     templating.init_app(app)

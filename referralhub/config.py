@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from limits import parse_many
-
 from referralhub import embedded
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
-WEB_THREADS = int(os.environ.get("WEB_THREADS") or 4)  # of a web process, as the Procfile starts it
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
 
 
@@ -36,6 +33,7 @@ class Settings:
     ratelimit_enabled: bool = True
     require_email_verification: bool = True
     signup_limit: str = "5 per minute; 5 per hour"
+    web_threads: int = 4  # of a web process, as the Procfile starts it
 
     @property
     def development(self) -> bool:
@@ -93,10 +91,12 @@ class Settings:
         verification = boolean("REQUIRE_EMAIL_VERIFICATION")
 
         signup_limit = environ.get("SIGNUP_LIMIT") or cls.signup_limit
-        try:
-            parse_many(signup_limit)
-        except ValueError:
+        if signup_limit != cls.signup_limit and not _is_limit(signup_limit):
             problems.append(f"SIGNUP_LIMIT must be like {cls.signup_limit!r}, not {signup_limit!r}")
+
+        threads = environ.get("WEB_THREADS") or str(cls.web_threads)
+        if not threads.isdigit() or int(threads) < 1:
+            problems.append(f"WEB_THREADS must be a whole number from 1, not {threads!r}")
         if problems:
             raise ConfigurationError("\n".join(problems))
         return cls(
@@ -111,6 +111,7 @@ class Settings:
             ratelimit_enabled=ratelimit,
             require_email_verification=verification,
             signup_limit=signup_limit,
+            web_threads=int(threads),
         )
 
     def flask_config(self) -> dict[str, object]:
@@ -146,6 +147,15 @@ def _kept_secret(file: Path) -> str:
         finally:
             fresh.unlink()
     return file.read_text().strip()
+
+
+def _is_limit(text: str) -> bool:
+    from limits import parse_many  # noqa: PLC0415 - a third of the launcher's start, for a setting that few change
+
+    try:
+        return bool(parse_many(text))
+    except ValueError:
+        return False
 
 
 def _sqlalchemy_url(url: str, instance: Path) -> str:

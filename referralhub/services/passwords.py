@@ -10,7 +10,6 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from referralhub.config import WEB_THREADS
 from referralhub.services.errors import TooManyAtOnce, WeakPassword
 
 SHORTEST, LONGEST = 8, 128
@@ -25,9 +24,15 @@ def make_hasher() -> PasswordHasher:
 _hasher = make_hasher()
 
 # Hashing fills a processor each, and whoever waits for one holds a web thread. So as many hash as there are processors,
-# others may wait, and one thread of a web process is always left for other pages.
+# others may wait, and one thread of a web process is always left for other pages; see `leave_room`.
 _processors = BoundedSemaphore(os.cpu_count() or 1)
-_room = BoundedSemaphore(max(1, WEB_THREADS - 1))
+_room = BoundedSemaphore(1)
+
+
+def leave_room(web_threads: int) -> None:
+    """Let all threads of this process but one hash, or wait for it, at the same time."""
+    global _room  # noqa: PLW0603 - there is one for a process, as there are processors
+    _room = BoundedSemaphore(max(1, web_threads - 1))
 
 
 @cache

@@ -66,6 +66,8 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("SIGNUP_LIMIT", "many"),
         ("SIGNUP_LIMIT", "5 per fortnight"),
         ("SIGNUP_LIMIT", "-1 per minute"),
+        ("WEB_THREADS", "many"),
+        ("WEB_THREADS", "0"),
     ],
 )
 def test_production_refuses_what_is_weak_or_makes_no_sense(production: dict[str, str], name: str, value: str):
