@@ -1,4 +1,4 @@
-"""Mail: writing a message from an outbox row, and handing it to a server or a file.
+"""Mail: writing a message from an outbox row.
 
 A mail has one template, `templates/mail/<kind>.txt`: the subject, then paragraphs. The HTML part is made of the same
 paragraphs, so that the two cannot differ. A paragraph `Label: address` with an address of ours is a button there, and
@@ -6,15 +6,12 @@ lines that begin with `>` are somebody's own words.
 """
 
 import hashlib
-import smtplib
-import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cache
-from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import css_inline
 from flask import current_app, render_template
@@ -25,9 +22,8 @@ from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, TokenPurpose, User
 from referralhub.services import friends, invitations, outbox, subscriptions, tokens
-from referralhub.services.delivery import Post, Refused, Unwanted
+from referralhub.services.delivery import Unwanted
 
-PATIENCE = 35  # seconds to wait for each answer of a mail server
 TOKENS = {
     MessageKind.VERIFY_ADDRESS: (TokenPurpose.VERIFY_ADDRESS, "auth.verify"),
     MessageKind.CHANGE_ADDRESS: (TokenPurpose.CHANGE_ADDRESS, "account.confirm_change"),
@@ -51,10 +47,9 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     The Message-ID depends on the row alone, so that a receiver can tell a repeated delivery.
     """
     settings: Settings = current_app.config["SETTINGS"]
-    host = urlsplit(settings.base_url).hostname or "localhost"
     address = message.address or user.email
-    url = _urls(settings.base_url, host)
-    values = {"user": user, "dashboard_url": url("dashboard.home"), "base_url": settings.base_url, **message.payload}
+    url = _urls(settings.base_url)
+    values: dict[str, Any] = {"user": user, "dashboard_url": url("dashboard.home"), **message.payload}
     with transaction() as session:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
@@ -63,18 +58,29 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
             values["url"] = url(endpoint, token=tokens.issue(session, purpose, user.id, address, now()))
     if "referral_id" in message.payload:
         values["friend"] = friends.name_of_friend(message.payload["referral_id"])
-    unsubscribe_url = None
     if message.kind in INVITATIONS:
         invitation_id = message.payload["invitation_id"]
-        values |= invitations.letter(invitation_id)
         token = invitations.token(invitation_id, settings.secret_key)
-        values["url"] = f"{url('landing.follow', code=user.profile.code)}?via=email&i={token}"
+        link = f"{url('landing.follow', code=user.profile.code)}?via=email&i={token}"
+        values |= {**invitations.letter(invitation_id), "url": link}
+    mail = _compose(message, address, values, settings)
+    db.session.rollback()  # ends the reading: posting can take long
+    return mail
+
+
+def _compose(message: OutboxMessage, address: str, values: dict[str, Any], settings: Settings) -> EmailMessage:
+    host, url = _host(settings.base_url), _urls(settings.base_url)
+    unsubscribe_url = None
+    if message.kind in INVITATIONS:
         unsubscribe_url = url("account.unsubscribe", token=subscriptions.refusal_token(address, settings.secret_key))
     elif message.kind in NOTIFICATIONS:
-        token = subscriptions.muting_token(user.id, message.kind, settings.secret_key)
+        token = subscriptions.muting_token(message.user_id, message.kind, settings.secret_key)
         unsubscribe_url = url("account.unsubscribe", token=token)
-
+    settings_url = url("account.notifications")
+    values = {**values, "kind": message.kind, "unsubscribe_url": unsubscribe_url, "settings_url": settings_url}
     subject, _, body = render_template(f"mail/{message.kind.value}.txt", **values).partition("\n")
+    footer = render_template("mail/footer.txt", **values).strip()
+
     mail = EmailMessage()
     mail["Subject"] = " ".join(subject.split())  # a name may have a separator in it that counts as a line's end
     mail["From"] = parse_qs(urlsplit(settings.mail_url).query).get("from", [f"ReferralHub <no-reply@{host}>"])[0]
@@ -84,91 +90,15 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     if unsubscribe_url:  # RFC 8058: the mail program shows a button of its own
         mail["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    footer = {"kind": message.kind, "unsubscribe_url": unsubscribe_url, "settings_url": url("account.notifications")}
-    mail.set_content(f"{body.strip()}\n\n-- \n{render_template('mail/footer.txt', **footer).strip()}\n")
+    mail.set_content(f"{body.strip()}\n\n-- \n{footer}\n")
     page = render_template(
         "mail/layout.html",
         subject=subject,
-        home_url=settings.base_url,
         paragraphs=[_paragraph(text, settings.base_url) for text in body.strip().split("\n\n")],
-        **footer,
+        footer=[_paragraph(line, settings.base_url) for line in footer.splitlines()],
     )
     mail.add_alternative(_inliner().inline(page), subtype="html")
-    db.session.rollback()  # ends the reading: posting can take long
     return mail
-
-
-def mail_folder(settings: Settings) -> Path:
-    """Where `MAIL_URL=file:` puts its .eml files."""
-    return settings.instance_path / "mail"
-
-
-def courier(settings: Settings) -> Post:
-    """Make what hands mail over, as `MAIL_URL` says: to a folder or to a server."""
-    if urlsplit(settings.mail_url).scheme == "file":
-        return _Folder(mail_folder(settings))
-    return _Server(settings.mail_url)
-
-
-class _Folder:
-    """Writes each mail to a file; a repeated delivery overwrites the first."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, mail: EmailMessage) -> None:
-        self.folder.mkdir(exist_ok=True)
-        name = mail["Message-ID"].strip("<>").partition("@")[0]
-        (self.folder / f"{name}.eml").write_bytes(mail.as_bytes())
-
-
-class _Server:
-    """Hands mail to an SMTP server; a connection that has served waits for the next mail, whichever thread sends it."""
-
-    def __init__(self, url: str) -> None:
-        self.server = urlsplit(url)
-        self.tls = parse_qs(self.server.query).get("tls") == ["1"]
-        self.idle: list[smtplib.SMTP] = []
-
-    def __call__(self, mail: EmailMessage) -> None:
-        """Deliver one mail. Raises OSError, of which smtplib's errors are a kind, or Refused."""
-        smtp = self._connection()
-        try:
-            smtp.send_message(mail)
-        except smtplib.SMTPRecipientsRefused as error:
-            smtp.close()
-            ((code, text),) = error.recipients.values()
-            raise _refusal(code, text) from None
-        except smtplib.SMTPDataError as error:
-            smtp.close()
-            raise _refusal(error.smtp_code, error.smtp_error) from None
-        except BaseException:
-            smtp.close()
-            raise
-        self.idle.append(smtp)
-
-    def _connection(self) -> smtplib.SMTP:
-        while True:
-            try:
-                smtp = self.idle.pop()
-            except IndexError:
-                return self._connect()
-            with suppress(OSError):
-                if smtp.rset()[0] == 250:
-                    return smtp
-            smtp.close()  # the server ended it meanwhile, with a 421 or without a word
-
-    def _connect(self) -> smtplib.SMTP:
-        smtp = smtplib.SMTP(self.server.hostname or "localhost", self.server.port or 25, timeout=PATIENCE)
-        try:
-            if self.tls:
-                smtp.starttls(context=ssl.create_default_context())
-            if self.server.username:
-                smtp.login(unquote(self.server.username), unquote(self.server.password or ""))
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
 
 
 def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
@@ -182,12 +112,6 @@ def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
     return True
 
 
-def _refusal(code: int, text: bytes | str) -> Exception:
-    """Tell "never" (5xx, RFC 5321 4.2.1) from "not now"."""
-    said = text.decode(errors="replace") if isinstance(text, bytes) else text
-    return (Refused if code >= 500 else OSError)(f"{code} {said}")
-
-
 def _paragraph(text: str, base_url: str) -> Paragraph:
     if text.startswith(">"):
         return Paragraph("\n".join(line.removeprefix(">").strip() for line in text.splitlines()), quoted=True)
@@ -197,8 +121,12 @@ def _paragraph(text: str, base_url: str) -> Paragraph:
     return Paragraph(text)
 
 
-def _urls(base_url: str, host: str) -> Callable[..., str]:
-    paths = current_app.url_map.bind(host)  # the worker has no request, which url_for would need
+def _host(base_url: str) -> str:
+    return urlsplit(base_url).hostname or "localhost"
+
+
+def _urls(base_url: str) -> Callable[..., str]:
+    paths = current_app.url_map.bind(_host(base_url))  # the worker has no request, which url_for would need
 
     def url(endpoint: str, **values: str) -> str:
         return base_url + paths.build(endpoint, values)

@@ -12,6 +12,7 @@ from sqlalchemy import event
 
 from referralhub import mail
 from referralhub.clock import now
+from referralhub.courier import courier
 from referralhub.extensions import db, huey
 from referralhub.services import digest, leaderboard, once, outbox, referrals, sign_ins, signals, tokens, visits
 from referralhub.services.delivery import Delivery
@@ -81,14 +82,14 @@ def _deliver() -> None:
     while _wanted.is_set() and _lane.acquire(blocking=False):
         try:
             _wanted.clear()
-            _delivery(current_app._get_current_object()).run()  # type: ignore[attr-defined]
+            _delivery(current_app._get_current_object()).run()
         finally:
             _lane.release()
 
 
 @cache
 def _delivery(app: Flask) -> Delivery:
-    return Delivery(mail.write, mail.courier(app.config["SETTINGS"]), now)
+    return Delivery(mail.write, courier(app.config["SETTINGS"]), now)
 
 
 JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}

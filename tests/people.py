@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 
 from referralhub import mail
+from referralhub.courier import courier, mail_folder
 from referralhub.extensions import db
 from referralhub.models import Base, VisitDaily
 from referralhub.services import visits
@@ -36,9 +37,9 @@ class PostOffice:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        self.folder = mail.mail_folder(app.config["SETTINGS"])
+        self.folder = mail_folder(app.config["SETTINGS"])
 
-        self.delivery = Delivery(mail.write, mail.courier(app.config["SETTINGS"]), app.config["CLOCK"])
+        self.delivery = Delivery(mail.write, courier(app.config["SETTINGS"]), app.config["CLOCK"])
 
     def deliver(self) -> int:
         with self.app.app_context():

@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from referralhub import mail
+from referralhub.courier import refusal
 from referralhub.extensions import db
 from referralhub.models import RewardEntry, User
 from referralhub.services import accounts, programs, recount
@@ -186,6 +187,7 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     ]
     assert {"verify_address", "invitation"} <= {row["kind"] for row in whole["mail"]}
     assert len(whole["sign_ins"]) == 1
+    assert [(row["network"], row["signup_seconds"]) for row in whole["sightings"]] == [(None, None)]
 
     tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in files.items() if name.endswith(".csv")}
     assert {name.removesuffix(".csv") for name in tables} == {name for name, rows in whole.items() if rows} - {
@@ -314,7 +316,7 @@ def _break_down(app: Flask, clock: Clock, answer: str) -> None:
     """Deliver to a server that says this of every address."""
 
     def refuse(letter: EmailMessage) -> None:
-        raise mail._refusal(int(answer[:3]), f"{letter['To']}: {answer[4:]}")
+        raise refusal(int(answer[:3]), f"{letter['To']}: {answer[4:]}")
 
     with app.app_context():
         Delivery(mail.write, refuse, clock).run()
