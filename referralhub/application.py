@@ -5,7 +5,7 @@ from werkzeug.routing import BaseConverter
 
 from referralhub import cli, clock, database, errors, health, mailbox, security, tasks, templating
 from referralhub.account import bp as account
-from referralhub.auth.views import bp as auth
+from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
 from referralhub.config import Settings
 from referralhub.dashboard import bp as dashboard

@@ -7,14 +7,14 @@ from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from referralhub import attribution, htmx, sessions
-from referralhub.auth.forms import ForgotForm, LoginForm, ResetForm, SignupForm
+from referralhub.auth.forms import LoginForm, SignupForm
 from referralhub.auth.limits import MEMBERS, account, account_at_address, known_browser
 from referralhub.browsers import browser_name, seen
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
 from referralhub.forms import show_error
-from referralhub.models import Channel, TokenPurpose, User
-from referralhub.services import accounts, credentials, programs, referrals, sign_ins, tokens
+from referralhub.models import Channel, User
+from referralhub.services import accounts, credentials, programs, referrals, sign_ins
 from referralhub.services.errors import BadLink, DomainError
 from referralhub.services.referrals import Attribution
 from referralhub.services.signals import Filled
@@ -133,46 +133,6 @@ def resend() -> Response:
     credentials.resend_verification(current_user.id, now())
     flash("We sent the mail again. It can take a minute to arrive.")
     return redirect(url_for("dashboard.home"), 303)
-
-
-@bp.route("/password/forgot", methods=["GET", "POST"])
-@limiter.limit("5 per minute; 20 per hour", methods=["POST"])
-def forgot_password() -> Response | tuple[str, int]:
-    """Mail a link with which a new password is set; the answer does not say whether there is such an account."""
-    form = ForgotForm()
-    if form.validate_on_submit():
-        credentials.ask_for_reset(form.email.data, now())
-        return render_template("auth/forgot.html", form=None), 200
-    return render_template("auth/forgot.html", form=form), 422 if form.errors else 200
-
-
-@bp.get("/password/reset/<token>")
-def reset_password(token: str) -> str | tuple[str, int]:
-    """Ask for the new password."""
-    try:
-        tokens.find(TokenPurpose.RESET_PASSWORD, token, now())
-    except BadLink as error:
-        return render_template("auth/reset.html", form=None, problem=str(error)), 400
-    return render_template("auth/reset.html", form=ResetForm(), token=token)
-
-
-@bp.post("/password/reset/<token>")
-@limiter.limit(FORM_LIMIT)
-def set_new_password(token: str) -> Response | tuple[str, int]:
-    """Set it, sign the member out everywhere, and in here."""
-    form = ResetForm()
-    if form.validate_on_submit():
-        try:
-            user = credentials.reset_password(token, form.password.data, now())
-        except BadLink as error:
-            return render_template("auth/reset.html", form=None, problem=str(error)), 400
-        except DomainError as error:
-            show_error(error, form)
-        else:
-            sign_in(user)
-            flash("Your new password is set, and you are signed out everywhere else.")
-            return redirect(url_for("dashboard.home"), 303)
-    return render_template("auth/reset.html", form=form, token=token), 422
 
 
 def sign_in(user: User, remember: bool = True) -> None:
