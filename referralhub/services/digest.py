@@ -2,19 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import String, cast, func, literal, select, union_all
 from sqlalchemy.sql.selectable import Subquery
 
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Profile, Referral, ReferralState, User, VisitDaily
+from referralhub.models import MessageKind, OutboxMessage, Profile, Referral, ReferralState, User, VisitDaily
 from referralhub.services import outbox
 
 BATCH = 500  # members in one transaction, so that nobody waits for long
 
 
 def queue_due(now: datetime) -> int:
-    """Queue last week's digest for every member around whose link something happened; says for how many.
+    """Queue last week's digest for every member around whose link something happened; says for how many it did so now.
 
     It can be called any number of times: a member gets one digest a week.
     """
@@ -22,6 +22,8 @@ def queue_due(now: datetime) -> int:
     begin = monday - timedelta(days=7)
     week = f"{begin:%G-W%V}"
     events = _events(begin, monday)
+    key = literal("digest:") + cast(User.id, String) + literal(f":{week}")
+    queued = select(OutboxMessage.id).where(OutboxMessage.key == key)
     query = (
         select(
             User.id,
@@ -32,7 +34,7 @@ def queue_due(now: datetime) -> int:
         )
         .join(Profile, Profile.id == events.c.profile_id)
         .join(User, User.id == Profile.user_id)
-        .where(User.is_active, User.verified_at.is_not(None))
+        .where(User.is_active, User.verified_at.is_not(None), ~queued.exists())
         .group_by(User.id, Profile.referral_count)
         .order_by(User.id)
     )
