@@ -10,7 +10,6 @@ if TYPE_CHECKING:
 
 def create_app(config: "Settings | None" = None) -> "Flask":
     """Make the application. Raises ConfigurationError when the environment lacks something."""
-    # Loaded only here: the launcher is part of this package and usually has no need of an application.
-    from referralhub.application import wire  # noqa: PLC0415 - as said above
+    from referralhub.application import wire  # noqa: PLC0415 - the launcher is in this package and seldom needs it
 
     return wire(config)

@@ -7,6 +7,12 @@ from flask import request
 from referralhub.security import client_address
 from referralhub.services.signals import Seen
 
+# In this order: most browsers also name the ones they descend from.
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
+             ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
+_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
+            ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
+
 
 def seen() -> Seen:
     """Say what a request tells about where it comes from. This machine itself is no evidence of anything."""
@@ -16,13 +22,6 @@ def seen() -> Seen:
     except ValueError:
         local = False
     return Seen(None if local else remote, request.user_agent.string[:500])
-
-
-# In this order: most browsers also name the ones they descend from.
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
-             ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
-_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
-            ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
 
 
 def browser_name() -> str:

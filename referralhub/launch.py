@@ -97,12 +97,12 @@ def _prepared(settings: Settings) -> bool:
 
 
 def _prepare(settings: Settings) -> None:
-    from flask_migrate import upgrade  # noqa: PLC0415 - see _prepared
+    from flask_migrate import upgrade  # noqa: PLC0415 - most starts have nothing to prepare
 
-    from referralhub import create_app  # noqa: PLC0415 - the same
-    from referralhub.clock import now  # noqa: PLC0415 - the same
-    from referralhub.extensions import db  # noqa: PLC0415 - the same
-    from referralhub.services import sample_data  # noqa: PLC0415 - the same
+    from referralhub import create_app  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub.clock import now  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub.extensions import db  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub.services import sample_data  # noqa: PLC0415 - nothing to prepare, nothing to load
 
     with create_app(settings).app_context():
         upgrade()
@@ -161,7 +161,7 @@ def _announce(settings: Settings, host: str, port: int) -> None:
             f"  Mail goes to:         {settings.base_url}/dev/mailbox",
             "  Ctrl-C stops everything.",
         ]
-    print("\n".join(lines), "\n", flush=True)  # noqa: T201 - the same
+    print("\n".join(lines), "\n", flush=True)  # noqa: T201 - for whoever typed the command
 
 
 if __name__ == "__main__":

@@ -60,11 +60,15 @@ class Sessions(RedisSessionInterface):
         if request.path.startswith(WITHOUT_SESSION) or self._is_link(request.path):
             return Session(sid="", permanent=self.permanent)
         try:
-            session = super().open_session(app, request)
+            return self.load(app, request)
         except RedisError as error:
             session = Session(sid="", permanent=self.permanent)
             session.failure = error
             return session
+
+    def load(self, app: Flask, request: Request) -> Session:
+        """Load the visitor's session whatever the page. Raises RedisError."""
+        session: Session = super().open_session(app, request)
         session.loaded = session.sid == request.cookies.get(app.config["SESSION_COOKIE_NAME"])
         return session
 
@@ -99,11 +103,9 @@ def _arriving() -> bool:
 
 def open_now() -> None:
     """Load the session of a request that began without one. Raises RedisError."""
-    interface = _interface()
-    opened = RedisSessionInterface.open_session(interface, current_app, request)
-    current_session.sid = opened.sid
+    opened = _interface().load(current_app, request)
     current_session.update(opened)
-    current_session.loaded = opened.sid == request.cookies.get(current_app.config["SESSION_COOKIE_NAME"])
+    current_session.sid, current_session.loaded = opened.sid, opened.loaded
 
 
 def give_cookie(response: BaseResponse, sid: str) -> None:

@@ -51,7 +51,7 @@ class Typed:
 @bp.route("/dashboard/invite", methods=["GET", "POST"])
 @login_required
 @limiter.limit("30 per hour", methods=["POST"])
-def invite() -> Response | str | tuple[str, int]:
+def invite() -> Response | str:
     """Take addresses and words, show what would be sent, and send it once that was seen."""
     form = InvitationForm()
     if request.method == "GET":
@@ -88,16 +88,18 @@ def remind(invitation_id: int) -> Response | tuple[str, int]:
     return redirect(url_for("dashboard.invite"), 303)
 
 
-def _show(form: InvitationForm, status: int = 200) -> tuple[str, int] | Response:
+def _show(form: InvitationForm, status: int = 200) -> Response:
     found = invitations.page_of(current_user.profile.id, page_number(), now())
     closed = None
     try:
         invitations.check_allowed(current_user)
     except CannotInvite as error:
         closed = str(error)
-    if htmx.wants_fragment():
-        return htmx.page_or_fragment("", "dashboard/_invitations.html", found=found)
-    return render_template("dashboard/invite.html", form=form, found=found, closed=closed), status
+    response = htmx.page_or_fragment(
+        "dashboard/invite.html", "dashboard/_invitations.html", form=form, found=found, closed=closed
+    )
+    response.status_code = status
+    return response
 
 
 def _read(form: InvitationForm) -> Typed:

@@ -39,7 +39,7 @@ def caller() -> Caller:
     return Caller.PERSON
 
 
-def says_so() -> bool:
+def opens_a_page() -> bool:
     """Whether a browser says that a person opens a page; what scans mails for bad links does not say so."""
     return request.headers.get("Sec-Fetch-Mode") == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from referralhub import attribution, sessions
 from referralhub.attribution import Arrival
 from referralhub.clock import now
-from referralhub.landing.callers import Caller, caller, says_so
+from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.picture import draw
 from referralhub.models import Channel
 from referralhub.services import invitations, leaderboard, programs, referrals, visits
@@ -76,7 +76,7 @@ def picture(code: str) -> BaseResponse:
 
 
 def _arrive(visit: Attribution) -> BaseResponse:
-    counted = visit.invitation_id is None or says_so()
+    counted = visit.invitation_id is None or opens_a_page()
     arrival, sid = attribution.arrive(visit, counted)
     if arrival is Arrival.UNKNOWN:
         referrer = referrals.find_by_code(visit.code)

@@ -5,7 +5,7 @@ import string
 from collections.abc import Callable, Collection
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -89,7 +89,7 @@ def create_admin(username: str, email: str, password: str, now: datetime) -> Use
     """Make an account that may run the program, with its address confirmed. Raises WeakPassword or Taken."""
     user = sign_up(username, email, password, None, now, verification_required=False)
     with transaction() as session:
-        session.execute(update(User).where(User.id == user.id).values(is_admin=True, verified_at=now))
+        session.execute(update(User).where(User.id == user.id).values(is_admin=True))
     return user
 
 
@@ -98,11 +98,7 @@ def authenticate(identifier: str, password: str) -> User:
 
     A password hash of older settings is made anew.
     """
-    user: User | None = db.session.scalar(
-        select(User).where(
-            or_(func.lower(User.username) == identifier.lower(), func.lower(User.email) == identifier.lower())
-        )
-    )
+    user: User | None = db.session.scalar(select(User).where(_called(identifier)))
     if not passwords.matches(user.password_hash if user else None, password) or not user or not user.is_active:
         raise WrongCredentials
     if passwords.is_outdated(user.password_hash):
@@ -114,13 +110,8 @@ def authenticate(identifier: str, password: str) -> User:
 
 def is_one_of(identifier: str, profile_ids: Collection[int]) -> bool:
     """Say whether this user name or address is that of one of these members. One query."""
-    name = identifier.lower()
-    query = (
-        select(Profile.id)
-        .join(User, User.id == Profile.user_id)
-        .where(or_(func.lower(User.username) == name, func.lower(User.email) == name), Profile.id.in_(profile_ids))
-    )
-    return db.session.scalar(query) is not None
+    query = select(Profile.id).join(User, User.id == Profile.user_id).where(_called(identifier))
+    return db.session.scalar(query.where(Profile.id.in_(profile_ids))) is not None
 
 
 def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:
@@ -129,15 +120,12 @@ def set_public_profile(user_id: int, username: str, display_name: str, listed: b
     Raises Taken.
     """
     with transaction() as session:
-        taken = select(User.id).where(func.lower(User.username) == username.lower(), User.id != user_id)
-        if session.scalar(taken) is not None:
-            raise Taken(username=True, email=False)
         try:
             with session.begin_nested():
                 session.execute(
                     update(User).where(User.id == user_id).values(username=username, display_name=display_name)
                 )
-        except IntegrityError:  # somebody else took it in the moment between
+        except IntegrityError:  # of the unique index on names
             raise Taken(username=True, email=False) from None
         profile_id = session.execute(
             update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
@@ -177,6 +165,12 @@ def erase(user_id: int, now: datetime) -> None:
         invitations.erase(session, profile_id, addresses)
         outbox.forget_addresses(session, addresses)
         signals.forget(session, profile_id)
+
+
+def _called(identifier: str) -> ColumnElement[bool]:
+    """Whether this is somebody's user name or address, in any case."""
+    name = identifier.lower()
+    return or_(func.lower(User.username) == name, func.lower(User.email) == name)
 
 
 def _add_profile(

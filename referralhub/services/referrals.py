@@ -58,7 +58,7 @@ def find_by_code(code: str) -> Referrer | None:
     return Referrer(*row) if row else None
 
 
-def choose(visits: Sequence[Attribution], now: datetime) -> "tuple[Attribution, Referrer] | tuple[None, None]":
+def choose(visits: Sequence[Attribution], now: datetime) -> tuple[Attribution, Referrer] | tuple[None, None]:
     """Choose, among followed links, oldest first, the one that counts: the program's first or last touch.
 
     Links that are older than the window, or dead by now, are passed over.
@@ -84,10 +84,6 @@ def find_referrer(session: Session, attribution: Attribution, now: datetime) -> 
     if referrer is not None and attribution.key and not once.first(session, f"visit:{attribution.key}", now):
         return None
     return referrer
-
-
-def _live(visit: Attribution, now: datetime, program: Program) -> Referrer | None:
-    return find_by_code(visit.code) if now - visit.visited_at <= timedelta(days=program.window_days) else None
 
 
 def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Attribution, now: datetime) -> None:
@@ -185,6 +181,10 @@ def expire_due(now: datetime) -> int:
                 reason = f"the address was not confirmed within {EXPIRES_DAYS} days"
                 _record(session, referral_id, ReferralState.PENDING, ReferralState.EXPIRED, reason, {}, now)
     return len(due)
+
+
+def _live(visit: Attribution, now: datetime, program: Program) -> Referrer | None:
+    return find_by_code(visit.code) if now - visit.visited_at <= timedelta(days=program.window_days) else None
 
 
 def _take(

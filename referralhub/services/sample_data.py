@@ -131,7 +131,7 @@ def load(newcomers: Sequence[Newcomer], password: str | None, progress: Callable
     if db.session.scalar(select(User.id).where(User.username == newcomers[0].username)):
         return False
     password_hash = passwords.hash_password(password) if password else passwords.UNUSABLE
-    random = Random(len(newcomers))  # noqa: S311
+    random = Random(len(newcomers))  # noqa: S311 - the same numbers every time
     with transaction() as session:
         program = programs.current()
         profile_ids: list[int] = []

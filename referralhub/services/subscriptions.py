@@ -52,7 +52,7 @@ def _mute(session: Session, user_id: int, kinds: Collection[str]) -> None:
     session.execute(update(User).where(User.id == user_id).values(muted=[str(kind) for kind in kinds]))
 
 
-def _read(token: str, secret_key: str) -> "str | tuple[int, str]":
+def _read(token: str, secret_key: str) -> str | tuple[int, str]:
     try:
         meant = _serializer(secret_key).loads(token)
     except BadSignature:
