@@ -18,8 +18,10 @@ from sqlalchemy import event
 from referralhub import create_app
 from referralhub.config import Settings
 from referralhub.extensions import db, limiter
-from referralhub.services import passwords
+from referralhub.models import MessageKind
+from referralhub.services import outbox, passwords
 from tests import servers
+from tests.crowd import member
 from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records
 
@@ -282,3 +284,19 @@ def count_queries(app: Flask) -> Callable[[], object]:
             event.remove(engine, "before_cursor_execute", note)
 
     return counting
+
+
+@pytest.fixture
+def queue(app: Flask, clock: Clock) -> Callable[..., None]:
+    """Queue messages to a member: `queue("one", "two", kind=…, …)`."""
+    member(app, "alice", clock())
+
+    def put(
+        *keys: str, kind: MessageKind = MessageKind.VERIFY_ADDRESS, address: str | None = None, **payload: object
+    ) -> None:
+        with app.app_context():
+            for key in keys:
+                outbox.queue(db.session(), kind, 1, key, payload, clock(), address=address)
+            db.session.commit()
+
+    return put

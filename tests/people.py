@@ -1,10 +1,12 @@
 """The people of the tests, and what they do in the program."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -16,6 +18,8 @@ from referralhub.models import Base, VisitDaily
 from referralhub.services import visits
 from referralhub.services.delivery import Delivery
 from tests.pages import Page, Visitor
+
+Result = TypeVar("Result")
 
 
 class Clock:
@@ -178,3 +182,26 @@ class Records:
         with self.app.app_context():
             action()
             db.session.commit()
+
+
+def all_at_once(actions: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Run the actions in threads that start together; an error in one is an error of the test."""
+    start = threading.Barrier(len(actions))
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run(action: Callable[[], Result]) -> None:
+        try:
+            start.wait()
+            results.append(action())
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return results

@@ -11,9 +11,8 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import OneTimeToken, OutboxMessage, Referral, ReferralState, RewardEntry, SignIn, User
 from referralhub.services import accounts, passwords
-from tests.functional.test_races import all_at_once
 from tests.pages import Page, Visitor
-from tests.people import Person
+from tests.people import Person, all_at_once
 
 NEW = "quite another secret"
 TODAYS_SETTINGS = "$argon2id$v=19$m=19456,t=2,p=1$"

@@ -5,10 +5,10 @@ may; here she tries without. None of this depends on the database, so that one i
 """
 
 import secrets
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from unittest import mock
 from urllib.parse import quote
 
@@ -21,8 +21,8 @@ from referralhub.models import Channel, Profile, Referral, ReferralState, Reward
 from referralhub.services import accounts, invitations
 from referralhub.services.referrals import Attribution
 from tests.conftest import SECRET_KEY
-from tests.pages import Visitor
-from tests.people import Clock, Person, Records, path_of, text_of
+from tests.pages import Element, Visitor
+from tests.people import Clock, Person, Records, all_at_once, path_of, text_of
 
 ALICE, MALLORY = 1, 2  # profile ids
 
@@ -393,19 +393,14 @@ def test_a_visit_token_counts_for_one_account(scene: Scene):
         scene.signup_with(token, scene.somebody(name))
     assert len(scene.records.all(Referral, referrer_id=MALLORY)) == 1
 
-    token, start, people = scene.token(), threading.Barrier(4), [scene.somebody(f"twin{n}") for n in range(4)]
+    token, people = scene.token(), [scene.somebody(f"twin{n}") for n in range(4)]
     forms = [person.get(f"/signup?visit={token}").form("/signup") for person in people]
 
-    def sign_up(person: Person, form: object) -> None:
-        start.wait()
+    def sign_up(person: Person, form: Element) -> None:
         values = {"username": person.username, "email": person.email, "password": person.password}
         person.submit(form, **values, password_confirm=person.password)
 
-    threads = [threading.Thread(target=sign_up, args=pair) for pair in zip(people, forms, strict=True)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    all_at_once([partial(sign_up, *pair) for pair in zip(people, forms, strict=True)])
     assert len(scene.records.all(User)) == 8
     assert len(scene.records.all(Referral, referrer_id=MALLORY)) == 2
     assert timedelta(0) <= scene.clock() - scene.records.all(Referral)[0].visited_at

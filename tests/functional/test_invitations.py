@@ -22,9 +22,8 @@ from referralhub.services import invitations, programs
 from referralhub.services.delivery import Delivery, Refused
 from referralhub.services.invitations import DAILY, Objection
 from tests.conftest import SECRET_KEY
-from tests.functional.test_races import all_at_once
 from tests.pages import Page, Visitor, parse
-from tests.people import Clock, Person, link_in, path_of, read_letters, text_of
+from tests.people import Clock, Person, all_at_once, link_in, path_of, read_letters, text_of
 
 BY_A_PERSON = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 PATH = "/dashboard/invite"

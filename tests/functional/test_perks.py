@@ -7,8 +7,7 @@ import pytest
 from referralhub.models import Coupon, Perk, Redemption, RewardEntry
 from referralhub.services import perks
 from tests.crowd import befriend
-from tests.functional.test_races import all_at_once
-from tests.people import Person
+from tests.people import Person, all_at_once
 
 
 @pytest.fixture

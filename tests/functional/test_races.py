@@ -1,8 +1,7 @@
 """Many at once: real threads, real connections, real commits."""
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -10,35 +9,12 @@ from flask import Flask
 
 from referralhub.models import OutboxMessage, Profile, Referral, ReferralEvent, RewardEntry, User
 from tests.pages import Page, Visitor
-from tests.people import Person, path_of
+from tests.people import Person, all_at_once, path_of
 
 
 @pytest.fixture
 def app(unlimited_app: Flask) -> Flask:
     return unlimited_app
-
-
-def all_at_once(actions: Sequence[Callable[[], Page]]) -> list[Page]:
-    """Run the actions in threads that start together; an error in one is an error of the test."""
-    start = threading.Barrier(len(actions))
-    pages: list[Page] = []
-    errors: list[BaseException] = []
-
-    def run(action: Callable[[], Page]) -> None:
-        try:
-            start.wait()
-            pages.append(action())
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return pages
 
 
 def send_signup(app: Flask, username: str, email: str) -> Callable[[], Page]:
