@@ -8,6 +8,7 @@ from flask.cli import AppGroup
 from referralhub.clock import now
 from referralhub.services import explanations
 from referralhub.services import referrals as service
+from referralhub.services.audit import OPERATOR
 from referralhub.services.errors import DomainError
 
 referrals = AppGroup("referrals", help="Decide a referral, with a reason that its members will read.")
@@ -15,7 +16,7 @@ referrals = AppGroup("referrals", help="Decide a referral, with a reason that it
 
 def _decide(step: Callable[..., None], referral_id: int, reason: str) -> None:
     try:
-        step(referral_id, None, reason, now())
+        step(referral_id, OPERATOR, reason, now())
     except DomainError as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"Referral {referral_id}: done.")

@@ -1,5 +1,6 @@
 """The tables, one file per noun. Importing this package loads them all."""
 
+from referralhub.models.audit import AuditLine, Role
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
@@ -19,6 +20,7 @@ from referralhub.models.visit import VisitDaily
 
 __all__ = [
     "NOTIFICATIONS",
+    "AuditLine",
     "Badge",
     "BadgeAward",
     "Base",
@@ -43,6 +45,7 @@ __all__ = [
     "ReferralState",
     "RewardEntry",
     "RewardKind",
+    "Role",
     "Sighting",
     "SignIn",
     "SignupFacts",

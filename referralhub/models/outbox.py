@@ -27,6 +27,7 @@ class MessageKind(StrEnum):
     WEEKLY_DIGEST = "weekly_digest"
     INVITATION = "invitation"
     INVITATION_REMINDER = "invitation_reminder"
+    REVIEW_REMINDER = "review_reminder"
 
 
 # News that a member can switch off, in the order in which the choices are shown.

@@ -45,4 +45,7 @@ class Program(Base):
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"at": 10, "bonus": 50}, …]
     email_invitations: Mapped[bool] = mapped_column(default=False)
     personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
+    # What growth is compared with; no rule depends on these. In US cents.
+    paid_customer_cost: Mapped[int | None]  # what it costs to win a customer by advertising
+    thousand_units_cost: Mapped[int | None]  # what 1,000 points or megabytes cost the business
     created: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -20,5 +20,6 @@ class SignIn(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     browser: Mapped[str] = mapped_column(String(60))  # such as "Firefox on Linux"
+    confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when the password was last typed
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)

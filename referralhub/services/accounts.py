@@ -13,6 +13,7 @@ from referralhub.database import insert, transaction
 from referralhub.extensions import db
 from referralhub.models import Profile, User
 from referralhub.services import (
+    audit,
     credentials,
     invitations,
     leaderboard,
@@ -23,6 +24,7 @@ from referralhub.services import (
     signals,
     tokens,
 )
+from referralhub.services.audit import OPERATOR, Actor
 from referralhub.services.errors import Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
 from referralhub.services.signals import UNKNOWN, Filled
@@ -85,11 +87,12 @@ def sign_up(
     return user
 
 
-def create_admin(username: str, email: str, password: str, now: datetime) -> User:
+def create_admin(username: str, email: str, password: str, now: datetime, actor: Actor = OPERATOR) -> User:
     """Make an account that may run the program, with its address confirmed. Raises WeakPassword or Taken."""
     user = sign_up(username, email, password, None, now, verification_required=False)
     with transaction() as session:
         session.execute(update(User).where(User.id == user.id).values(is_admin=True))
+        audit.record(session, actor, "admin.create", "member", user.id, {}, {"is_admin": True}, now)
     return user
 
 

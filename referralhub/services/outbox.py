@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 from referralhub.database import insert, transaction
 from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, User
+from referralhub.services import audit
+from referralhub.services.audit import OPERATOR, Actor
 
 WAITING = "mail waiting"  # in session.info: this transaction queued something
 
@@ -82,12 +84,14 @@ def dead_letters(limit: int = 50) -> list[OutboxMessage]:
     return list(db.session.scalars(select(OutboxMessage).where(_DEAD).order_by(OutboxMessage.id.desc()).limit(limit)))
 
 
-def send_again(now: datetime, message_id: int | None = None) -> int:
+def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
     """Give a dead letter, or all of them, as many tries as a new one; says how many."""
     query = update(OutboxMessage).where(_DEAD).values(next_try_at=now, attempts=0).returning(OutboxMessage.id)
     with transaction() as session:
         revived = session.scalars(query if message_id is None else query.where(OutboxMessage.id == message_id)).all()
         session.info[WAITING] = True
+        if revived:
+            audit.record(session, actor, "mail.resend", "message", message_id, {}, {"messages": len(revived)}, now)
     return len(revived)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind, Unit
-from referralhub.services import rewards
+from referralhub.services import audit, rewards
+from referralhub.services.audit import OPERATOR, Actor
 from referralhub.services.errors import CannotRedeem
 from referralhub.services.programs import format_amount
 
@@ -48,6 +49,7 @@ def add(
     unlocked_at: int | None = None,
     stock: int | None = None,
     coupons: list[str] | None = None,
+    actor: Actor = OPERATOR,
 ) -> int:
     """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one."""
     with transaction() as session:
@@ -64,6 +66,9 @@ def add(
         session.add(perk)
         session.flush()
         session.add_all(Coupon(perk_id=perk.id, code=code) for code in coupons or [])
+        terms = {"name": name, "price": price, "unit": unit.value, "unlocked_at": unlocked_at}
+        pieces = len(coupons) if coupons else stock
+        audit.record(session, actor, "perk.add", "perk", perk.id, {}, {**terms, "pieces": pieces}, now)
     return perk.id
 
 

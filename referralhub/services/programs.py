@@ -12,6 +12,8 @@ from referralhub.config import SESSION_DAYS
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Program, Touch, Unit
+from referralhub.services import audit
+from referralhub.services.audit import OPERATOR, Actor
 from referralhub.services.errors import BadSetting
 
 LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
@@ -52,7 +54,10 @@ DEFAULT: dict[str, Any] = {
     "milestones": [],
     "email_invitations": False,
     "personal_landing": False,
+    "paid_customer_cost": None,
+    "thousand_units_cost": None,
 }
+OPTIONAL = {"member_cap", "paid_customer_cost", "thousand_units_cost"}  # which can be "none"
 # What the companies of the founding article's case studies did.
 PRESETS: dict[str, dict[str, Any]] = {
     "referralhub": DEFAULT,
@@ -93,18 +98,35 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def change(values: dict[str, Any], now: datetime) -> Program:
+def change(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> Program:
     """Put a new version of the rules in force: the current one with these values changed.
 
-    Referrals that began under an earlier version keep it. Raises BadSetting.
+    Referrals that began under an earlier version keep it. Values that are in force already make no new version.
+    Raises BadSetting.
     """
     with transaction() as session:
         before = current()
-        rules = {key: getattr(before, key) for key in DEFAULT} | values
-        _check(rules)
-        program = Program(version=before.version + 1, created=now, **rules)
+        changed = changes(before, values)
+        if not changed:
+            return before
+        program = Program(version=before.version + 1, created=now, **rules_of(before) | changed)
         session.add(program)
+        session.flush()
+        old = {key: getattr(before, key) for key in changed}
+        audit.record(session, actor, "program.change", "program", program.id, old, changed, now)
     return program
+
+
+def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
+    """Tell which of these values would be new. Raises BadSetting for those that cannot be."""
+    rules = rules_of(before)
+    check(rules | values)
+    return {key: value for key, value in values.items() if rules[key] != value}
+
+
+def rules_of(program: Program) -> dict[str, Any]:
+    """Give the rules of a version as plain values, by name."""
+    return {key: getattr(program, key) for key in DEFAULT}
 
 
 def parse(key: str, text: str) -> dict[str, Any]:
@@ -122,14 +144,15 @@ def parse(key: str, text: str) -> dict[str, Any]:
             case str():
                 value = text
             case _:
-                value = None if key == "member_cap" and text.lower() == "none" else int(text)
+                value = None if key in OPTIONAL and text.lower() == "none" else int(text)
     except (ValueError, KeyError):
         raise BadSetting(key, f"{text!r} is not a value for it") from None
     return {key: value}
 
 
-def _check(rules: dict[str, Any]) -> None:
-    for key in ("referrer_amount", "friend_amount", "hold_days", "member_cap"):
+def check(rules: dict[str, Any]) -> None:
+    """Refuse rules that make no sense. Raises BadSetting."""
+    for key in ("referrer_amount", "friend_amount", "hold_days", *OPTIONAL):
         if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
             raise BadSetting(key, f"must be between 0 and {LARGEST:,}")
     if not 1 <= rules["window_days"] <= SESSION_DAYS:

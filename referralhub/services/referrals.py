@@ -21,7 +21,8 @@ from referralhub.models import (
     Touch,
     User,
 )
-from referralhub.services import badges, leaderboard, once, outbox, programs, rewards, signals
+from referralhub.services import audit, badges, leaderboard, once, outbox, programs, rewards, signals
+from referralhub.services.audit import SYSTEM, Actor
 from referralhub.services.errors import UnknownCode, Unverified, WrongState
 from referralhub.services.fraud import Verdict
 from referralhub.services.names import shown_name
@@ -123,21 +124,20 @@ def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None
     if _take(session, Referral.id == referral.id, ReferralState.PENDING, after, now, score=found.score) is None:
         return
     if after is ReferralState.CONFIRMED:
-        _confirmed(session, referral, ReferralState.PENDING, None, reason, now, found.snapshot())
+        _confirmed(session, referral, ReferralState.PENDING, SYSTEM, reason, now, found.snapshot())
     else:
-        _held(session, referral, None, reason, now, found.snapshot())
+        _held(session, referral, SYSTEM, reason, now, found.snapshot())
 
 
-def hold(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+def hold(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
     """Set a pending referral aside for an admin; the referrer hears of it. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.PENDING, ReferralState.HELD, now)
-        _held(session, referral, actor_id, reason, now, {})
+        _held(session, referral, actor, reason, now, {})
+        _decided(session, referral, ReferralState.PENDING, actor, reason, now)
 
 
-def release(
-    referral_id: int, actor_id: int | None, reason: str, now: datetime, *, verification_required: bool = True
-) -> None:
+def release(referral_id: int, actor: Actor, reason: str, now: datetime, *, verification_required: bool = True) -> None:
     """Confirm a held referral after all. Raises WrongState, or Unverified while the friend's address is unconfirmed."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.HELD, ReferralState.CONFIRMED, now)
@@ -145,26 +145,29 @@ def release(
             select(User.verified_at).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)
         ):
             raise Unverified
-        _confirmed(session, referral, ReferralState.HELD, actor_id, reason, now)
+        _confirmed(session, referral, ReferralState.HELD, actor, reason, now)
+        _decided(session, referral, ReferralState.HELD, actor, reason, now)
 
 
-def reject(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+def reject(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
     """Decide that a held referral does not count. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.HELD, ReferralState.REJECTED, now)
-        _record(session, referral.id, ReferralState.HELD, ReferralState.REJECTED, reason, {}, now, actor_id)
+        _record(session, referral.id, ReferralState.HELD, ReferralState.REJECTED, reason, {}, now, actor)
+        _decided(session, referral, ReferralState.HELD, actor, reason, now)
 
 
-def reverse(referral_id: int, actor_id: int | None, reason: str, now: datetime) -> None:
+def reverse(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
     """Take a confirmed referral back: opposite ledger entries, count, badges and place. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.CONFIRMED, ReferralState.REVERSED, now)
-        _record(session, referral.id, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor_id)
+        _record(session, referral.id, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor)
         count = _count(session, referral.referrer_id, -1, now)
         rewards.take_back(session, referral, count, now, reason)
         badges.adjust(session, referral.referrer_id, count, now)
         leaderboard.changed(session, referral.referrer_id)
         _tell_referrer(session, referral, MessageKind.REFERRAL_REVERSED, {"reason": reason, "total": count}, now)
+        _decided(session, referral, ReferralState.CONFIRMED, actor, reason, now)
 
 
 def expire_due(now: datetime) -> int:
@@ -213,16 +216,25 @@ def _move(session: Session, referral_id: int, before: ReferralState, after: Refe
     return referral
 
 
+def _decided(
+    session: Session, referral: Referral, before: ReferralState, actor: Actor, reason: str, now: datetime
+) -> None:
+    """Write the audit line of somebody's decision, last: see `audit.record`."""
+    after = referral.state.value
+    states = {"state": before.value}, {"state": after}
+    audit.record(session, actor, f"referral.{after}", "referral", referral.id, *states, now, reason)
+
+
 def _held(
     session: Session,
     referral: Referral,
-    actor_id: int | None,
+    actor: Actor,
     reason: str,
     now: datetime,
     assessment: dict[str, Any],
 ) -> None:
     evidence = {"assessment": assessment} if assessment else {}
-    _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, evidence, now, actor_id)
+    _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, evidence, now, actor)
     _tell_referrer(session, referral, MessageKind.REFERRAL_HELD, {}, now)
 
 
@@ -230,7 +242,7 @@ def _confirmed(
     session: Session,
     referral: Referral,
     before: ReferralState,
-    actor_id: int | None,
+    actor: Actor,
     reason: str,
     now: datetime,
     assessment: dict[str, Any] | None = None,
@@ -241,7 +253,7 @@ def _confirmed(
     given = rewards.credit(session, referral, program, now)
     rewards.credit_milestone(session, referral, program, count, now)
     evidence = {"given": given} | ({"assessment": assessment} if assessment else {})
-    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, evidence, now, actor_id)
+    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
     new_badges = badges.adjust(session, referral.referrer_id, count, now)
     leaderboard.changed(session, referral.referrer_id)
     earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
@@ -287,12 +299,12 @@ def _record(
     reason: str,
     evidence: dict[str, Any],
     now: datetime,
-    actor_id: int | None = None,
+    actor: Actor = SYSTEM,
 ) -> None:
     session.add(
         ReferralEvent(
             referral_id=referral_id,
-            actor_id=actor_id,
+            actor_id=actor.user_id,
             from_state=before,
             to_state=after,
             reason=reason,

@@ -19,7 +19,14 @@ def begin(user: User, browser: str, seen: Seen, now: datetime) -> None:
     """Record that a member signs in with this browser."""
     with transaction() as session:
         signals.note(session, user.profile.id, seen, now)
-        sign_in = SignIn(id=secrets.randbits(62), user_id=user.id, browser=browser[:60], last_seen_at=now, created=now)
+        sign_in = SignIn(
+            id=secrets.randbits(62),
+            user_id=user.id,
+            browser=browser[:60],
+            confirmed_at=now,
+            last_seen_at=now,
+            created=now,
+        )
         session.add(sign_in)
         session.flush()
         user.sign_in = sign_in
@@ -47,6 +54,12 @@ def note_seen(user: User, seen: Seen, now: datetime) -> bool:
         session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
         session.execute(update(SignIn).where(SignIn.id == here.id).values(last_seen_at=now))
     return True
+
+
+def confirm(sign_in_id: int, now: datetime) -> None:
+    """Remember that the member has just typed the password again."""
+    with transaction() as session:
+        session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(confirmed_at=now))
 
 
 def of_member(user_id: int) -> list[SignIn]:

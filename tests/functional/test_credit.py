@@ -14,6 +14,7 @@ from referralhub.models import (
     RewardEntry,
 )
 from referralhub.services import perks, programs, referrals
+from referralhub.services.audit import OPERATOR
 from referralhub.services.errors import Unverified, WrongState
 from tests.people import Person
 
@@ -43,7 +44,7 @@ def kinds(records) -> list[MessageKind]:
 class TestReview:
     def test_a_held_referral_waits_for_a_decision(self, joined, app, clock, alice, bob, records):
         with app.app_context():
-            referrals.hold(1, None, "same network", clock())
+            referrals.hold(1, OPERATOR, "same network", clock())
         bob.confirm_address()
         assert records.one(Referral).state is ReferralState.HELD
         assert alice.get("/dashboard/").stat("total_referrals") == 0
@@ -52,23 +53,23 @@ class TestReview:
         assert "in review" in page.one("[data-referral]").text
         assert "same network" not in page.text  # what looked wrong is for admins
         with app.app_context():
-            referrals.release(1, None, "looked at", clock())
+            referrals.release(1, OPERATOR, "looked at", clock())
         assert alice.get("/dashboard/").stat("rewards") == 10
         assert [event.to_state.value for event in records.all(ReferralEvent)] == ["pending", "held", "confirmed"]
         assert MessageKind.REFERRAL_HELD in kinds(records)
 
     def test_no_release_before_the_address_is_confirmed(self, joined, app, clock, records):
         with app.app_context():
-            referrals.hold(1, None, "same network", clock())
+            referrals.hold(1, OPERATOR, "same network", clock())
             with pytest.raises(Unverified):
-                referrals.release(1, None, "looked at", clock())
+                referrals.release(1, OPERATOR, "looked at", clock())
         assert records.one(Referral).state is ReferralState.HELD
         assert not records.all(RewardEntry)
 
     def test_a_rejected_referral_says_why(self, joined, app, clock, alice, records):
         with app.app_context():
-            referrals.hold(1, None, "same network", clock())
-            referrals.reject(1, None, "the same person twice", clock())
+            referrals.hold(1, OPERATOR, "same network", clock())
+            referrals.reject(1, OPERATOR, "the same person twice", clock())
         assert "the same person twice" in alice.get("/dashboard/referrals").one("[data-referral]").text
         assert not records.all(RewardEntry)
 
@@ -93,7 +94,7 @@ class TestReview:
 class TestReversal:
     def test_it_takes_back_everything_and_tells(self, credited, app, clock, alice, records):
         with app.app_context():
-            referrals.reverse(1, None, "the card was stolen", clock())
+            referrals.reverse(1, OPERATOR, "the card was stolen", clock())
         page = alice.get("/dashboard/")
         assert (page.stat("total_referrals"), page.stat("rewards")) == (0, 0)
         assert page.one('[data-badge="first"]')["data-earned"] == "false"
@@ -106,15 +107,15 @@ class TestReversal:
 
     def test_a_second_one_changes_nothing(self, credited, app, clock, records):
         with app.app_context():
-            referrals.reverse(1, None, "stolen", clock())
+            referrals.reverse(1, OPERATOR, "stolen", clock())
             before = records.everything()
             with pytest.raises(WrongState):
-                referrals.reverse(1, None, "stolen", clock())
+                referrals.reverse(1, OPERATOR, "stolen", clock())
         assert records.everything() == before
 
     def test_a_badge_can_be_earned_again(self, credited, app, clock, alice, charlie, records):
         with app.app_context():
-            referrals.reverse(1, None, "stolen", clock())
+            referrals.reverse(1, OPERATOR, "stolen", clock())
         charlie.click(alice.link)
         charlie.sign_up()
         charlie.confirm_address()
@@ -126,7 +127,7 @@ class TestReversal:
             perks.add("Sticker", "", clock(), price=10)
         alice.submit(alice.get("/dashboard/rewards").form("/dashboard/perks/1/redeem"))
         with app.app_context():
-            referrals.reverse(1, None, "stolen", clock())
+            referrals.reverse(1, OPERATOR, "stolen", clock())
         assert balance_of(records, 1) == -10
         page = alice.get("/dashboard/rewards")
         assert page.one("[data-balance]")["data-value"] == "-10"
@@ -231,7 +232,7 @@ class TestVerify:
         charlie.sign_up()
         charlie.confirm_address()
         with app.app_context():
-            referrals.reverse(1, None, "stolen", clock())
+            referrals.reverse(1, OPERATOR, "stolen", clock())
         result = self.run(app)
         assert (result.exit_code, result.output) == (0, "Everything follows from the ledger.\n")
 

@@ -4,6 +4,7 @@ import pytest
 
 from referralhub.models import Program, Referral, RewardEntry, Unit
 from referralhub.services import perks, programs, referrals
+from referralhub.services.audit import OPERATOR
 from tests.people import Person
 
 
@@ -123,7 +124,7 @@ def test_a_milestone_gives_its_bonus_once_and_loses_it_below_the_mark(app, clock
     bring(alice, charlie)
     assert [e[1:3] for e in ledger(records)] == [("referrer", 10), ("referrer", 10), ("milestone", 50)]
     with app.app_context():
-        referrals.reverse(records.all(Referral)[0].id, None, "a duplicate", clock())
+        referrals.reverse(records.all(Referral)[0].id, OPERATOR, "a duplicate", clock())
     assert [e[1:] for e in ledger(records)][3:] == [
         ("reversal", -10, "points", 60),
         ("reversal", -50, "points", 10),
@@ -139,7 +140,7 @@ class TestSettings:
         [
             ("referrer_amount", "25", 25),
             ("unit", "megabytes", Unit.MEGABYTES),
-            ("member_cap", "none", None),
+            ("member_cap", "1000", 1000),
             ("personal_landing", "true", True),
             ("tiers", '[{"name": "Member", "at": 0}]', [{"name": "Member", "at": 0}]),
         ],
@@ -150,6 +151,14 @@ class TestSettings:
         versions = records.all(Program)
         assert [program.version for program in versions] == [1, 2]
         assert getattr(versions[1], key) == value
+
+    def test_a_value_that_is_in_force_makes_no_version(self, app, clock, records):
+        with app.app_context():
+            for _ in range(2):
+                programs.change(programs.parse("member_cap", "1000"), clock())
+            programs.change(programs.parse("member_cap", "none"), clock())
+            programs.change(programs.PRESETS["referralhub"], clock())
+        assert [program.member_cap for program in records.all(Program)] == [None, 1000, None]
 
     @pytest.mark.parametrize(
         ("key", "text"),

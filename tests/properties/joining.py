@@ -42,10 +42,10 @@ class JoiningRules(CheckedMachine):
     def begin(self, values: dict[str, Any], friends: list[bool]) -> None:
         """Open with these rules, an admin, Alice, and friends of hers, each of whom has verified or not."""
         self.put_in_force(values)
-        admin = self.answer(lambda: accounts.create_admin("admin", "admin@example.com", PASSWORD, self.now))
+        admin = self.answer(lambda: accounts.create_admin("warden", "warden@example.com", PASSWORD, self.now))
         row = self.tables()["profile"][-1]
         self.admin = admin.id
-        joined = Member(row.id, admin.id, "admin", "admin@example.com", row.code, None, self.now, False)
+        joined = Member(row.id, admin.id, "warden", "warden@example.com", row.code, None, self.now, False)
         self.model.join(joined, self.now)
         self.sign_in(joined)
         self.add_perks()

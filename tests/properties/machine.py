@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from referralhub.extensions import db
 from referralhub.models import Perk as PerkRow
+from referralhub.models import Role
 from referralhub.services import (
     accounts,
     leaderboard,
@@ -21,6 +22,7 @@ from referralhub.services import (
     programs,
     referrals,
 )
+from referralhub.services.audit import Actor
 from referralhub.services.errors import (
     BadSetting,
     CannotRedeem,
@@ -72,7 +74,7 @@ class ProgramMachine(JoiningRules, MailRules):
             refused = Unverified
 
         def send() -> None:
-            getattr(referrals, step)(chosen.id, self.admin, REASON, self.now)
+            getattr(referrals, step)(chosen.id, Actor(Role.ADMIN, self.admin), REASON, self.now)
 
         self.request(7 if refused is Unverified else 8, send, refused)
         if refused:
@@ -204,7 +206,7 @@ class ProgramMachine(JoiningRules, MailRules):
     def put_in_force(self, values: dict[str, Any]) -> None:
         refused = BadSetting if values in NOT_RULES else None
         self.request(7, lambda: programs.change(values, self.now), refused)
-        if not refused:
+        if not refused and self.model.rules | values != self.model.rules:
             self.model.versions.append(self.model.rules | values)
 
     @precondition(lambda self: self.active)

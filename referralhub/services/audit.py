@@ -1,0 +1,101 @@
+"""The audit log: one line for each thing that was done to the program, each sealing the one before it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from referralhub.extensions import db
+from referralhub.models import AuditLine, Role
+
+BEGINNING = "0" * 64  # what the first line has for the digest of the one before
+BATCH = 5000  # lines read at once while verifying
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something: an admin by account, whoever sits at the command line, or the system itself."""
+
+    role: Role
+    user_id: int | None = None
+
+
+OPERATOR, SYSTEM = Actor(Role.OPERATOR), Actor(Role.SYSTEM)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What verifying the log found. `broken_at` is the id of the first line that does not follow; `head` its end."""
+
+    lines: int
+    head: str
+    broken_at: int | None
+
+
+def record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject: str,
+    subject_id: int | None,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Add a line in the transaction of what it tells of; other writers of lines wait until that ends.
+
+    It comes last in a transaction: whoever waits for it holds the locks that others would need to finish.
+    """
+    if session.connection().dialect.name == "postgresql":  # SQLite's write lock was taken at the beginning
+        session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
+    previous = session.scalar(select(AuditLine.digest).order_by(AuditLine.id.desc()).limit(1)) or BEGINNING
+    line = AuditLine(
+        role=actor.role,
+        actor_id=actor.user_id,
+        action=action,
+        subject=subject,
+        subject_id=subject_id,
+        before=before,
+        after=after,
+        reason=reason,
+        created=now,
+        previous=previous,
+    )
+    line.digest = _digest(line)
+    session.add(line)
+    session.flush()
+
+
+def verify() -> Chain:
+    """Recompute every line's digest from its words and the line before."""
+    lines, head = 0, BEGINNING
+    for line in _all():
+        if line.previous != head or line.digest != _digest(line):
+            return Chain(lines, head, line.id)
+        lines, head = lines + 1, line.digest
+    return Chain(lines, head, None)
+
+
+def about(subject: str, subject_id: int, limit: int = 20) -> list[AuditLine]:
+    """Read what was done to one thing, the latest first. One query."""
+    query = select(AuditLine).where(AuditLine.subject == subject, AuditLine.subject_id == subject_id)
+    return list(db.session.scalars(query.order_by(AuditLine.id.desc()).limit(limit)))
+
+
+def _all() -> Iterator[AuditLine]:
+    query = select(AuditLine).order_by(AuditLine.id).execution_options(yield_per=BATCH, populate_existing=True)
+    yield from db.session.scalars(query)
+
+
+def _digest(line: AuditLine) -> str:
+    words = [
+        line.previous, line.role.value, line.actor_id, line.action, line.subject, line.subject_id,
+        line.before, line.after, line.reason, line.created.isoformat(),
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(words, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
