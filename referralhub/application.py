@@ -3,7 +3,7 @@
 from flask import Flask
 from werkzeug.routing import BaseConverter
 
-from referralhub import cli, clock, database, errors, health, mailbox, security, tasks, templating
+from referralhub import admin, cli, clock, database, errors, health, mailbox, security, tasks, templating
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
@@ -61,5 +61,6 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)
+    admin.init_app(app)
     cli.init_app(app)
     return app

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
+from flask import url_for
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
@@ -104,3 +106,10 @@ def show_error(error: DomainError, form: FlaskForm) -> None:
             form[name].errors = [*form[name].errors, message]
         else:
             form.form_errors.append(message)
+
+
+def local_path(wanted: str) -> str:
+    """Give an address to go on to, if it is one of ours; else the dashboard."""
+    parts = urlsplit(wanted)
+    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
+    return wanted if local and wanted.isprintable() else url_for("dashboard.home")

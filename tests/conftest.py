@@ -19,7 +19,7 @@ from referralhub import create_app
 from referralhub.config import Settings
 from referralhub.extensions import db, limiter
 from referralhub.models import MessageKind
-from referralhub.services import outbox, passwords
+from referralhub.services import accounts, outbox, passwords
 from tests import servers
 from tests.crowd import member
 from tests.pages import Visitor
@@ -234,6 +234,16 @@ def records(app: Flask) -> Records:
 def visitor(app: Flask) -> Visitor:
     """Somebody whom nobody knows."""
     return Visitor(app)
+
+
+@pytest.fixture
+def admin(app: Flask, post_office: PostOffice, clock: Clock) -> Person:
+    """Who runs the program, signed in."""
+    person = Person(app, post_office, "grace")
+    with app.app_context():
+        accounts.create_admin(person.username, person.email, person.password, clock())
+    person.sign_in()
+    return person
 
 
 @pytest.fixture

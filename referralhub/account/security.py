@@ -1,6 +1,6 @@
 """How a member signs in: address, password, and where they are signed in."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, Length
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
-from referralhub.forms import email_field, new_password_fields, own_password_field, show_error
+from referralhub.forms import email_field, local_path, new_password_fields, own_password_field, show_error
 from referralhub.services import credentials, sign_ins
 from referralhub.services.errors import DomainError
 from referralhub.services.passwords import LONGEST
@@ -22,6 +22,12 @@ class AddressForm(FlaskForm):
     """Another mail address."""
 
     email = email_field("New e-mail")
+    password = own_password_field()
+
+
+class ConfirmForm(FlaskForm):
+    """The password once more."""
+
     password = own_password_field()
 
 
@@ -83,6 +89,22 @@ def change_password() -> Response | tuple[str, int]:
             flash("Your new password is set, and you are signed out everywhere else.")
             return redirect(url_for("account.change_password"), 303)
     return render_template("account/password.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/account/confirm", methods=["GET", "POST"])
+@login_required
+@limiter.limit(FORM_LIMIT, methods=["POST"])
+def confirm_password() -> Response | tuple[str, int]:
+    """Ask for the password again, before something that an unlocked screen must not be enough for."""
+    form = ConfirmForm()
+    if form.validate_on_submit():
+        try:
+            credentials.confirm_password(current_user, form.password.data, now())
+        except DomainError as error:
+            show_error(error, form)
+        else:
+            return redirect(local_path(request.args.get("next", "")), 303)
+    return render_template("account/confirm_password.html", form=form), 422 if form.errors else 200
 
 
 @bp.get("/account/sessions")

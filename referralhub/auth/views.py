@@ -1,7 +1,5 @@
 """Signing up, in and out, and confirming an address."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
@@ -12,7 +10,7 @@ from referralhub.auth.limits import MEMBERS, account, account_at_address, known_
 from referralhub.browsers import browser_name, seen
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
-from referralhub.forms import show_error
+from referralhub.forms import local_path, show_error
 from referralhub.models import Channel, User
 from referralhub.services import accounts, credentials, programs, referrals, sign_ins
 from referralhub.services.errors import BadLink, DomainError
@@ -79,7 +77,7 @@ def signup() -> Response | str | tuple[str, int]:
 @limiter.limit("100 per hour", key_func=account, exempt_when=known_browser, methods=["POST"])
 def login() -> Response | tuple[str, int]:
     """Sign in with user name or address."""
-    wanted = _local_path(request.args.get("next", ""))
+    wanted = local_path(request.args.get("next", ""))
     if current_user.is_authenticated:
         return redirect(wanted)
     form = LoginForm()
@@ -178,9 +176,3 @@ def _came_without_session() -> bool:
     else:
         ours = origin in (request.host_url.rstrip("/"), current_app.config["SETTINGS"].base_url)
     return ours and attribution.unseal(request.form.get("visit", "")) is not None
-
-
-def _local_path(wanted: str) -> str:
-    parts = urlsplit(wanted)
-    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
-    return wanted if local and wanted.isprintable() else url_for("dashboard.home")

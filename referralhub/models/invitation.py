@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
+from referralhub.models.profile import Profile
 
 
 class InvitationState(StrEnum):
@@ -38,6 +39,8 @@ class Invitation(Base):
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    profile: Mapped[Profile] = relationship(foreign_keys=profile_id, lazy="raise_on_sql", viewonly=True)
 
 
 class MailRefusal(Base):

@@ -1,11 +1,15 @@
 """A member's place in the program."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime
+
+if TYPE_CHECKING:
+    from referralhub.models.user import User
 
 
 class Profile(Base):
@@ -30,3 +34,6 @@ class Profile(Base):
     last_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    # Who it is, for lists; whoever reads a list says so, and nothing is ever read row by row.
+    user: Mapped["User"] = relationship(lazy="raise_on_sql", viewonly=True)

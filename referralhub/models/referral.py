@@ -5,9 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
+from referralhub.models.profile import Profile
 
 
 class ReferralState(StrEnum):
@@ -58,6 +59,9 @@ class Referral(Base):
     visited_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    referrer: Mapped[Profile] = relationship(foreign_keys=referrer_id, lazy="raise_on_sql", viewonly=True)
+    friend: Mapped[Profile] = relationship(foreign_keys=friend_id, lazy="raise_on_sql", viewonly=True)
 
 
 class ReferralEvent(Base):

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
+from referralhub.models.profile import Profile
 from referralhub.models.program import Unit
 
 
@@ -50,3 +51,5 @@ class RewardEntry(Base):
     note: Mapped[str] = mapped_column(String(200), default="")
     available_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it can be spent: after the hold period
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    profile: Mapped[Profile] = relationship(lazy="raise_on_sql", viewonly=True)

@@ -97,6 +97,13 @@ def check_password(user: User, password: str) -> None:
         raise WrongPassword
 
 
+def confirm_password(user: User, password: str, now: datetime) -> None:
+    """Remember that the member has just shown to know the password. Raises WrongPassword or TooManyAtOnce."""
+    check_password(user, password)
+    if user.sign_in:
+        sign_ins.confirm(user.sign_in.id, now)
+
+
 def ask_to_change_address(user: User, password: str, address: str, now: datetime) -> None:
     """Mail a link to the new address; until it is used the old one stays.
 

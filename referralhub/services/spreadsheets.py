@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 # OWASP's CSV Injection page: the characters with which a formula begins, in one program or another.
@@ -18,6 +19,16 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
         writer.writeheader()
         writer.writerows({name: defused(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
+
+
+def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Write many rows as CSV, a line at a time, with the same care."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    for row in chain([header], rows):
+        writer.writerow([defused(cell) for cell in row])
+        yield out.getvalue()
+        out.seek(out.truncate(0))
 
 
 def defused(value: Any) -> Any:

@@ -1,0 +1,173 @@
+"""Tables that are looked at: searched, filtered, sorted, turned over, and taken away as CSV, but not edited."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum, StrEnum
+from typing import Any, ClassVar
+
+from flask import Response, request, url_for
+from flask_admin import expose
+from flask_admin.contrib.sqla import ModelView
+from flask_admin.contrib.sqla.filters import BaseSQLAFilter
+from flask_admin.model.base import ViewArgs
+from wtforms import Form
+
+from referralhub.admin.access import AdminPage
+from referralhub.extensions import db
+from referralhub.forms import has_control_characters
+from referralhub.services.spreadsheets import csv_lines
+
+BATCH = 1000  # rows that an export reads at once
+MOST_PAGES = 1_000_000
+
+
+class ListPage(AdminPage, ModelView):
+    """One table. A row's relations are loaded with it: the models refuse to run a query for each row."""
+
+    list_template = "admin/list.html"
+    can_create = can_edit = can_delete = False
+    page_size = 50
+    column_default_sort = ("id", True)
+    columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading; `a.b` is b of a
+    details_endpoint: str | None = None  # where a row leads, by its id
+    load: tuple[Any, ...] = ()  # loader options: what belongs to each row
+
+    # Routes of the library that this panel has no use for.
+    create_view = edit_view = details_view = delete_view = action_view = ajax_lookup = ajax_update = export = None
+
+    def __init__(self, model: type, name: str, endpoint: str) -> None:
+        self.column_list, self.column_labels = list(self.columns), self.columns
+        super().__init__(model, db, name=name, endpoint=f"admin_{endpoint}", url=f"/admin/{endpoint}")
+
+    def scaffold_form(self) -> type[Form]:
+        """Nothing is edited here."""
+        return Form
+
+    def get_query(self) -> Any:
+        """Read rows with what belongs to them."""
+        return super().get_query().options(*self.load)
+
+    def get_filter_arg(self, index: int, flt: BaseSQLAFilter) -> str:
+        """Name a filter in the address: `joined_since`."""
+        return re.sub(r"\W+", "_", str(flt.name).lower())
+
+    def details_url(self, row: Any) -> str | None:
+        """Give the page of a row, if rows have one."""
+        return url_for(self.details_endpoint, row_id=row.id) if self.details_endpoint else None
+
+    def shown(self, row: Any, column: str) -> Any:
+        """Give a cell as people read it."""
+        return _as_read(self.value(row, column))
+
+    def value(self, row: Any, column: str) -> Any:
+        """Give a cell as it is."""
+        formatter = self.column_formatters.get(column)
+        return formatter(self, None, row, column) if formatter else self._get_field_value(row, column)
+
+    def active_filters(self) -> dict[str, str]:
+        """Give the filters in use, by their name in the address."""
+        return self._get_filters(self._get_list_filter_args())
+
+    @expose("/rows.csv")
+    def take_away(self) -> Response:
+        """Give all rows that the filters leave, as CSV."""
+        args = self._get_list_extra_args()
+        sort = self._get_column_by_idx(args.sort)
+        _, query = self.get_list(
+            0, sort and sort[0], args.sort_desc, args.search, args.filters, execute=False, page_size=10**9
+        )
+        headers = {"Content-Disposition": f'attachment; filename="{self.endpoint.removeprefix("admin_")}.csv"'}
+        rows = self._cells(query.execution_options(yield_per=BATCH))
+        return Response(csv_lines([label for _, label in self._list_columns], rows), 200, headers, mimetype="text/csv")
+
+    def _cells(self, query: Any) -> Iterator[list[Any]]:
+        for row in query:
+            yield [_plain(self.value(row, column)) for column, _ in self._list_columns]
+
+    def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
+        found = []
+        for index, each in enumerate(self._filters or []):
+            typed = request.args.get(f"flt_{self.get_filter_arg(index, each)}", "").strip()
+            if typed and not has_control_characters(typed) and each.validate(typed):
+                found.append((index, each.name, typed))
+        return found
+
+    def _get_filters(self, filters: list[tuple[int, str, str]] | None) -> dict[str, str]:
+        return {f"flt_{self.get_filter_arg(index, self._filters[index])}": typed for index, _, typed in filters or []}
+
+    def _get_list_extra_args(self) -> ViewArgs:
+        args = super()._get_list_extra_args()
+        args.page = max(0, min(args.page or 0, MOST_PAGES))
+        args.extra_args = {}
+        if has_control_characters(args.search or ""):
+            args.search = None
+        return args
+
+
+class Choice(BaseSQLAFilter):
+    """One of the values of an enum, or yes and no."""
+
+    def __init__(self, column: Any, name: str, of: type[StrEnum] | None = None) -> None:
+        options = [(each.value, each.value.replace("_", " ")) for each in of] if of else [("1", "yes"), ("0", "no")]
+        super().__init__(column, name, options=options)
+        self.of = of
+
+    def clean(self, value: str) -> Any:
+        """Read what was chosen. Raises ValueError."""
+        return self.of(value) if self.of else {"1": True, "0": False}.get(value)
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        """Keep rows with this value."""
+        return query.filter(self.get_column(alias) == value)
+
+    def operation(self) -> str:
+        """Say what it does."""
+        return "is"
+
+
+class Day(BaseSQLAFilter):
+    """From a day on, or up to a day and with it (UTC)."""
+
+    def __init__(self, column: Any, name: str, *, until: bool = False) -> None:
+        super().__init__(column, name, data_type="date")
+        self.until = until
+
+    def clean(self, value: str) -> datetime:
+        """Read a date. Raises ValueError."""
+        day = date.fromisoformat(value)
+        if not 2000 <= day.year <= 2100:
+            raise ValueError(value)
+        return datetime.combine(day, time(), UTC) + timedelta(days=1 if self.until else 0)
+
+    def apply(self, query: Any, value: datetime, alias: Any = None) -> Any:
+        """Keep rows since then, or before."""
+        column = self.get_column(alias)
+        return query.filter(column < value if self.until else column >= value)
+
+    def operation(self) -> str:
+        """Say what it does."""
+        return "until" if self.until else "since"
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+def _as_read(value: Any) -> Any:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_as_read(each)}" for key, each in value.items()) or "–"
+    for kind, words in _WORDS.items():
+        if isinstance(value, kind):
+            return words(value)
+    return value
+
+
+_WORDS: dict[type, Callable[[Any], str]] = {
+    bool: lambda value: "yes" if value else "no",
+    datetime: lambda value: f"{value:%Y-%m-%d %H:%M}",
+    Enum: lambda value: str(value.value).replace("_", " "),
+    int: lambda value: f"{value:,}",
+}
