@@ -10,6 +10,7 @@ from referralhub.auth.views import load_user
 from referralhub.config import Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
+from referralhub.landing import door
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
 from referralhub.services import passwords
@@ -63,4 +64,5 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
+    door.init_app(app)
     return app

@@ -4,14 +4,16 @@ Following a link is the busiest thing that people do here, so it is one round tr
 up the code, adds the visit to the session, and counts it.
 """
 
+import hashlib
 import secrets
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from flask import current_app, request, session
+from flask import current_app, session
 from itsdangerous import BadData, URLSafeSerializer
-from redis.commands.core import Script
+from redis import Redis
+from redis.exceptions import NoScriptError
 
 from referralhub.clock import now
 from referralhub.config import SESSION_DAYS
@@ -26,7 +28,7 @@ KNOWN_FOR = 60  # seconds that Redis believes a code to be live; at the signup t
 _ARRIVE = f"""
 local profile = redis.call('GET', KEYS[1])
 if not profile then return 'unknown' end
-local at, code, channel, invitation = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local at, code, channel, invitation, counted = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local day, key, kind = string.sub(at, 1, 10), KEYS[2], 'visits'
 local kept = key ~= '' and redis.call('GET', key)
 local session = kept and cmsgpack.unpack(kept) or {{_permanent = true}}
@@ -37,10 +39,10 @@ for _, visit in ipairs(visits) do
   again = again or (visit.code == code and string.sub(visit.at, 1, 10) == day)
 end
 visits[#visits + 1] = {{at = at, code = code, channel = channel, invitation = invitation}}
-if #visits > tonumber(ARGV[5]) then table.remove(visits, 2) end
+if #visits > {MOST} then table.remove(visits, 2) end
 session.visits = visits
-redis.call('SET', key, cmsgpack.pack(session), 'EX', ARGV[6])
-if ARGV[7] == '' then return kept and 'kept' or 'new' end
+redis.call('SET', key, cmsgpack.pack(session), 'EX', {SESSION_DAYS * 24 * 3600})
+if counted == '' then return kept and 'kept' or 'new' end
 {COUNT}
 if not again then
   kind = 'visitors'
@@ -48,6 +50,7 @@ if not again then
 end
 return kept and 'kept' or 'new'
 """
+_SHA = hashlib.sha1(_ARRIVE.encode(), usedforsecurity=False).hexdigest()  # what Redis calls the script
 
 
 class Arrival(StrEnum):
@@ -59,18 +62,28 @@ class Arrival(StrEnum):
     NEW = "new"  # in a new session
 
 
-def arrive(visit: Attribution, counted: bool = True) -> tuple[Arrival, str]:
+def arrive(redis: Redis, visit: Attribution, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
     """Remember a visit and count it, in one round trip; gives the id of the session it is in.
 
-    Raises RedisError.
+    `sid` is what the visitor's cookie says. Raises RedisError.
     """
-    sid, new_sid = request.cookies.get(current_app.config["SESSION_COOKIE_NAME"]), secrets.token_urlsafe(32)
-    keys = [f"link:{visit.code}", f"session:{sid}" if sid else "", f"session:{new_sid}"]
-    lifetime = SESSION_DAYS * 24 * 3600
-    known_as, when = visit.invitation_id or "", visit.visited_at.isoformat()
-    arguments = [when, visit.code, visit.channel.value, known_as, MOST, lifetime, "counted" if counted else ""]
-    arrival = Arrival(_script()(keys, arguments).decode())
+    new_sid, invitation = secrets.token_urlsafe(32), visit.invitation_id or ""
+    keys = f"link:{visit.code}", f"session:{sid}" if sid else "", f"session:{new_sid}"
+    values = visit.visited_at.isoformat(), visit.code, visit.channel.value, invitation, "counted" if counted else ""
+    try:
+        answer = redis.evalsha(_SHA, len(keys), *keys, *values)
+    except NoScriptError:  # a Redis that has just started
+        answer = redis.eval(_ARRIVE, len(keys), *keys, *values)
+    arrival = Arrival(answer.decode())
     return arrival, new_sid if arrival is Arrival.NEW else sid or ""
+
+
+def channel_of(via: str) -> Channel:
+    """Read from a link's address by which button it was shared."""
+    try:
+        return Channel(via.lower()) if via else Channel.LINK
+    except ValueError:
+        return Channel.LINK
 
 
 def learn(code: str, profile_id: int) -> None:
@@ -115,13 +128,6 @@ def unseal(token: str) -> Attribution | None:
 def _read(visit: dict[str, Any]) -> Attribution:
     at = datetime.fromisoformat(visit["at"])
     return Attribution(visit["code"], Channel(visit["channel"]), at, visit.get("invitation"))
-
-
-def _script() -> Script:
-    script: Script = current_app.extensions.get("arrive")
-    if script is None:
-        script = current_app.extensions["arrive"] = current_app.extensions["redis"].register_script(_ARRIVE)
-    return script
 
 
 def _serializer() -> URLSafeSerializer:

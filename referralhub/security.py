@@ -1,5 +1,6 @@
 """What every response carries for safety, and whose address a request came from."""
 
+from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from flask import Flask, Response, request
@@ -27,19 +28,28 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign] - how Flask takes middleware
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
+    app.after_request(protector(settings))
 
-    @app.after_request
-    def headers(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = POLICY
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=()"
-        if settings.base_url.startswith("https:"):
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+
+def protector(settings: Settings) -> Callable[[Response], Response]:
+    """Make what puts the headers on a response; which ones depends on the settings alone."""
+    headers = {
+        "Content-Security-Policy": POLICY,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+    if settings.base_url.startswith("https:"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+
+    def protect(response: Response) -> Response:
+        response.headers.update(headers)
         # Pages hold a member's own figures and one-time tokens: no cache may keep them.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    return protect
 
 
 def client_address() -> str:

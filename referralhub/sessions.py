@@ -13,7 +13,7 @@ from flask import session as current_session
 from flask_session.base import ServerSideSession
 from flask_session.redis import RedisSessionInterface
 from redis import RedisError
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.http import dump_cookie
 
 WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
 LINK = re.compile(r"/[A-Za-z0-9]{8,12}/?")
@@ -49,7 +49,7 @@ class Sessions(RedisSessionInterface):
         self.fixed_paths: frozenset[str] = frozenset()
         app.before_request(_require_session)
 
-    def _is_link(self, path: str) -> bool:
+    def is_link(self, path: str) -> bool:
         """Whether this is a member's link, which needs no session of Flask's; see `attribution`."""
         if not self.fixed_paths:
             self.fixed_paths = frozenset(rule.rule.rstrip("/") for rule in self.app.url_map.iter_rules())
@@ -57,7 +57,7 @@ class Sessions(RedisSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Session:
         """Load the visitor's session, or an empty one; pages that need none do not ask Redis."""
-        if request.path.startswith(WITHOUT_SESSION) or self._is_link(request.path):
+        if request.path.startswith(WITHOUT_SESSION) or self.is_link(request.path):
             return Session(sid="", permanent=self.permanent)
         try:
             return self.load(app, request)
@@ -69,8 +69,25 @@ class Sessions(RedisSessionInterface):
     def load(self, app: Flask, request: Request) -> Session:
         """Load the visitor's session whatever the page. Raises RedisError."""
         session: Session = super().open_session(app, request)
-        session.loaded = session.sid == request.cookies.get(app.config["SESSION_COOKIE_NAME"])
+        session.loaded = session.sid == self.sid_in(request)
         return session
+
+    def sid_in(self, request: Request) -> str | None:
+        """Read which session the visitor's cookie names."""
+        return request.cookies.get(self.app.config["SESSION_COOKIE_NAME"])
+
+    def cookie(self, sid: str) -> str:
+        """Write the header that lets the browser know its session's id, as Flask would."""
+        app = self.app
+        return dump_cookie(
+            app.config["SESSION_COOKIE_NAME"],
+            sid,
+            max_age=app.permanent_session_lifetime,
+            path=self.get_cookie_path(app),
+            secure=self.get_cookie_secure(app),
+            httponly=True,
+            samesite=self.get_cookie_samesite(app),
+        )
 
     def regenerate(self, session: Session) -> None:
         """Give the session a new id and forget the old one, so that a planted id is worth nothing."""
@@ -103,23 +120,9 @@ def _arriving() -> bool:
 
 def open_now() -> None:
     """Load the session of a request that began without one. Raises RedisError."""
-    opened = _interface().load(current_app, request)
+    opened = interface().load(current_app, request)
     current_session.update(opened)
     current_session.sid, current_session.loaded = opened.sid, opened.loaded
-
-
-def give_cookie(response: BaseResponse, sid: str) -> None:
-    """Let the browser know its session's id, as Flask would."""
-    app, interface = current_app, _interface()
-    response.set_cookie(
-        app.config["SESSION_COOKIE_NAME"],
-        sid,
-        max_age=app.permanent_session_lifetime,
-        path=interface.get_cookie_path(app),
-        secure=interface.get_cookie_secure(app),
-        httponly=True,
-        samesite=interface.get_cookie_samesite(app),
-    )
 
 
 def renew() -> None:
@@ -127,8 +130,9 @@ def renew() -> None:
 
     Raises RedisError.
     """
-    _interface().regenerate(current_session)
+    interface().regenerate(current_session)
 
 
-def _interface() -> Sessions:
+def interface() -> Sessions:
+    """Give the sessions of the application at work."""
     return cast(Sessions, current_app.session_interface)

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 
 import crawleruseragents
-from flask import request
+from werkzeug.datastructures import Headers
 
 # Programs in the kept list that are not crawlers by themselves; who cheats with one is for the fraud rules.
 TOOLS = re.compile(
@@ -23,12 +23,11 @@ class Caller(StrEnum):
     PREFETCH = "prefetch"  # a browser that guesses where its person might go
 
 
-def caller() -> Caller:
+def caller(headers: Headers) -> Caller:
     """Judge by what the request says of itself (Fetch Metadata, W3C; the user agent)."""
-    headers = request.headers
     if "prefetch" in headers.get("Sec-Purpose", headers.get("Purpose", headers.get("X-Moz", ""))):
         return Caller.PREFETCH
-    if _is_crawler(request.user_agent.string):
+    if _is_crawler(headers.get("User-Agent", "")):
         return Caller.CRAWLER
     # Browsers without these headers are old or on plain http; they are believed.
     if (
@@ -39,9 +38,9 @@ def caller() -> Caller:
     return Caller.PERSON
 
 
-def opens_a_page() -> bool:
+def opens_a_page(headers: Headers) -> bool:
     """Whether a browser says that a person opens a page; what scans mails for bad links does not say so."""
-    return request.headers.get("Sec-Fetch-Mode") == "navigate" and request.headers.get("Sec-Fetch-Dest") == "document"
+    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
 
 
 @lru_cache(10_000)

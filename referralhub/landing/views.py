@@ -1,23 +1,26 @@
 """The home page, and the links that members share."""
 
 from contextlib import suppress
+from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
 from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import attribution, sessions
-from referralhub.attribution import Arrival
+from referralhub.attribution import Arrival, channel_of
 from referralhub.clock import now
+from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.picture import draw
-from referralhub.models import Channel
 from referralhub.services import invitations, leaderboard, programs, referrals, visits
 from referralhub.services.leaderboard import Period
 from referralhub.services.programs import format_amount
 from referralhub.services.referrals import Attribution
 
 bp = Blueprint("landing", __name__)
+
+REDIS_FAILED = "referralhub.redis_failed"  # in the environ: the door has tried it already
 
 
 @bp.get("/")
@@ -39,26 +42,32 @@ def privacy() -> str:
 
 
 @bp.get("/<code:code>/")
+@limiter.exempt
 def follow(code: str) -> BaseResponse:
     """Remember whose link this is and go on to the signup form. Whoever is not a person gets a preview of it."""
     code = code.lower()
-    who = caller()
+    who = caller(request.headers)
     if who is Caller.PREFETCH:
         return Response(status=503, headers={"Retry-After": "0"})  # so that the person's own click comes here too
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":
-        return _to_signup()
+        return to_signup()
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
-    visit = Attribution(code, _channel(request.args.get("via", "")), now(), invitation_id)
+    visit = Attribution(code, channel_of(request.args.get("via", "")), now(), invitation_id)
+    if REDIS_FAILED in request.environ:
+        return _carry(visit)
     try:
         return _arrive(visit)
     except RedisError:
-        if referrals.find_by_code(code) is None:
-            return redirect(url_for("landing.home"))
-        return redirect(url_for("auth.signup", visit=attribution.seal(visit)))
+        return _carry(visit)
+
+
+def to_signup() -> Response:
+    """Lead on to a clean address."""
+    return Response(status=302, headers={"Location": "/signup", "Vary": "Cookie"})
 
 
 @bp.get("/<code:code>/picture.png")
@@ -76,8 +85,10 @@ def picture(code: str) -> BaseResponse:
 
 
 def _arrive(visit: Attribution) -> BaseResponse:
-    counted = visit.invitation_id is None or opens_a_page()
-    arrival, sid = attribution.arrive(visit, counted)
+    redis, cookies = current_app.extensions["redis"], sessions.interface()
+    counted = visit.invitation_id is None or opens_a_page(request.headers)
+    arrive = partial(attribution.arrive, redis, visit, cookies.sid_in(request), counted)
+    arrival, sid = arrive()
     if arrival is Arrival.UNKNOWN:
         referrer = referrals.find_by_code(visit.code)
         if referrer is None:
@@ -85,16 +96,23 @@ def _arrive(visit: Attribution) -> BaseResponse:
             flash("That link isn't active. Ask your friend for a new one, or join without it.")
             return redirect(url_for("landing.home"))
         attribution.learn(visit.code, referrer.profile_id)
-        arrival, sid = attribution.arrive(visit, counted)
+        arrival, sid = arrive()
     if arrival is Arrival.MEMBER:
         sessions.open_now()
         flash("You already have an account, so a friend's link changes nothing for you.")
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitations.note_visited(visit.invitation_id, visit.code, visit.visited_at)
-    response = _to_signup()
-    sessions.give_cookie(response, sid)  # each time, so that it lasts as long as what it leads to
+    response = to_signup()
+    response.headers["Set-Cookie"] = cookies.cookie(sid)  # each time, so that it lasts as long as what it leads to
     return response
+
+
+def _carry(visit: Attribution) -> BaseResponse:
+    """Put the visit into the address, as Redis cannot keep it."""
+    if referrals.find_by_code(visit.code) is None:
+        return redirect(url_for("landing.home"))
+    return redirect(url_for("auth.signup", visit=attribution.seal(visit)))
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
@@ -103,18 +121,7 @@ def _preview(code: str, who: Caller) -> BaseResponse:
     if referrer is None:
         return Response(render_template("errors/bare.html", status=404, title="There is nothing here", advice=""), 404)
     if who is Caller.CRAWLER and request.method == "GET":
-        channel = _channel(request.args.get("via", ""))
+        channel = channel_of(request.args.get("via", ""))
         with suppress(RedisError):  # the preview is worth more than the count of who looked at it
             visits.count(current_app.extensions["redis"], referrer.profile_id, channel, "bots", now())
     return Response(render_template("landing/preview.html", referrer=referrer, code=code, program=programs.current()))
-
-
-def _to_signup() -> BaseResponse:
-    return Response(status=302, headers={"Location": "/signup"})
-
-
-def _channel(via: str) -> Channel:
-    try:
-        return Channel(via.lower()) if via else Channel.LINK
-    except ValueError:
-        return Channel.LINK
