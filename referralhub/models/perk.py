@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
+from referralhub.models.profile import Profile
 from referralhub.models.program import Unit
 
 
@@ -38,6 +39,10 @@ class Perk(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
+    # No columns: counted along by a query that asks for them (`services/shelf.py`), else none.
+    left: Mapped[int | None] = query_expression()
+    claimed: Mapped[int | None] = query_expression()
+
 
 class Redemption(Base):
     """One perk claimed. `key` is drawn by the form, or names member and perk where one is all: a repeat finds it."""
@@ -52,6 +57,9 @@ class Redemption(Base):
     entry_id: Mapped[int | None] = mapped_column(ForeignKey("reward_entry.id"), unique=True)
     fulfilled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    perk: Mapped[Perk] = relationship(lazy="raise_on_sql", viewonly=True)
+    profile: Mapped[Profile] = relationship(lazy="raise_on_sql", viewonly=True)
 
 
 class Coupon(Base):

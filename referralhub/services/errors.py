@@ -90,6 +90,24 @@ class CannotRedeem(DomainError):
     """The perk cannot be had: too dear, not unlocked, sold out, or gone."""
 
 
+class BadPerk(DomainError):
+    """A perk cannot be like this, or its stock cannot change like this."""
+
+
+class NoSuchPerk(DomainError):
+    """No perk has this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no perk with this number.")
+
+
+class NoSuchClaim(DomainError):
+    """Nothing was claimed under this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no claim with this number.")
+
+
 class BadSetting(DomainError):
     """A rule of the program cannot have this value."""
 

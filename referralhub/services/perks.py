@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
+from referralhub.database import insert, transaction
 from referralhub.extensions import db
 from referralhub.models import Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind, Unit
-from referralhub.services import audit, rewards
+from referralhub.services import audit, once, rewards, shelf
 from referralhub.services.audit import OPERATOR, Actor
-from referralhub.services.errors import CannotRedeem
+from referralhub.services.errors import BadPerk, CannotRedeem
 from referralhub.services.programs import format_amount
 
 
@@ -49,35 +49,40 @@ def add(
     unlocked_at: int | None = None,
     stock: int | None = None,
     coupons: list[str] | None = None,
+    key: str = "",
     actor: Actor = OPERATOR,
 ) -> int:
-    """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one."""
+    """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one.
+
+    `key` is the form's own: sending it again adds nothing and gives the same id. Raises BadPerk.
+    """
     with transaction() as session:
-        perk = Perk(
-            name=name,
-            description=description,
-            price=price,
-            unit=unit,
-            unlocked_at=unlocked_at,
-            stock=None if coupons else stock,
-            fulfilment=Fulfilment.COUPON if coupons else Fulfilment.BY_HAND,
-            created=now,
-        )
-        session.add(perk)
-        session.flush()
-        session.add_all(Coupon(perk_id=perk.id, code=code) for code in coupons or [])
+        if key and not once.first(session, f"perk:{key}", now):
+            return _added_before(session, name)
+        perk_id: int | None = session.scalar(
+            insert(Perk)
+            .values(
+                name=name, description=description, price=price, unit=unit, unlocked_at=unlocked_at,
+                stock=None if coupons else stock, is_active=True, created=now,
+                fulfilment=Fulfilment.COUPON if coupons else Fulfilment.BY_HAND,
+            )
+            .on_conflict_do_nothing(index_elements=["name"])
+            .returning(Perk.id)
+        )  # fmt: skip
+        if perk_id is None:
+            raise BadPerk("There is a perk with this name already.", "name")
+        shelf.put_into_pool(session, perk_id, coupons or [])
         terms = {"name": name, "price": price, "unit": unit.value, "unlocked_at": unlocked_at}
         pieces = len(coupons) if coupons else stock
-        audit.record(session, actor, "perk.add", "perk", perk.id, {}, {**terms, "pieces": pieces}, now)
-    return perk.id
+        audit.record(session, actor, "perk.add", "perk", perk_id, {}, {**terms, "pieces": pieces}, now)
+    return perk_id
 
 
 def catalogue(profile_id: int) -> list[Offer]:
     """List what can be claimed, the cheapest and the easiest first. One query."""
-    free = select(func.count()).where(Coupon.perk_id == Perk.id, Coupon.redemption_id.is_(None)).scalar_subquery()
     claimed = select(Redemption.id).where(Redemption.perk_id == Perk.id, Redemption.profile_id == profile_id).exists()
     rows = db.session.execute(
-        select(Perk, free, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)
+        select(Perk, shelf.LEFT, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)
     )
     return [
         Offer(
@@ -87,10 +92,10 @@ def catalogue(profile_id: int) -> list[Offer]:
             perk.price,
             perk.unit,
             perk.unlocked_at,
-            coupons if perk.fulfilment is Fulfilment.COUPON else perk.stock,
+            left,
             has,
         )
-        for perk, coupons, has in rows
+        for perk, left, has in rows
     ]
 
 
@@ -180,3 +185,10 @@ def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
             raise sold_out
         perk.stock -= 1
     return None
+
+
+def _added_before(session: Session, name: str) -> int:
+    perk_id = session.scalar(select(Perk.id).where(Perk.name == name))
+    if perk_id is None:
+        raise BadPerk("This form was sent before, with another name. Open the page again to add one more perk.")
+    return perk_id
