@@ -5,13 +5,30 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from referralhub import embedded
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
+DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
+REDISES = ("redis", "rediss", "unix", "sentinel")
+SHORTEST_TOKEN = 16  # characters
+A_FOLDER = "name a folder that this user can write to"
+A_FRESH_ONE = "python -c 'import secrets; print(secrets.token_hex(32))' makes one"
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
+
+
+class Problem(NamedTuple):
+    """One setting that is missing or unusable: its name, what is wrong with it, and what to do about that."""
+
+    setting: str
+    wrong: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.setting} {self.wrong}: {self.remedy}"
 
 
 class ConfigurationError(Exception):
@@ -34,6 +51,8 @@ class Settings:
     require_email_verification: bool = True
     signup_limit: str = "5 per minute; 5 per hour"
     web_threads: int = 4  # of a web process, as the Procfile starts it
+    metrics_token: str = ""  # empty: nobody may read the figures
+    database_chosen: bool = True  # whether somebody set DATABASE_URL
 
     @property
     def development(self) -> bool:
@@ -46,73 +65,39 @@ class Settings:
 
         Raises ConfigurationError that lists all that is wrong, so that an operator mends it in one go.
         """
-        problems: list[str] = []
-
-        def boolean(name: str) -> bool:
-            value = environ.get(name, "true").strip().lower()
-            if value not in {"true", "false", "1", "0", "yes", "no"}:
-                problems.append(f"{name} must be true or false, not {value!r}")
-            return value in {"true", "1", "yes"}
-
-        env = environ.get("REFERRALHUB_ENV", "production")
-        if env not in {"development", "production"}:
-            problems.append(f"REFERRALHUB_ENV must be development or production, not {env!r}")
-        development = env == "development"
-
-        instance = Path(environ.get("INSTANCE_PATH") or PROJECT / "instance").resolve()
-        instance.mkdir(parents=True, exist_ok=True)
-
-        secret_key = environ.get("SECRET_KEY", "")
-        if not secret_key and development:
-            secret_key = _kept_secret(instance / "secret_key")
-        if not secret_key:
-            problems.append("SECRET_KEY is missing: python -c 'import secrets; print(secrets.token_hex(32))' makes one")
-        elif len(secret_key.encode()) < 32 or len(set(secret_key)) < 8:
-            problems.append("SECRET_KEY is weak: it needs at least 32 random bytes")
-
-        base_url = environ.get("BASE_URL", "").rstrip("/")
-        if not base_url and development:
-            base_url = f"http://{environ.get('HOST', '127.0.0.1')}:{environ.get('PORT', '8000')}"
-        if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).hostname:
-            problems.append("BASE_URL is missing: the public address, such as https://refer.example.com")
-
-        mail_url = environ.get("MAIL_URL", "file:" if development else "")
-        if urlsplit(mail_url).scheme not in {"smtp", "file"}:
-            problems.append("MAIL_URL is missing: smtp://user:password@host:587?tls=1, or file: to only write files")
-
-        proxies = environ.get("TRUSTED_PROXIES", "0")
-        if not proxies.isdigit():
-            problems.append(f"TRUSTED_PROXIES must be a whole number, not {proxies!r}")
-
-        ratelimit = boolean("RATELIMIT_ENABLED")
-        if not ratelimit and not development:
-            problems.append("RATELIMIT_ENABLED=false is for development only")
-
-        verification = boolean("REQUIRE_EMAIL_VERIFICATION")
-
-        signup_limit = environ.get("SIGNUP_LIMIT") or cls.signup_limit
-        if signup_limit != cls.signup_limit and not _is_limit(signup_limit):
-            problems.append(f"SIGNUP_LIMIT must be like {cls.signup_limit!r}, not {signup_limit!r}")
-
-        threads = environ.get("WEB_THREADS") or str(cls.web_threads)
-        if not threads.isdigit() or int(threads) < 1:
-            problems.append(f"WEB_THREADS must be a whole number from 1, not {threads!r}")
+        settings, problems = cls.read(environ)
         if problems:
-            raise ConfigurationError("\n".join(problems))
-        return cls(
+            raise ConfigurationError("\n".join(str(problem) for problem in problems))
+        return settings
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> tuple["Settings", list[Problem]]:
+        """Read every setting, with a default in place of what makes no sense, and list all that is wrong."""
+        reader = _Reader(environ)
+        env = reader.text("REFERRALHUB_ENV", "production")
+        if env not in {"development", "production"}:
+            reader.refuse("REFERRALHUB_ENV", f"is {env!r}", "it must be development or production")
+        development = env == "development"
+        instance = reader.folder("INSTANCE_PATH", PROJECT / "instance")
+        settings = cls(
             referralhub_env=env,
             instance_path=instance,
-            secret_key=secret_key,
-            database_url=_sqlalchemy_url(environ.get("DATABASE_URL", ""), instance),
-            redis_url=environ.get("REDIS_URL") or f"unix://{embedded.socket_path(instance)}",
-            base_url=base_url,
-            mail_url=mail_url,
-            trusted_proxies=int(proxies),
-            ratelimit_enabled=ratelimit,
-            require_email_verification=verification,
-            signup_limit=signup_limit,
-            web_threads=int(threads),
+            secret_key=reader.secret_key(instance if development else None),
+            database_url=_sqlalchemy_url(reader.url("DATABASE_URL", DATABASES, ""), instance),
+            redis_url=reader.url("REDIS_URL", REDISES, f"unix://{embedded.socket_path(instance)}"),
+            base_url=reader.base_url(development),
+            mail_url=reader.mail_url(development),
+            trusted_proxies=reader.number("TRUSTED_PROXIES", cls.trusted_proxies, 0),
+            ratelimit_enabled=reader.boolean("RATELIMIT_ENABLED"),
+            require_email_verification=reader.boolean("REQUIRE_EMAIL_VERIFICATION"),
+            signup_limit=reader.limit("SIGNUP_LIMIT", cls.signup_limit),
+            web_threads=reader.number("WEB_THREADS", cls.web_threads, 1),
+            metrics_token=reader.token("METRICS_TOKEN"),
+            database_chosen=bool(environ.get("DATABASE_URL")),
         )
+        if not settings.ratelimit_enabled and not development:
+            reader.refuse("RATELIMIT_ENABLED", "is false", "that is for development only")
+        return settings, reader.problems
 
     def flask_config(self) -> dict[str, object]:
         """The same settings under the names that Flask and its extensions read."""
@@ -132,6 +117,101 @@ class Settings:
             "MAX_CONTENT_LENGTH": 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 256 * 1024,
         }
+
+
+class _Reader:
+    """Reads settings by their kind and keeps a list of what is wrong; refused values are not shown where secret."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def refuse(self, setting: str, wrong: str, remedy: str) -> None:
+        self.problems.append(Problem(setting, wrong, remedy))
+
+    def text(self, name: str, default: str) -> str:
+        return self.environ.get(name, default)
+
+    def boolean(self, name: str) -> bool:
+        value = self.text(name, "true").strip().lower()
+        if value not in {"true", "false", "1", "0", "yes", "no"}:
+            self.refuse(name, f"is {value!r}", "it must be true or false")
+            return True
+        return value in {"true", "1", "yes"}
+
+    def number(self, name: str, default: int, least: int) -> int:
+        value = self.environ.get(name) or str(default)
+        if not value.isdecimal() or int(value) < least:
+            self.refuse(name, f"is {value!r}", f"it must be a whole number from {least}")
+            return default
+        return int(value)
+
+    def limit(self, name: str, default: str) -> str:
+        value = self.environ.get(name) or default
+        if value != default and not _is_limit(value):
+            self.refuse(name, f"is {value!r}", f"it must be like {default!r}")
+            return default
+        return value
+
+    def folder(self, name: str, default: Path) -> Path:
+        folder = Path(self.environ.get(name) or default).resolve()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self.refuse(name, f"cannot be used ({error.strerror})", A_FOLDER)
+        return folder
+
+    def secret_key(self, keep_in: Path | None) -> str:
+        value = self.text("SECRET_KEY", "")
+        if not value and keep_in is not None:
+            try:
+                return _kept_secret(keep_in / "secret_key")
+            except OSError as error:
+                self.refuse("INSTANCE_PATH", f"cannot be written ({error.strerror})", A_FOLDER)
+                return value
+        if not value:
+            self.refuse("SECRET_KEY", "is missing", A_FRESH_ONE)
+        elif len(value.encode()) < 32 or len(set(value)) < 8:
+            self.refuse("SECRET_KEY", "is weak", f"it needs at least 32 random bytes; {A_FRESH_ONE}")
+        return value
+
+    def token(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and len(value) < SHORTEST_TOKEN:
+            self.refuse(name, "is weak", f"it needs at least {SHORTEST_TOKEN} characters; {A_FRESH_ONE}")
+        return value
+
+    def base_url(self, development: bool) -> str:
+        value = self.text("BASE_URL", "").rstrip("/")
+        if not value and development:
+            value = f"http://{self.text('HOST', '127.0.0.1')}:{self.text('PORT', '8000')}"
+        if _scheme(value) not in {"http", "https"} or not urlsplit(value).hostname:
+            self.refuse("BASE_URL", "is missing", "set the public address, such as https://refer.example.com")
+        return value
+
+    def mail_url(self, development: bool) -> str:
+        value = self.text("MAIL_URL", "file:" if development else "")
+        if _scheme(value) not in {"smtp", "file"}:
+            remedy = "set smtp://user:password@host:587?tls=1, or file: to only write files"
+            self.refuse("MAIL_URL", "is missing or no address of a mail server", remedy)
+        return value
+
+    def url(self, name: str, schemes: tuple[str, ...], default: str) -> str:
+        value = self.environ.get(name) or default
+        if value and _scheme(value, one_host=False) not in schemes:
+            self.refuse(name, "is no address that can be used", f"it begins with {', '.join(schemes)}, then ://")
+            return default
+        return value
+
+
+def _scheme(url: str, one_host: bool = True) -> str:
+    """Give what an address begins with, "" for one that is malformed; a service may have several hosts."""
+    try:
+        parts = urlsplit(url)
+        _ = one_host and parts.port  # raises for what is no number
+    except ValueError:
+        return ""
+    return parts.scheme
 
 
 def _kept_secret(file: Path) -> str:

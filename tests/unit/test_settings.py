@@ -68,6 +68,13 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("SIGNUP_LIMIT", "-1 per minute"),
         ("WEB_THREADS", "many"),
         ("WEB_THREADS", "0"),
+        ("METRICS_TOKEN", "fifteen letters"),
+        ("DATABASE_URL", "mysql://db.example.com/hub"),
+        ("DATABASE_URL", "hub.db"),
+        ("REDIS_URL", "http://cache.example.com"),
+        ("MAIL_URL", "smtp://mail.example.com:many"),
+        ("BASE_URL", "https://refer.example.com:many"),
+        ("INSTANCE_PATH", "/dev/null/instance"),
     ],
 )
 def test_production_refuses_what_is_weak_or_makes_no_sense(production: dict[str, str], name: str, value: str):
@@ -82,10 +89,46 @@ def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path):
         assert name in str(refusal.value)
 
 
-def test_a_refusal_does_not_show_the_secret(production: dict[str, str]):
-    with pytest.raises(ConfigurationError) as refusal:
-        Settings.from_environment(production | {"SECRET_KEY": "hunter2"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "hunter2"),
+        ("METRICS_TOKEN", "hunter2"),
+        ("DATABASE_URL", "mysql://hub:hunter2@db.example.com/hub"),
+        ("REDIS_URL", "http://:hunter2@cache.example.com"),
+        ("MAIL_URL", "smtps://hub:hunter2@mail.example.com"),
+    ],
+)
+def test_a_refusal_does_not_show_the_secret(production: dict[str, str], name: str, value: str):
+    with pytest.raises(ConfigurationError, match=name) as refusal:
+        Settings.from_environment(production | {name: value})
     assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://cache.example.com/1", "rediss://:password@cache.example.com", "unix:///run/valkey.sock",
+        "sentinel://one.example.com:26379,two.example.com:26379/main/0",
+    ],
+)  # fmt: skip
+def test_redis_urls_that_can_be_used(production: dict[str, str], url: str):
+    assert Settings.from_environment(production | {"REDIS_URL": url}).redis_url == url
+
+
+def test_what_is_wrong_has_a_default_in_its_place_for_whoever_examines_it(tmp_path: Path):
+    environment = {"INSTANCE_PATH": str(tmp_path), "DATABASE_URL": "hub.db", "REDIS_URL": "cache", "WEB_THREADS": "x"}
+    settings, problems = Settings.read(environment)
+    assert settings.database_url.startswith("sqlite:///file:")
+    assert settings.redis_url.startswith("unix://")
+    assert settings.web_threads == 4
+    names = {"SECRET_KEY", "BASE_URL", "MAIL_URL", "DATABASE_URL", "REDIS_URL", "WEB_THREADS"}
+    assert {problem.setting for problem in problems} == names
+
+
+def test_it_is_known_whether_somebody_chose_the_database(production: dict[str, str]):
+    assert not Settings.from_environment(production).database_chosen
+    assert Settings.from_environment(production | {"DATABASE_URL": "sqlite:///referralhub.sqlite3"}).database_chosen
 
 
 def test_production_is_what_one_gets_without_asking(production: dict[str, str]):
