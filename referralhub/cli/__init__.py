@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from referralhub.cli.audit import audit
 from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
 from referralhub.cli.mail import mail
@@ -12,8 +13,12 @@ from referralhub.cli.seed import seed
 from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
+COMMANDS = (
+    seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, audit, worker
+)  # fmt: skip
+
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
-    for command in (seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, worker):
+    for command in COMMANDS:
         app.cli.add_command(command)

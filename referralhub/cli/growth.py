@@ -3,13 +3,15 @@
 import csv
 import sys
 from calendar import month_abbr
+from collections.abc import Iterator
+from typing import Any
 
 import click
-from flask.cli import AppGroup
 
+from referralhub.cli.output import Commands, answer, json_option
 from referralhub.services.growth import Month, monthly
 
-growth = AppGroup("growth", help="How fast the program grows.")
+growth = Commands("growth", help="How fast the program grows.")
 
 COLUMNS = (
     "Month",
@@ -25,23 +27,44 @@ BAR = 24  # characters for the month with the most signups
 
 @growth.command("report")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values for a spreadsheet.")
-def report(as_csv: bool) -> None:
+@json_option
+def report(as_csv: bool, as_json: bool) -> None:
     """Print signups month by month.
 
     "Referred per organic" is the growth rate as the founding article counts it, and the viral coefficient is the
     same figure as a factor. "Share referred" is the part of all signups that were referred. "Members" is the
     running total.
     """
+    if as_csv and as_json:
+        raise click.UsageError("Give either --csv or --json.")
     months = monthly()
     if as_csv:
-        writer = csv.writer(sys.stdout)
-        writer.writerow(("month", "organic", "referred", "referred_per_organic", "share_referred", "members"))
-        for month in months:
-            rates = (_rounded(month.referred_per_organic), _rounded(month.share_referred))
-            writer.writerow((f"{month.year}-{month.month:02}", month.organic, month.referred, *rates, month.members))
-        return
+        _write_csv(months)
+    else:
+        answer(as_json, {"months": [_document(month) for month in months]}, _table(months))
+
+
+def _document(month: Month) -> dict[str, Any]:
+    return {
+        "month": f"{month.year}-{month.month:02}",
+        "organic": month.organic,
+        "referred": month.referred,
+        "referred_per_organic": _rounded(month.referred_per_organic),
+        "share_referred": _rounded(month.share_referred),
+        "members": month.members,
+    }
+
+
+def _write_csv(months: list[Month]) -> None:
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("month", "organic", "referred", "referred_per_organic", "share_referred", "members"))
+    for month in months:
+        writer.writerow(_document(month).values())
+
+
+def _table(months: list[Month]) -> Iterator[str]:
     if not months:
-        click.echo("Nobody has joined yet.")
+        yield "Nobody has joined yet."
         return
     rows = [COLUMNS, *(_cells(month) for month in months)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
@@ -49,8 +72,8 @@ def report(as_csv: bool) -> None:
     bars = ["", *("█" * round(BAR * m.organic / most) + "▒" * round(BAR * m.referred / most) for m in months)]
     for row, bar in zip(rows, bars, strict=True):
         cells = "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(f"{cells}  {bar}".rstrip())
-    click.echo(f"\nTotal: {months[-1].members:,} members. Bars: █ organic, ▒ referred.")
+        yield f"{cells}  {bar}".rstrip()
+    yield f"\nTotal: {months[-1].members:,} members. Bars: █ organic, ▒ referred."
 
 
 def _cells(month: Month) -> tuple[str, ...]:
@@ -66,5 +89,5 @@ def _cells(month: Month) -> tuple[str, ...]:
     )
 
 
-def _rounded(rate: float | None) -> str:
-    return "" if rate is None else f"{rate:.4f}"
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 4)

@@ -1,60 +1,70 @@
 """Proving the books, and rebuilding what is only a copy."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
 from redis import RedisError
 
+from referralhub.cli.output import FINDINGS, Commands, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.services import leaderboard as boards
 from referralhub.services import recount
+from referralhub.services.errors import in_short
 
-ledger = AppGroup("ledger", help="The ledger and everything that follows from it.")
-leaderboard = AppGroup("leaderboard", help="The leaderboard in Redis.")
+ledger = Commands("ledger", help="The ledger and everything that follows from it.")
+leaderboard = Commands("leaderboard", help="The leaderboard in Redis.")
 
 
-@ledger.command("verify")
+@dataclass(frozen=True)
+class Recount:
+    """What one found: a line for each drift; `complete` is false when Redis was away and not compared."""
+
+    drifts: list[str]
+    complete: bool
+
+
+@ledger.command("verify", epilog=FINDINGS)
 @click.option("--repair", is_flag=True, help="Mend counts, badges and the leaderboard. The ledger is never changed.")
-def verify(repair: bool) -> None:
-    """Recount everything from the ledger and the trail: a line for each drift, and exit code 1 if there is any."""
-    found = _print_drifts()
-    if found and repair:
-        with redis_required():
-            recount.repair(current_app.extensions["redis"], now())
-        click.echo("Repaired. What is still wrong:")
-        found = _print_drifts()
-    if found:
+@json_option
+def verify(repair: bool, as_json: bool) -> None:
+    """Recount everything from the ledger and the trail: a line for each drift.
+
+    With --repair what is only a copy is written anew and everything is counted once more; what is still wrong then
+    needs a person.
+    """
+    before = after = _recount()
+    if before.drifts and repair:
+        recount.repair(current_app.extensions["redis"], now())
+        after = _recount()
+    document = {"drifts": after.drifts, "complete": after.complete}
+    text = list(before.drifts)
+    if after is not before:
+        document["repaired"] = [drift for drift in before.drifts if drift not in after.drifts]
+        text += ["Repaired. What is still wrong:", *after.drifts]
+    if not after.drifts and after.complete:
+        text.append("Everything follows from the ledger.")
+    answer(as_json, document, text)
+    if after.drifts or not after.complete:
         sys.exit(1)
-    click.echo("Everything follows from the ledger.")
 
 
 @leaderboard.command("rebuild")
-def rebuild() -> None:
-    """Write the leaderboard in Redis anew from the database."""
-    with redis_required():
-        number = boards.rebuild(current_app.extensions["redis"], now())
-    click.echo(f"{number:,} members are on the leaderboard.")
+@json_option
+def rebuild(as_json: bool) -> None:
+    """Write the leaderboard in Redis anew from the database, and print how many members are on it."""
+    with progress(len(boards.Period), "Writing the leaderboard") as bar:
+        number = boards.rebuild(current_app.extensions["redis"], now(), bar.update)
+    answer(as_json, {"members": number}, [f"{number:,} members are on the leaderboard."])
 
 
-def _print_drifts() -> int:
-    number = 0
-    try:
-        for drift in recount.drifts(current_app.extensions["redis"], now()):
-            click.echo(drift)
-            number += 1
-    except RedisError as error:
-        click.echo(f"Redis does not answer, so its leaderboard was not compared: {error}", err=True)
-    return number
-
-
-@contextmanager
-def redis_required() -> Iterator[None]:
-    """Turn a Redis that does not answer into a plain message and exit code 1."""
-    try:
-        yield
-    except RedisError as error:
-        raise click.ClickException(f"Redis does not answer: {error}") from None
+def _recount() -> Recount:
+    found: list[str] = []
+    with progress(recount.STEPS, "Recounting") as bar:
+        try:
+            found.extend(recount.drifts(current_app.extensions["redis"], now(), bar.update))
+        except RedisError as error:
+            click.echo(f"Redis does not answer, so its leaderboard was not compared: {in_short(error)}", err=True)
+            return Recount(found, complete=False)
+    return Recount(found, complete=True)

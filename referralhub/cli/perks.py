@@ -3,23 +3,31 @@
 from pathlib import Path
 
 import click
-from flask.cli import AppGroup
 
+from referralhub.cli import arguments
+from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Unit
 from referralhub.services import perks as service
+from referralhub.services.errors import AlreadySo
 
-perks = AppGroup("perks", help="What members can claim.")
+perks = Commands("perks", help="What members can claim.")
 
 
 @perks.command("add")
-@click.argument("name")
-@click.option("--description", default="")
-@click.option("--price", type=click.IntRange(1), help="In the unit; US dollars in cents.")
+@click.argument("name", callback=arguments.at_most(80))
+@click.option("--description", default="", callback=arguments.at_most(500, least=0), help="A sentence for members.")
+@click.option("--price", type=arguments.AMOUNT, help="In the unit; US dollars in cents.")
 @click.option("--unit", type=click.Choice([unit.value for unit in Unit]), default=Unit.POINTS.value, show_default=True)
-@click.option("--unlocked-at", type=click.IntRange(1), help="Confirmed referrals that unlock it, instead of a price.")
-@click.option("--stock", type=click.IntRange(0), help="How many there are; without it there is no limit.")
-@click.option("--coupons", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file, a code a line.")
+@click.option("--unlocked-at", type=arguments.AMOUNT, help="Confirmed referrals that unlock it, instead of a price.")
+@click.option("--stock", type=click.IntRange(0, 2**31 - 1), help="How many there are; without it there is no limit.")
+@click.option(
+    "--coupons",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=arguments.codes,
+    help="A file with a code a line, which are then its stock.",
+)
+@json_option
 def add(
     name: str,
     description: str,
@@ -27,13 +35,29 @@ def add(
     unit: str,
     unlocked_at: int | None,
     stock: int | None,
-    coupons: Path | None,
+    coupons: list[str] | None,
+    as_json: bool,
 ) -> None:
-    """Put a perk into the catalogue: either bought with --price or unlocked by --unlocked-at."""
+    """Put a perk into the catalogue: either bought with --price or unlocked by --unlocked-at.
+
+    A perk that is in the catalogue on the same terms is left alone; one of this name on other terms is refused.
+    """
     if (price is None) == (unlocked_at is None):
         raise click.UsageError("Give either --price or --unlocked-at.")
-    codes = coupons.read_text(encoding="utf-8").split() if coupons else None
-    service.add(
-        name, description, now(), price=price, unit=Unit(unit), unlocked_at=unlocked_at, stock=stock, coupons=codes
-    )
-    click.echo(f"{name} is in the catalogue.")
+    if stock is not None and coupons:
+        raise click.UsageError("Give either --stock or --coupons.")
+    try:
+        service.add(
+            name,
+            description,
+            now(),
+            price=price,
+            unit=Unit(unit),
+            unlocked_at=unlocked_at,
+            stock=stock,
+            coupons=coupons,
+        )
+        changed, text = True, f"{name} is in the catalogue."
+    except AlreadySo:
+        changed, text = False, f"{name} is in the catalogue already, on these terms. Nothing was changed."
+    answer(as_json, {"name": name, "changed": changed}, [text])

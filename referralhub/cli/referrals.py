@@ -1,70 +1,101 @@
 """Deciding referrals on the command line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from functools import partial
 
 import click
-from flask.cli import AppGroup
+from flask import current_app
 
+from referralhub.cli.arguments import ROW, at_most
+from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
+from referralhub.models import ReferralState
 from referralhub.services import explanations
 from referralhub.services import referrals as service
 from referralhub.services.audit import OPERATOR
-from referralhub.services.errors import DomainError
+from referralhub.services.errors import AlreadySo
+from referralhub.services.explanations import Explanation
 
-referrals = AppGroup("referrals", help="Decide a referral, with a reason that its members will read.")
+referrals = Commands("referrals", help="Decide a referral, with a reason that its members will read.")
+
+number = click.argument("referral_id", metavar="ID", type=ROW)
+why = click.option("--reason", required=True, callback=at_most(200), help="Its members will read it.")
 
 
-def _decide(step: Callable[..., None], referral_id: int, reason: str) -> None:
+def _decide(step: Callable[..., None], after: ReferralState, referral_id: int, reason: str, as_json: bool) -> None:
     try:
         step(referral_id, OPERATOR, reason, now())
-    except DomainError as error:
-        raise click.ClickException(str(error)) from None
-    click.echo(f"Referral {referral_id}: done.")
+        changed, text = True, f"Referral {referral_id} is {after.value} now."
+    except AlreadySo:
+        changed, text = False, f"Referral {referral_id} is {after.value} already. Nothing was changed."
+    answer(as_json, {"id": referral_id, "state": after, "changed": changed}, [text])
 
 
 @referrals.command("release")
-@click.argument("referral_id", type=int)
-@click.option("--reason", required=True)
-def release(referral_id: int, reason: str) -> None:
-    """Confirm a referral that was held."""
-    _decide(service.release, referral_id, reason)
+@number
+@why
+@json_option
+def release(referral_id: int, reason: str, as_json: bool) -> None:
+    """Confirm a referral that was held, so that both sides get what they were promised.
+
+    Refused while the friend's address is unconfirmed, and for a referral in any other state. One that is confirmed
+    already is left alone.
+    """
+    needs_address = current_app.config["SETTINGS"].require_email_verification
+    step = partial(service.release, verification_required=needs_address)
+    _decide(step, ReferralState.CONFIRMED, referral_id, reason, as_json)
 
 
 @referrals.command("reject")
-@click.argument("referral_id", type=int)
-@click.option("--reason", required=True)
-def reject(referral_id: int, reason: str) -> None:
-    """Decide that a held referral does not count."""
-    _decide(service.reject, referral_id, reason)
+@number
+@why
+@json_option
+def reject(referral_id: int, reason: str, as_json: bool) -> None:
+    """Decide that a held referral does not count.
+
+    Refused for a referral in any other state. One that is rejected already is left alone.
+    """
+    _decide(service.reject, ReferralState.REJECTED, referral_id, reason, as_json)
 
 
 @referrals.command("reverse")
-@click.argument("referral_id", type=int)
-@click.option("--reason", required=True)
-def reverse(referral_id: int, reason: str) -> None:
-    """Take a confirmed referral back: opposite ledger entries for everything it gave."""
-    _decide(service.reverse, referral_id, reason)
+@number
+@why
+@json_option
+def reverse(referral_id: int, reason: str, as_json: bool) -> None:
+    """Take a confirmed referral back: opposite ledger entries for everything it gave.
+
+    Refused for a referral in any other state. One that is reversed already is left alone.
+    """
+    _decide(service.reverse, ReferralState.REVERSED, referral_id, reason, as_json)
 
 
 @referrals.command("explain")
-@click.argument("referral_id", type=int)
-def explain(referral_id: int) -> None:
-    """Say why a referral was confirmed or held: each rule's points, and the verdict without it."""
-    try:
-        found = explanations.explanation(referral_id)
-    except DomainError as error:
-        raise click.ClickException(str(error)) from None
+@number
+@json_option
+def explain(referral_id: int, as_json: bool) -> None:
+    """Say why a referral was confirmed or held, as it was judged then.
+
+    Prints the verdict with its points, the reasons that weighed most, and for each of the fraud rules its points, the
+    two values that it compared, and what the verdict would be without it. Refused for a referral that was not judged
+    yet.
+    """
+    found = explanations.explanation(referral_id)
     if found is None:
         raise click.ClickException("This referral was not judged yet.")
-    click.echo(
+    answer(as_json, {"id": referral_id, **asdict(found)}, _lines(found))
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    yield (
         f"{found.verdict}: {found.score} of 100 points, by rules of version {found.version} "
         f"at {found.judged_at:%Y-%m-%d %H:%M} UTC; the referral is {found.state.value} today."
     )
     for reason in found.reasons:
-        click.echo(f"  because: {reason}")
+        yield f"  because: {reason}"
     for finding in found.findings:
         one, other = finding.values
-        without = found.without[finding.rule]
-        click.echo(f"{finding.points:4}  {finding.rule}: {one} / {other}; without it: {without}")
+        yield f"{finding.points:4}  {finding.rule}: {one} / {other}; without it: {found.without[finding.rule]}"
     for rule in found.incomplete:
-        click.echo(f"   ?  {rule}: failed or lacked data; without it: {found.without.get(rule, 'clear')}")
+        yield f"   ?  {rule}: failed or lacked data; without it: {found.without.get(rule, 'clear')}"

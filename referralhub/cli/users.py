@@ -3,24 +3,34 @@
 import sys
 
 import click
-from flask.cli import AppGroup
 
+from referralhub.cli import arguments
+from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.services import accounts
-from referralhub.services.errors import DomainError
+from referralhub.services.errors import AlreadySo
 
-users = AppGroup("users", help="Accounts.")
+users = Commands("users", help="Accounts.")
 
 
 @users.command("create-admin")
-@click.option("--username", required=True)
-@click.option("--email", required=True)
+@click.option("--username", required=True, callback=arguments.username)
+@click.option("--email", required=True, callback=arguments.address)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
-def create_admin(username: str, email: str, password_stdin: bool) -> None:
-    """Make an account that may run the program; its address counts as confirmed."""
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else click.prompt("Password", hide_input=True)
+@json_option
+def create_admin(username: str, email: str, password_stdin: bool, as_json: bool) -> None:
+    """Make an account that may run the program; its address counts as confirmed.
+
+    An account that exists is never changed: where an admin has this name and address already, nothing is done and the
+    password is not looked at; with any other account of this name or address the command is refused.
+    """
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\n")
+    else:
+        password = click.prompt("Password", hide_input=True, err=True)
     try:
         accounts.create_admin(username, email, password, now())
-    except DomainError as error:
-        raise click.ClickException(" ".join(error.fields.values())) from None
-    click.echo(f"{username} can sign in and run the program.")
+        changed, text = True, f"{username} can sign in and run the program."
+    except AlreadySo as error:
+        changed, text = False, f"{error} Nothing was changed, the password neither."
+    answer(as_json, {"username": username, "email": email, "is_admin": True, "changed": changed}, [text])

@@ -25,7 +25,7 @@ from referralhub.services import (
     tokens,
 )
 from referralhub.services.audit import OPERATOR, Actor
-from referralhub.services.errors import Taken, WrongCredentials
+from referralhub.services.errors import AlreadySo, OrdinaryAccount, Taken, WrongCredentials
 from referralhub.services.referrals import Attribution
 from referralhub.services.signals import UNKNOWN, Filled
 
@@ -49,11 +49,12 @@ def sign_up(
     filled: Filled = UNKNOWN,
     verification_required: bool = True,
     draw_code: Callable[[], str] = new_code,
+    admin_by: Actor | None = None,
 ) -> User:
     """Make an account and, when a friend's link led here, the referral.
 
     `filled` is what the fraud rules will judge by. With `verification_required` the credit waits for the address to be
-    confirmed; else the address counts as confirmed.
+    confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email)
@@ -63,7 +64,7 @@ def sign_up(
             insert(User)
             .values(
                 username=username, display_name="", email=email, password_hash=password_hash,
-                is_admin=False, is_active=True,
+                is_admin=admin_by is not None, is_active=True,
                 verified_at=None if verification_required else now, muted=[], last_seen_at=now, created=now,
             )
             .on_conflict_do_nothing()
@@ -83,17 +84,26 @@ def sign_up(
             credentials.ask_to_verify(session, user_id, now)
         else:
             referrals.settle(session, profile_id, now, "address verification is not required")
+        if admin_by:
+            audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
         user = session.get_one(User, user_id)
     return user
 
 
 def create_admin(username: str, email: str, password: str, now: datetime, actor: Actor = OPERATOR) -> User:
-    """Make an account that may run the program, with its address confirmed. Raises WeakPassword or Taken."""
-    user = sign_up(username, email, password, None, now, verification_required=False)
-    with transaction() as session:
-        session.execute(update(User).where(User.id == user.id).values(is_admin=True))
-        audit.record(session, actor, "admin.create", "member", user.id, {}, {"is_admin": True}, now)
-    return user
+    """Make an account that may run the program, with its address confirmed.
+
+    Raises AlreadySo for an admin's account with this name and this address, whose password is left alone, and
+    OrdinaryAccount for one that is no admin's; else WeakPassword or Taken.
+    """
+    try:
+        return sign_up(username, email, password, None, now, verification_required=False, admin_by=actor)
+    except Taken:
+        names = (func.lower(User.username) == username.lower(), func.lower(User.email) == email.lower())
+        is_admin = db.session.scalar(select(User.is_admin).where(*names, User.is_active))
+        if is_admin is None:
+            raise
+        raise (AlreadySo(f"{username} is an admin already.") if is_admin else OrdinaryAccount()) from None
 
 
 def authenticate(identifier: str, password: str) -> User:

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from referralhub.extensions import db
@@ -72,13 +73,20 @@ def record(
     session.flush()
 
 
-def verify() -> Chain:
-    """Recompute every line's digest from its words and the line before."""
+def count() -> int:
+    """Count the lines. One query."""
+    return db.session.scalar(select(func.count()).select_from(AuditLine)) or 0
+
+
+def verify(progress: Callable[[int], None] = lambda _: None) -> Chain:
+    """Recompute every line's digest from its words and the line before; `progress` hears of each line."""
     lines, head = 0, BEGINNING
-    for line in _all():
-        if line.previous != head or line.digest != _digest(line):
-            return Chain(lines, head, line.id)
-        lines, head = lines + 1, line.digest
+    with closing(_all()) as log:
+        for line in log:
+            if line.previous != head or line.digest != _digest(line):
+                return Chain(lines, head, line.id)
+            lines, head = lines + 1, line.digest
+            progress(1)
     return Chain(lines, head, None)
 
 
@@ -88,9 +96,10 @@ def about(subject: str, subject_id: int, limit: int = 20) -> list[AuditLine]:
     return list(db.session.scalars(query.order_by(AuditLine.id.desc()).limit(limit)))
 
 
-def _all() -> Iterator[AuditLine]:
+def _all() -> Generator[AuditLine]:
     query = select(AuditLine).order_by(AuditLine.id).execution_options(yield_per=BATCH, populate_existing=True)
-    yield from db.session.scalars(query)
+    with db.session.scalars(query) as lines:  # the database keeps a place in them until this is closed
+        yield from lines
 
 
 def _digest(line: AuditLine) -> str:

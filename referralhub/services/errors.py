@@ -9,6 +9,10 @@ class DomainError(Exception):
         self.fields = {field: message}
 
 
+class AlreadySo(DomainError):
+    """What was asked for is so already, and nothing was changed. To ask twice is no mistake: commands call it done."""
+
+
 class Taken(DomainError):
     """The user name, the address or both belong to an account already."""
 
@@ -20,6 +24,13 @@ class Taken(DomainError):
             self.fields["username"] = "This user name is taken. Please choose another one."
         if email:
             self.fields["email"] = "There is already an account with this address. Try signing in."
+
+
+class OrdinaryAccount(DomainError):
+    """The name and the address belong to an account that may not run the program."""
+
+    def __init__(self) -> None:
+        super().__init__("There is an account with this name and address, which is no admin's. It was left as it is.")
 
 
 class WeakPassword(DomainError):
@@ -79,6 +90,10 @@ class WrongState(DomainError):
         super().__init__(f"This referral is not {expected} any more. Reload the page to see what happened.")
 
 
+class AlreadyDecided(WrongState, AlreadySo):
+    """The referral is where this step would have led."""
+
+
 class Unverified(DomainError):
     """The friend's address is not confirmed, and the program requires that."""
 
@@ -108,8 +123,18 @@ class NoSuchClaim(DomainError):
         super().__init__("There is no claim with this number.")
 
 
+class CannotResend(DomainError):
+    """There is no such message, or nobody wants it any more."""
+
+
 class BadSetting(DomainError):
     """A rule of the program cannot have this value."""
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"{key}: {problem}", key)
+
+
+def in_short(error: BaseException) -> str:
+    """Give the first line of what a service or its driver said, without the statement that it was about."""
+    words = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return words.splitlines()[0]

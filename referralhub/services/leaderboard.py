@@ -6,7 +6,7 @@ at every moment.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -95,12 +95,18 @@ def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit
     return Leaderboard(period, places[:limit], own)
 
 
-def rebuild(redis: "Redis", now: datetime) -> int:
-    """Write all three sets anew from the database, and say how many members are on the board of all time."""
+def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Write all sets, one for each Period, anew from the database; says how many members the board of all time has.
+
+    `progress` hears of each set. Raises RedisError.
+    """
+    numbers = []
     with transaction() as session:
         _one_at_a_time(session)
         session.execute(delete(LeaderboardChange))
-        numbers = [_fill(session, redis, period, now) for period in Period]
+        for period in Period:
+            numbers.append(_fill(session, redis, period, now))
+            progress(1)
     return numbers[0]
 
 

@@ -1,6 +1,7 @@
 """The outbox: what must be mailed, written with its cause. Delivering it is another file's work."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +13,18 @@ from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, User
 from referralhub.services import audit
 from referralhub.services.audit import OPERATOR, Actor
+from referralhub.services.errors import CannotResend
 
 WAITING = "mail waiting"  # in session.info: this transaction queued something
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is not delivered: how many wait, how many were given up, and since when the oldest should have gone out."""
+
+    waiting: int
+    dead: int
+    oldest_due: datetime | None
 
 
 def queue(
@@ -85,14 +96,38 @@ def dead_letters(limit: int = 50) -> list[OutboxMessage]:
 
 
 def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
-    """Give a dead letter, or all of them, as many tries as a new one; says how many."""
+    """Give a dead letter, or all of them, as many tries as a new one; says how many.
+
+    None of them is a message that is on its way or delivered already. Raises CannotResend for any other.
+    """
     query = update(OutboxMessage).where(_DEAD).values(next_try_at=now, attempts=0).returning(OutboxMessage.id)
     with transaction() as session:
         revived = session.scalars(query if message_id is None else query.where(OutboxMessage.id == message_id)).all()
-        session.info[WAITING] = True
         if revived:
+            session.info[WAITING] = True
             audit.record(session, actor, "mail.resend", "message", message_id, {}, {"messages": len(revived)}, now)
+        elif message_id is not None:
+            _require_under_way(session, message_id)
     return len(revived)
+
+
+def _require_under_way(session: Session, message_id: int) -> None:
+    times = select(OutboxMessage.next_try_at, OutboxMessage.delivered_at).where(OutboxMessage.id == message_id)
+    row = session.execute(times).one_or_none()
+    if row is None:
+        raise CannotResend("There is no message with this number.")
+    if row.next_try_at is None and row.delivered_at is None:
+        raise CannotResend("This message was dropped because nobody wants it any more.")
+
+
+def backlog(now: datetime) -> Backlog:
+    """Count what is not delivered. One query."""
+    waiting = OutboxMessage.next_try_at.is_not(None)
+    due = OutboxMessage.next_try_at <= now
+    query = select(
+        func.count().filter(waiting), func.count().filter(_DEAD), func.min(OutboxMessage.next_try_at).filter(due)
+    )
+    return Backlog(*db.session.execute(query.where(OutboxMessage.delivered_at.is_(None))).one())
 
 
 _DEAD = (

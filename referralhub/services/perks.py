@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
@@ -11,7 +12,7 @@ from referralhub.extensions import db
 from referralhub.models import Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind, Unit
 from referralhub.services import audit, once, rewards, shelf
 from referralhub.services.audit import OPERATOR, Actor
-from referralhub.services.errors import BadPerk, CannotRedeem
+from referralhub.services.errors import AlreadySo, BadPerk, CannotRedeem, DomainError
 from referralhub.services.programs import format_amount
 
 
@@ -54,25 +55,25 @@ def add(
 ) -> int:
     """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one.
 
-    `key` is the form's own: sending it again adds nothing and gives the same id. Raises BadPerk.
+    `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadySo for a perk that is
+    in the catalogue on these very terms, and BadPerk for one of this name on others.
     """
+    terms = {"name": name, "price": price, "unit": unit, "unlocked_at": unlocked_at}
     with transaction() as session:
         if key and not once.first(session, f"perk:{key}", now):
             return _added_before(session, name)
         perk_id: int | None = session.scalar(
             insert(Perk)
             .values(
-                name=name, description=description, price=price, unit=unit, unlocked_at=unlocked_at,
-                stock=None if coupons else stock, is_active=True, created=now,
+                **terms, description=description, stock=None if coupons else stock, is_active=True, created=now,
                 fulfilment=Fulfilment.COUPON if coupons else Fulfilment.BY_HAND,
             )
             .on_conflict_do_nothing(index_elements=["name"])
             .returning(Perk.id)
         )  # fmt: skip
         if perk_id is None:
-            raise BadPerk("There is a perk with this name already.", "name")
+            raise _refusal(session, {**terms, "description": description}, stock, set(coupons or []))
         shelf.put_into_pool(session, perk_id, coupons or [])
-        terms = {"name": name, "price": price, "unit": unit.value, "unlocked_at": unlocked_at}
         pieces = len(coupons) if coupons else stock
         audit.record(session, actor, "perk.add", "perk", perk_id, {}, {**terms, "pieces": pieces}, now)
     return perk_id
@@ -192,3 +193,15 @@ def _added_before(session: Session, name: str) -> int:
     if perk_id is None:
         raise BadPerk("This form was sent before, with another name. Open the page again to add one more perk.")
     return perk_id
+
+
+def _refusal(session: Session, terms: dict[str, Any], stock: int | None, coupons: set[str]) -> DomainError:
+    """Say whether the perk that has this name is the one that was to be added; claims have taken from its stock."""
+    perk = session.scalars(select(Perk).where(Perk.name == terms["name"])).one()
+    pool = set(session.scalars(select(Coupon.code).where(Coupon.perk_id == perk.id)))
+    claimed = session.scalar(select(func.count()).where(Redemption.perk_id == perk.id)) or 0
+    first_stock = None if perk.stock is None else perk.stock + claimed
+    same = perk.is_active and all(getattr(perk, key) == value for key, value in terms.items())
+    if same and pool == coupons and (bool(coupons) or first_stock == stock):
+        return AlreadySo("This perk is in the catalogue already, on these terms.")
+    return BadPerk("There is a perk with this name already.", "name")

@@ -104,17 +104,22 @@ def change(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> Pr
     Referrals that began under an earlier version keep it. Values that are in force already make no new version.
     Raises BadSetting.
     """
+    return put_in_force(values, now, actor)[0]
+
+
+def put_in_force(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> tuple[Program, bool]:
+    """Do so, and say whether there is a new version."""
     with transaction() as session:
         before = current()
         changed = changes(before, values)
         if not changed:
-            return before
+            return before, False
         program = Program(version=before.version + 1, created=now, **rules_of(before) | changed)
         session.add(program)
         session.flush()
         old = {key: getattr(before, key) for key in changed}
         audit.record(session, actor, "program.change", "program", program.id, old, changed, now)
-    return program
+    return program, True
 
 
 def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:

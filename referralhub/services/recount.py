@@ -1,6 +1,6 @@
 """Recounting everything from the ledger and the trail, and mending what is only a copy of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -23,17 +23,19 @@ from referralhub.models import (
 from referralhub.services import badges, leaderboard
 
 CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
+STEPS = 4  # of a recount
 
 
-def drifts(redis: "Redis", now: datetime) -> Iterator[str]:
+def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> Iterator[str]:
     """Give a line for everything that does not follow from the ledger and the trail; nothing when all is well.
 
-    Raises RedisError in the end when the leaderboard could not be compared.
+    `progress` hears of each of the steps. Raises RedisError in the end when the leaderboard could not be compared.
     """
-    yield from _ledger()
-    yield from _referrals()
-    yield from _caches()
+    for part in (_ledger, _referrals, _caches):
+        yield from part()
+        progress(1)
     yield from leaderboard.differences(redis, now)
+    progress(1)
 
 
 def repair(redis: "Redis", now: datetime) -> None:

@@ -23,7 +23,14 @@ from referralhub.models import (
 )
 from referralhub.services import audit, badges, leaderboard, once, outbox, programs, rewards, signals
 from referralhub.services.audit import SYSTEM, Actor
-from referralhub.services.errors import UnknownCode, Unverified, WrongState
+from referralhub.services.errors import (
+    AlreadyDecided,
+    DomainError,
+    NoSuchReferral,
+    UnknownCode,
+    Unverified,
+    WrongState,
+)
 from referralhub.services.fraud import Verdict
 from referralhub.services.names import shown_name
 
@@ -212,8 +219,16 @@ def _take(
 def _move(session: Session, referral_id: int, before: ReferralState, after: ReferralState, now: datetime) -> Referral:
     referral = _take(session, Referral.id == referral_id, before, after, now)
     if referral is None:
-        raise WrongState(before.value)
+        raise _refusal(session, referral_id, before, after)
     return referral
+
+
+def _refusal(session: Session, referral_id: int, before: ReferralState, after: ReferralState) -> DomainError:
+    """Say why a referral was not moved; asked after the attempt, so that it tells what really stood in the way."""
+    state = session.scalar(select(Referral.state).where(Referral.id == referral_id))
+    if state is None:
+        return NoSuchReferral()
+    return (AlreadyDecided if state is after else WrongState)(before.value)
 
 
 def _decided(

@@ -2,31 +2,20 @@
 
 import csv
 import io
-from collections.abc import Callable
 from email.message import EmailMessage
 
 import pytest
-from click.testing import Result
 from flask import Flask
 
 from referralhub import config, mail
-from referralhub.models import Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
-from referralhub.services import passwords
+from referralhub.models import AuditLine, Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
+from referralhub.services import accounts, passwords
 from referralhub.services.delivery import Delivery, Refused
-from tests.people import Person
+from referralhub.services.errors import AlreadySo
+from tests.people import Person, all_at_once
 
 # What takes seconds and is about the database in nothing that other tests are not.
 one_database = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def run(app: Flask) -> Callable[..., Result]:
-    def command(*words: str, typed: str | None = None, expect: int = 0) -> Result:
-        result = app.test_cli_runner().invoke(args=words, input=typed)
-        assert result.exit_code == expect, result.output
-        return result
-
-    return command
 
 
 class TestSeed:
@@ -140,11 +129,45 @@ class TestCreateAdmin:
         assert "first that attackers try" in result.output
         assert records.all(User) == []
 
-    def test_a_name_that_is_taken_is_refused(self, run, records, alice: Person):
+    def test_a_member_does_not_become_an_admin_by_it(self, run, records, alice: Person):
         alice.sign_up()
         result = run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n", expect=1)
-        assert "taken" in result.output
+        assert "no admin" in result.stderr
         assert not records.one(User).is_admin
+
+    @pytest.mark.parametrize(("option", "value"), [("--username", "bob"), ("--email", "other@example.com")])
+    def test_a_name_or_an_address_of_another_account_is_refused(
+        self, run, records, alice: Person, option: str, value: str
+    ):
+        run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n")
+        before = records.everything()
+        again = (*self.ARGUMENTS, option, value, "--password-stdin")
+        result = run(*again, typed="another password\n", expect=1)
+        assert ("taken" if option == "--email" else "address") in result.stderr
+        assert records.everything() == before
+
+    def test_an_admin_who_is_there_keeps_the_password(self, run, alice: Person):
+        run(*self.ARGUMENTS, "--password-stdin", typed=f"{alice.password}\n")
+        again = run(*self.ARGUMENTS, "--password-stdin", typed="another password\n")
+        assert "is an admin already" in again.stdout
+        alice.sign_in()
+
+    def test_of_two_at_once_one_makes_the_account(self, app: Flask, alice: Person, clock, records):
+        def create() -> bool:
+            with app.app_context():
+                try:
+                    accounts.create_admin("alice", alice.email, alice.password, clock())
+                except AlreadySo:
+                    return False
+                return True
+
+        assert sorted(all_at_once([create, create])) == [False, True]
+        assert len(records.all(AuditLine)) == 1
+
+    @pytest.mark.parametrize(("option", "value"), [("--username", "a b"), ("--username", "x"), ("--email", "nowhere")])
+    def test_what_no_form_takes_is_wrong_usage(self, run, records, option: str, value: str):
+        run(*self.ARGUMENTS, option, value, "--password-stdin", typed="x\n", expect=2)
+        assert records.all(User) == []
 
 
 class TestMail:
@@ -163,5 +186,5 @@ class TestMail:
         run("mail", "resend", expect=2)
         run("mail", "resend", "99", expect=1)
         assert "1 on the way again" in run("mail", "resend", line.split()[0]).output
-        assert "no dead letters" in run("mail", "resend", "--all", expect=1).output
+        assert "no dead letters" in run("mail", "resend", "--all").output
         assert alice.post_office.deliver() == 1

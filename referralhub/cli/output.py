@@ -1,0 +1,61 @@
+"""What commands say: text for people or one JSON document for scripts, refusals, and how far they have come."""
+
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from referralhub.errors import UNAVAILABLE
+from referralhub.services.errors import DomainError, in_short
+
+EXIT_CODES = "Exit code 0: done, or so already. 1: refused; standard error says why. 2: wrong usage."
+FINDINGS = "Exit code 0: all is well. 1: there are findings, or it could not be looked. 2: wrong usage."
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document, for scripts; amounts are in their smallest unit."
+)
+
+
+class Commands(AppGroup):
+    """A group of commands that end with a message and exit code 1, not a traceback, where something is refused."""
+
+    def command(self, *args: Any, **kwargs: Any) -> Any:
+        """Register a command; its help ends with the exit codes."""
+        kwargs.setdefault("epilog", EXIT_CODES)
+        return super().command(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except DomainError as error:
+            raise click.ClickException(" ".join(error.fields.values())) from None
+        except UNAVAILABLE as error:
+            raise click.ClickException(f"A service does not answer: {in_short(error)}") from None
+
+
+def answer(as_json: bool, document: dict[str, Any], text: Iterable[str]) -> None:
+    """Print the document, or the lines of text."""
+    if as_json:
+        click.echo(json.dumps(document, default=_plain, ensure_ascii=False))
+        return
+    for line in text:
+        click.echo(line)
+
+
+def progress(length: int, label: str) -> Any:
+    """Show how far a command has come, on a terminal only and never among what it prints."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, hidden=not sys.stderr.isatty())
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{value!r} cannot be said in JSON")
