@@ -132,6 +132,18 @@ class BadSetting(DomainError):
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"{key}: {problem}", key)
+        self.fields = {key: f"{problem[:1].upper()}{problem[1:]}."}  # stands at the field, which has a name already
+
+
+class StaleRules(DomainError):
+    """The rules were changed while somebody was choosing new ones."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"Version {version} came in force while you were at this form. What you typed is still here: "
+            "look at what changed, then preview it again."
+        )
+        self.version = version
 
 
 def in_short(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from referralhub.config import SESSION_DAYS
 from referralhub.database import transaction
@@ -14,7 +15,7 @@ from referralhub.extensions import db
 from referralhub.models import Program, Touch, Unit
 from referralhub.services import audit
 from referralhub.services.audit import OPERATOR, Actor
-from referralhub.services.errors import BadSetting
+from referralhub.services.errors import BadSetting, StaleRules
 
 LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
 
@@ -107,19 +108,33 @@ def change(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> Pr
     return put_in_force(values, now, actor)[0]
 
 
-def put_in_force(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> tuple[Program, bool]:
-    """Do so, and say whether there is a new version."""
+def put_in_force(
+    values: dict[str, Any], now: datetime, actor: Actor = OPERATOR, *, made_from: int | None = None
+) -> tuple[Program, bool]:
+    """Do so, and say whether there is a new version.
+
+    `made_from` is the version that somebody looked at when choosing the values: StaleRules is raised when another one
+    came in force meanwhile, unless it is what they wanted.
+    """
     with transaction() as session:
+        _one_after_the_other(session)
         before = current()
         changed = changes(before, values)
         if not changed:
             return before, False
+        if made_from not in {None, before.version}:
+            raise StaleRules(before.version)
         program = Program(version=before.version + 1, created=now, **rules_of(before) | changed)
         session.add(program)
         session.flush()
         old = {key: getattr(before, key) for key in changed}
         audit.record(session, actor, "program.change", "program", program.id, old, changed, now)
     return program, True
+
+
+def _one_after_the_other(session: Session) -> None:
+    """Let whoever else changes the rules wait until the transaction ends, but nobody who refers to them."""
+    session.execute(select(Program.id).where(Program.version == 1).with_for_update(key_share=True))
 
 
 def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
