@@ -1,13 +1,15 @@
 """The wiring: settings, extensions, blueprints and commands become one Flask application."""
 
-from flask import Flask
-from werkzeug.routing import BaseConverter
+from collections.abc import Sequence
 
-from referralhub import admin, cli, clock, database, errors, health, mailbox, security, tasks, templating
+from flask import Flask
+from werkzeug.routing import BaseConverter, IntegerConverter, Map
+
+from referralhub import admin, cli, clock, database, errors, health, mailbox, metrics, security, tasks, templating
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
-from referralhub.config import Settings
+from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing import door
@@ -16,7 +18,7 @@ from referralhub.redis_client import connect
 from referralhub.services import passwords
 from referralhub.sessions import Sessions
 
-__all__ = ["tasks", "wire"]  # the tasks register themselves with the queue
+__all__ = ["tasks", "wire", "wire_doctor"]  # the tasks register themselves with the queue
 
 
 class CodeConverter(BaseConverter):
@@ -25,27 +27,25 @@ class CodeConverter(BaseConverter):
     regex = "[A-Za-z0-9]{8,12}"
 
 
+class RowConverter(IntegerConverter):
+    """The number of a row in a path; no database is asked for one that it could not hold."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**31 - 1)
+
+
 def wire(config: Settings | None = None) -> Flask:
     """Put the application together. Raises ConfigurationError when the environment lacks something."""
     settings = config or Settings.from_environment()
-    app = Flask("referralhub", instance_path=str(settings.instance_path))
-    app.config.update(
-        settings.flask_config(),
-        SETTINGS=settings,
-        CLOCK=clock.system_clock,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url),
-    )
+    app = _begin(settings)
     app.url_map.strict_slashes = False
-    app.url_map.converters["code"] = CodeConverter
+    app.url_map.converters.update(code=CodeConverter, row=RowConverter)
 
-    redis = connect(settings.redis_url)
-    app.extensions["redis"] = redis
+    redis = app.extensions["redis"]
     app.config.update(
         RATELIMIT_STORAGE_URI="redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
     )
     app.session_interface = Sessions(app, redis)
-    db.init_app(app)
-    database.init_app(app)
     migrate.init_app(app, db, directory=database.MIGRATIONS, render_as_batch=True)
     csrf.init_app(app)
     limiter.init_app(app)
@@ -58,11 +58,34 @@ def wire(config: Settings | None = None) -> Flask:
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)
-    for blueprint in (landing, auth, account, dashboard, health.bp):
+    for blueprint in (landing, auth, account, dashboard, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
     door.init_app(app)
+    return app
+
+
+def wire_doctor(settings: Settings, problems: Sequence[Problem]) -> Flask:
+    """Put together what is left of an application that would refuse to start: the command that says why."""
+    app = _begin(settings)
+    app.config["PROBLEMS"] = problems
+    app.cli.add_command(cli.doctor)
+    return app
+
+
+def _begin(settings: Settings) -> Flask:
+    """Make an application that has its settings, its database and its Redis; nothing is connected yet."""
+    app = Flask("referralhub", instance_path=str(settings.instance_path))
+    app.config.update(
+        settings.flask_config(),
+        SETTINGS=settings,
+        CLOCK=clock.system_clock,
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url),
+    )
+    app.extensions["redis"] = connect(settings.redis_url)
+    db.init_app(app)
+    database.init_app(app)
     return app

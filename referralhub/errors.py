@@ -5,7 +5,7 @@ import math
 import time
 from http import HTTPStatus
 
-from flask import Flask, render_template
+from flask import Flask, abort, render_template, request
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -61,6 +61,13 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _unavailable)
+
+    @app.before_request
+    def readable() -> None:
+        try:
+            _ = request.args
+        except UnicodeDecodeError:  # bytes in the address that no browser sends as they are
+            abort(400)
 
 
 def _page(

@@ -14,7 +14,19 @@ from referralhub import mail
 from referralhub.clock import now
 from referralhub.courier import courier
 from referralhub.extensions import db, huey
-from referralhub.services import digest, leaderboard, once, outbox, referrals, sign_ins, signals, tokens, visits
+from referralhub.services import (
+    digest,
+    heartbeat,
+    leaderboard,
+    once,
+    outbox,
+    referrals,
+    review,
+    sign_ins,
+    signals,
+    tokens,
+    visits,
+)
 from referralhub.services.delivery import Delivery
 
 log = logging.getLogger(__name__)
@@ -45,6 +57,12 @@ def sweep_leaderboard() -> None:
 
 
 @huey.periodic_task(crontab())
+def give_sign_of_life() -> None:
+    """Every minute: let `flask doctor` see that jobs are done."""
+    heartbeat.beat(current_app.extensions["redis"], now())
+
+
+@huey.periodic_task(crontab())
 def book_visits() -> None:
     """Every minute: write into the database what was counted in Redis."""
     visits.book_all(current_app.extensions["redis"], now())
@@ -54,6 +72,13 @@ def book_visits() -> None:
 def expire_referrals() -> None:
     """Every hour: end referrals whose friend never confirmed the address."""
     referrals.expire_due(now())
+
+
+@huey.periodic_task(crontab(minute="47"))
+def look_after_reviews() -> None:
+    """Every hour: remind admins of cases that wait, and confirm those that nobody decided in time."""
+    review.remind(now())
+    review.release_due(now())
 
 
 @huey.periodic_task(crontab(minute="27", hour="7-23", day_of_week="1"))

@@ -44,7 +44,7 @@ def befriend(
         referrals = [
             Referral(
                 referrer_id=profile.id, friend_id=friend.id, program_id=1, state=state, channel=Channel.LINK,
-                visited_at=when, created=when, decided_at=when if confirmed else None,
+                visited_at=when, created=when, decided_at=None if state is ReferralState.PENDING else when,
             )
             for friend in friends
         ]  # fmt: skip

@@ -245,6 +245,14 @@ class ReferralHub:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
+    def flask(self, *arguments: str, typed: str = "") -> str:
+        """Run an operators' command and give what it prints."""
+        command = [BIN / "flask", "--app", "wsgi", *arguments]
+        done = subprocess.run(
+            command, cwd=PROJECT, env=self.environment, input=typed, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
     def _run(self, command: list[str]) -> None:
         log = (self.instance / f"{command[0]}.log").open("wb")
         with log:

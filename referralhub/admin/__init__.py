@@ -3,18 +3,32 @@
 from flask import Flask
 from flask_admin import Admin
 
+from referralhub.admin.audit import Audit
+from referralhub.admin.claims import Claims
 from referralhub.admin.growth import Growth
-from referralhub.admin.members import Members
+from referralhub.admin.invitations import Invitations
+from referralhub.admin.mail import Mail
+from referralhub.admin.members import Members, Rewards
+from referralhub.admin.perks import Perks
 from referralhub.admin.program import Rules
-from referralhub.models import User
+from referralhub.admin.referrals import Referrals, Review
+from referralhub.models import AuditLine, Invitation, OutboxMessage, Perk, Redemption, Referral, RewardEntry, User
 
 
 def init_app(app: Flask) -> None:
     """Put the panel at /admin/. An application has a panel of its own, since views know theirs."""
     panel = Admin(name="ReferralHub", url="/admin", index_view=Growth("Growth", endpoint="admin", url="/admin"))
     views = (
+        Review("Review", endpoint="admin_review", url="/admin/review"),
         Members(User, "Members", "members"),
+        Referrals(Referral, "Referrals", "referrals"),
+        Rewards(RewardEntry, "Ledger", "rewards"),
         Rules("Program", endpoint="admin_program", url="/admin/program"),
+        Perks(Perk, "Perks", "perks"),
+        Claims(Redemption, "Claims", "claims"),
+        Invitations(Invitation, "Invitations", "invitations"),
+        Mail(OutboxMessage, "Mail", "mail"),
+        Audit(AuditLine, "Audit log", "audit"),
     )
     for view in views:
         panel.add_view(view)

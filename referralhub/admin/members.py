@@ -1,15 +1,32 @@
 """Members, and what an admin can do for one."""
 
-from sqlalchemy.orm import joinedload
+import secrets
+from typing import Any
 
+from flask import abort, current_app, flash, redirect, url_for
+from flask_admin import expose
+from flask_wtf import FlaskForm
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+
+from referralhub import attribution
+from referralhub.admin.access import actor
+from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
 from referralhub.admin.lists import Choice, Day, ListPage
-from referralhub.models import User
+from referralhub.clock import now
+from referralhub.forms import show_error
+from referralhub.models import Profile, RewardEntry, RewardKind, User
+from referralhub.services import members, programs
+from referralhub.services.errors import DomainError, NoSuchMember
+
+Answer = Response | tuple[str, int]
 
 
 class Members(ListPage):
     """Everybody who has an account, or had one."""
 
     about = "Everybody who has an account. Who deleted theirs stays as a former member, so that totals stay right."
+    details_endpoint = "admin_members.show"
     columns = {
         "id": "Number",
         "username": "User name",
@@ -31,3 +48,120 @@ class Members(ListPage):
         Day(User.created, "Joined until", until=True),
     )
     load = (joinedload(User.profile),)
+
+    @expose("/<row:row_id>/")
+    def show(self, row_id: int) -> Answer:
+        """Show one member, and what can be done."""
+        return self._page(row_id)
+
+    @expose("/<row:row_id>/active", methods=["POST"])
+    def switch_off(self, row_id: int) -> Answer:
+        """Switch the account off, and sign it out everywhere."""
+        return self._switch(row_id, active=False)
+
+    @expose("/<row:row_id>/active/again", methods=["POST"])
+    def switch_on(self, row_id: int) -> Answer:
+        """Switch the account on again."""
+        return self._switch(row_id, active=True)
+
+    @expose("/<row:row_id>/verification", methods=["POST"])
+    def resend(self, row_id: int) -> Answer:
+        """Mail the link that confirms the address once more."""
+        try:
+            sent = members.resend_verification(row_id, actor(), now())
+        except NoSuchMember:
+            abort(404)
+        flash("The mail is on its way." if sent else "There is nothing to confirm.")
+        return redirect(url_for(".show", row_id=row_id), 303)
+
+    @expose("/<row:row_id>/adjust", methods=["POST"])
+    def adjust(self, row_id: int) -> Answer:
+        """Give an amount, or take it."""
+        form = AdjustForm(prefix="adjust-")
+        if not form.validate_on_submit():
+            return self._page(row_id, adjust=form)
+        done = members.adjust(row_id, form.amount.data, form.reason.data, form.key.data, actor(), now())
+        flash("The ledger has a new line." if done else "That was done before.")
+        return redirect(url_for(".show", row_id=row_id), 303)
+
+    @expose("/<row:row_id>/referrer", methods=["POST"])
+    def correct(self, row_id: int) -> Answer:
+        """Let the credit for this member go to somebody else."""
+        form = CorrectForm(prefix="correct-")
+        if form.validate_on_submit():
+            try:
+                members.correct_referrer(row_id, form.code.data.lower(), form.reason.data, actor(), now())
+            except NoSuchMember:
+                abort(404)
+            except DomainError as error:
+                form.code.errors = list(error.fields.values())
+            else:
+                flash("The credit has moved. Both members see it in their ledger.")
+                return redirect(url_for(".show", row_id=row_id), 303)
+        return self._page(row_id, correct=form)
+
+    def _switch(self, row_id: int, active: bool) -> Answer:
+        form = ReasonForm(prefix="active-")
+        if form.validate_on_submit():
+            try:
+                members.set_active(row_id, active, form.reason.data, actor(), now())
+                found = members.page_of(row_id, now())
+            except NoSuchMember:
+                abort(404)
+            except DomainError as error:
+                show_error(error, form)
+            else:
+                attribution.unlearn(found.profile.code)
+                flash("The account is on again." if active else "The account is off, and signed out everywhere.")
+                return redirect(url_for(".show", row_id=row_id), 303)
+        return self._page(row_id, active=form)
+
+    def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
+        try:
+            found = members.page_of(row_id, now())
+        except NoSuchMember:
+            abort(404)
+        # Fresh ones take nothing from the form that was sent, which was another one.
+        usual: dict[str, Any] = {
+            "active": ReasonForm(formdata=None, prefix="active-"),
+            "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16)),
+            "correct": CorrectForm(formdata=None, prefix="correct-"),
+        }
+        page = self.render(
+            "admin/member.html",
+            found=found,
+            forms=usual | forms,
+            unit=programs.current().unit,
+            base_url=current_app.config["SETTINGS"].base_url,
+        )
+        return page, 422 if any(form.errors for form in forms.values()) else 200
+
+
+class Rewards(ListPage):
+    """The ledger."""
+
+    about = "Every amount that was given or taken. Nothing here is ever changed; a member's page has “Adjust”."
+    columns = {
+        "id": "Number",
+        "profile.user.username": "Member",
+        "kind": "Kind",
+        "amount": "Amount",
+        "balance": "Balance",
+        "unit": "Unit",
+        "referral_id": "Referral",
+        "note": "Note",
+        "available_at": "Can be spent from",
+        "created": "Written",
+    }
+    column_searchable_list = ("profile.user.username", "note")
+    column_sortable_list = ("id", "amount", "created")
+    column_filters = (
+        Choice(RewardEntry.kind, "Kind", of=RewardKind),
+        Day(RewardEntry.created, "Written since"),
+        Day(RewardEntry.created, "Written until", until=True),
+    )
+    load = (joinedload(RewardEntry.profile).joinedload(Profile.user),)
+
+    def details_url(self, row: RewardEntry) -> str:
+        """Lead to the member."""
+        return url_for("admin_members.show", row_id=row.profile.user_id)

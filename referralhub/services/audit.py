@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from referralhub.extensions import db
 from referralhub.models import AuditLine, Role
@@ -93,7 +93,8 @@ def verify(progress: Callable[[int], None] = lambda _: None) -> Chain:
 def about(subject: str, subject_id: int, limit: int = 20) -> list[AuditLine]:
     """Read what was done to one thing, the latest first. One query."""
     query = select(AuditLine).where(AuditLine.subject == subject, AuditLine.subject_id == subject_id)
-    return list(db.session.scalars(query.order_by(AuditLine.id.desc()).limit(limit)))
+    query = query.options(joinedload(AuditLine.actor)).order_by(AuditLine.id.desc()).limit(limit)
+    return list(db.session.scalars(query))
 
 
 def _all() -> Generator[AuditLine]:

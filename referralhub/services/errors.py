@@ -76,6 +76,24 @@ class CannotInvite(DomainError):
     """This member cannot send this invitation, or not now."""
 
 
+class NoSuchMember(DomainError):
+    """No member has this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no member with this number.")
+
+
+class CannotSwitch(DomainError):
+    """This account cannot be switched off or on."""
+
+
+class CannotCorrect(DomainError):
+    """The credit for this member cannot go to somebody else, or not like this."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "code")
+
+
 class NoSuchReferral(DomainError):
     """No referral has this number."""
 

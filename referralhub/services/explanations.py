@@ -31,14 +31,20 @@ def explanation(referral_id: int) -> Explanation | None:
     state = db.session.scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
         raise NoSuchReferral
-    trail = select(ReferralEvent.evidence, ReferralEvent.created).where(ReferralEvent.referral_id == referral_id)
-    for evidence, created in db.session.execute(trail.order_by(ReferralEvent.id)):
-        if kept := evidence.get("assessment"):
-            findings = [
-                Finding(each["rule"], each["points"], each["words"], tuple(each["values"])) for each in kept["findings"]
-            ]
-            return Explanation(
-                state, created, kept["version"], kept["verdict"], kept["score"], kept["reasons"], findings,
-                kept["incomplete"], kept["without"],
-            )  # fmt: skip
-    return None
+    trail = select(ReferralEvent).where(ReferralEvent.referral_id == referral_id).order_by(ReferralEvent.id)
+    found = (read(event, state) for event in db.session.scalars(trail))
+    return next((each for each in found if each), None)
+
+
+def read(event: ReferralEvent, state: ReferralState) -> Explanation | None:
+    """Read the verdict that a step of the trail keeps, if it keeps one; `state` is the referral's today."""
+    kept = event.evidence.get("assessment")
+    if not kept:
+        return None
+    findings = [
+        Finding(each["rule"], each["points"], each["words"], tuple(each["values"])) for each in kept["findings"]
+    ]
+    return Explanation(
+        state, event.created, kept["version"], kept["verdict"], kept["score"], kept["reasons"], findings,
+        kept["incomplete"], kept["without"],
+    )  # fmt: skip

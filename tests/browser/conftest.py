@@ -36,6 +36,7 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         plain_url = re.sub(r"^sqlite:///file:(.*)\?.*", r"sqlite:///\1", url)  # as an operator writes it
         with servers.ReferralHub(instance, plain_url, valkey.url, RATELIMIT_ENABLED="false") as hub:
             hub.valkey = valkey
+            hub.done = set()  # what tests have prepared in it
             yield hub
 
 

@@ -56,6 +56,11 @@ class TestLinks:
         page = visitor.get(path, 404)
         assert "nothing here" in page.text
 
+    @pytest.mark.parametrize("path", ["/aaaaaaaa/", "/login", "/leaderboard", "/dashboard/referrals", "/nowhere"])
+    def test_bytes_that_no_browser_sends_in_an_address_are_refused(self, visitor: Visitor, path: str):
+        answer = visitor.client.get(path, environ_overrides={"QUERY_STRING": "via=\xff&next=\xfe&page=\x80"})
+        assert answer.status_code == 400
+
     @pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
     def test_a_link_can_only_be_followed(self, visitor: Visitor, method: str):
         answer = getattr(visitor.client, method)("/abcd1234/")

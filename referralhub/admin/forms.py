@@ -1,0 +1,70 @@
+"""What admins type."""
+
+import re
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, IntegerField, StringField
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Regexp, ValidationError
+
+from referralhub.forms import no_control_characters, strip
+from referralhub.services.members import SAID
+from referralhub.services.programs import LARGEST
+
+CODE = re.compile(r"[A-Za-z0-9]{8,12}\Z")
+
+
+def reason_field(label: str = "Reason", hint_required: str = "Say why; it is kept for good.") -> StringField:
+    """Why something is done: kept in the audit log, and read by the members it is about."""
+    return StringField(
+        label,
+        [DataRequired(hint_required), Length(max=SAID, message=f"Use at most {SAID} characters."),
+         no_control_characters],
+        filters=[strip],
+    )  # fmt: skip
+
+
+def key_field() -> HiddenField:
+    """Name this very form, so that sending it twice does things once."""
+    return HiddenField(validators=[InputRequired(), Regexp(r"[\w-]{8,60}\Z")])
+
+
+class PanelForm(FlaskForm):
+    """One of several forms on a page, told apart by a prefix. The token is checked for the whole application."""
+
+    class Meta:
+        """Let the token have its usual name; the template writes it."""
+
+        csrf = False
+
+
+class ReasonForm(PanelForm):
+    """A reason alone."""
+
+    reason = reason_field()
+
+
+class AdjustForm(PanelForm):
+    """An amount to give or take."""
+
+    amount = IntegerField("Amount", [InputRequired("Enter a whole number."), NumberRange(-LARGEST, LARGEST)])
+    reason = reason_field()
+    key = key_field()
+
+    def validate_amount(self, field: IntegerField) -> None:
+        """Refuse nothing at all."""
+        if field.data == 0:
+            raise ValidationError("Zero changes nothing.")
+
+
+class CorrectForm(PanelForm):
+    """Whose friend a member really is."""
+
+    code = StringField(
+        "Code of the member who brought them",
+        [
+            InputRequired("Enter a code."),
+            Regexp(r"[A-Za-z0-9]{8,12}\Z", message="A code is 8 to 12 letters and digits."),
+        ],
+        filters=[strip],
+    )
+    reason = reason_field()

@@ -1,0 +1,121 @@
+"""Referrals: all of them, one with its whole story, and those that wait for a decision."""
+
+from typing import ClassVar
+
+from flask import abort, flash, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+
+from referralhub.admin.access import AdminPage, actor
+from referralhub.admin.forms import ReasonForm
+from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.clock import now
+from referralhub.forms import show_error
+from referralhub.models import Channel, Profile, Referral, ReferralState
+from referralhub.services import referrals, review, stories
+from referralhub.services.errors import DomainError, NoSuchReferral
+
+Answer = Response | tuple[str, int]
+
+
+class Referrals(ListPage):
+    """Who brought whom."""
+
+    about = "Who brought whom, how far that has come, and why."
+    details_endpoint = "admin_referrals.show"
+    columns = {
+        "id": "Number",
+        "friend.user.username": "Friend",
+        "referrer.user.username": "Brought by",
+        "state": "State",
+        "channel": "Channel",
+        "score": "Points of suspicion",
+        "created": "Joined",
+        "decided_at": "Decided",
+    }
+    column_searchable_list = ("friend.user.username", "referrer.user.username")
+    column_sortable_list = ("id", "score", "created", "decided_at")
+    column_filters = (
+        Choice(Referral.state, "State", of=ReferralState),
+        Choice(Referral.channel, "Channel", of=Channel),
+        Day(Referral.created, "Joined since"),
+        Day(Referral.created, "Joined until", until=True),
+    )
+    load = (
+        joinedload(Referral.referrer).joinedload(Profile.user),
+        joinedload(Referral.friend).joinedload(Profile.user),
+    )
+    steps: ClassVar = {
+        "hold": (ReferralState.PENDING, referrals.hold),
+        "release": (ReferralState.HELD, referrals.release),
+        "reject": (ReferralState.HELD, referrals.reject),
+        "reverse": (ReferralState.CONFIRMED, referrals.reverse),
+    }
+
+    @expose("/<row:row_id>/")
+    def show(self, row_id: int) -> Answer:
+        """Show one referral with its trail, its verdict and what it gave."""
+        return self._page(row_id, ReasonForm())
+
+    @expose("/<row:row_id>/<any(hold, release, reject, reverse):step>", methods=["POST"])
+    def decide(self, row_id: int, step: str) -> Answer:
+        """Take a step with it, for a reason."""
+        form = ReasonForm()
+        if form.validate_on_submit():
+            try:
+                self.steps[step][1](row_id, actor(), form.reason.data, now())
+            except DomainError as error:
+                show_error(error, form)
+            else:
+                flash("Done. It is in the referral's trail, for both members to read.")
+                return redirect(url_for(".show", row_id=row_id), 303)
+        return self._page(row_id, form)
+
+    def _page(self, row_id: int, form: ReasonForm) -> tuple[str, int]:
+        try:
+            story = stories.of_referral(row_id)
+        except NoSuchReferral:
+            abort(404)
+        steps = [step for step, (state, _) in self.steps.items() if state is story.referral.state]
+        page = self.render("admin/referral.html", story=story, form=form, steps=steps)
+        return page, 422 if form.errors else 200
+
+
+class Review(AdminPage):
+    """What waits for a decision."""
+
+    about = (
+        "Held by the fraud rules or by one of you. The friend has the account already; only the credit waits. "
+        "After 30 days cases under 60 points confirm themselves."
+    )
+
+    @expose("/")
+    def index(self) -> Answer:
+        """Show the cases, those that look alike together."""
+        return self._page(ReasonForm())
+
+    @expose("/", methods=["POST"])
+    def decide(self) -> Answer:
+        """Confirm or reject the cases that were ticked, for one reason."""
+        form = ReasonForm()
+        ids = [int(each) for each in request.form.getlist("case") if each.isdecimal() and len(each) < 10]
+        step = request.form.get("step")
+        if form.validate_on_submit():
+            if ids and step in ("confirm", "reject"):
+                result = review.decide(ids, step == "confirm", form.reason.data, actor(), now())
+                flash(_said(result, "confirmed" if step == "confirm" else "rejected"))
+                return redirect(url_for(".index"), 303)
+            form.form_errors.append("Tick one or more cases, and choose “Confirm” or “Reject”.")
+        return self._page(form, ids)
+
+    def _page(self, form: ReasonForm, ticked: list[int] | None = None) -> tuple[str, int]:
+        page = self.render(
+            "admin/review.html", queue=review.queue(), form=form, ticked=ticked or [], shown=review.SHOWN
+        )
+        return page, 422 if form.errors else 200
+
+
+def _said(result: review.Decided, what: str) -> str:
+    cases = f"{result.done} case{'' if result.done == 1 else 's'} {what}."
+    return " ".join([cases, *result.refused])

@@ -1,0 +1,185 @@
+"""What an admin can do for a member, and what there is to know of one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    AuditLine,
+    Profile,
+    Referral,
+    ReferralState,
+    RewardEntry,
+    RewardKind,
+    User,
+)
+from referralhub.services import audit, credentials, leaderboard, once, programs, referrals, rewards, sign_ins
+from referralhub.services.audit import Actor
+from referralhub.services.errors import CannotCorrect, CannotSwitch, NoSuchMember, UnknownCode
+from referralhub.services.programs import LARGEST
+from referralhub.services.rewards import Balance, Line
+
+CORRECTED = "member.correct_referrer"
+SAID = 200  # characters of a reason
+
+
+@dataclass(frozen=True)
+class MemberPage:
+    """A member as an admin sees them."""
+
+    user: User
+    profile: Profile
+    referral: Referral | None  # by which they came
+    referrer: User | None
+    counts: dict[ReferralState, int]  # of those they brought
+    balances: list[Balance]
+    lines: list[Line]  # the newest of their ledger
+    audit: list[AuditLine]
+
+
+def page_of(user_id: int, now: datetime) -> MemberPage:
+    """Read all about one member. Raises NoSuchMember."""
+    user = db.session.get(User, user_id)
+    if user is None:
+        raise NoSuchMember
+    profile = user.profile
+    referral = db.session.scalar(
+        select(Referral)
+        .where(Referral.friend_id == profile.id)
+        .options(joinedload(Referral.referrer).joinedload(Profile.user))
+    )
+    by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile.id).group_by(Referral.state)
+    counts = {state: number for state, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
+    return MemberPage(
+        user,
+        profile,
+        referral,
+        referral.referrer.user if referral else None,
+        counts,
+        rewards.balances(profile.id, programs.current().unit, now),
+        rewards.lines(profile.id)[0],
+        audit.about("member", user.id),
+    )
+
+
+def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datetime) -> bool:
+    """Switch an account off, signing it out everywhere, or on again; says whether that changed anything.
+
+    Raises NoSuchMember, or CannotSwitch for one's own account and for one that was deleted.
+    """
+    if user_id == actor.user_id:
+        raise CannotSwitch("You cannot switch off the account that you are using.")
+    with transaction() as session:
+        user = _member(session, user_id)
+        if user.email.endswith("@erased.invalid"):
+            raise CannotSwitch("This member deleted the account; there is nothing left to switch on.")
+        if user.is_active == active:
+            return False
+        session.execute(update(User).where(User.id == user_id).values(is_active=active))
+        if not active:
+            sign_ins.end_all(session, user_id)
+        leaderboard.changed(session, user.profile.id)
+        states = {"is_active": not active}, {"is_active": active}
+        action = "member.activate" if active else "member.deactivate"
+        audit.record(session, actor, action, "member", user_id, *states, now, reason)
+    return True
+
+
+def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
+    """Mail the link that confirms the address once more, at most once a minute; False where it is confirmed already.
+
+    Raises NoSuchMember.
+    """
+    with transaction() as session:
+        user = _member(session, user_id)
+        if user.verified_at is not None or not user.is_active:
+            return False
+        credentials.ask_to_verify(session, user_id, now)
+        audit.record(session, actor, "member.resend_verification", "member", user_id, {}, {}, now)
+    return True
+
+
+def adjust(user_id: int, amount: int, reason: str, key: str, actor: Actor, now: datetime) -> bool:
+    """Give a member an amount in the program's unit, or take it; a balance below zero is a debt.
+
+    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NoSuchMember.
+    """
+    if not 0 < abs(amount) <= LARGEST:
+        raise ValueError(amount)
+    with transaction() as session:
+        profile_id = _member(session, user_id).profile.id
+        if not once.first(session, f"adjust:{key}", now):
+            return False
+        unit = programs.current().unit
+        rewards.lock(session, profile_id)
+        entry = rewards.post(session, profile_id, RewardKind.ADJUSTMENT, amount, unit, now, note=reason)
+        before, after = {"balance": entry.balance - amount}, {"balance": entry.balance, "unit": unit.value}
+        audit.record(session, actor, "member.adjust", "member", user_id, before, after, now, reason)
+    return True
+
+
+def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: datetime) -> None:
+    """Let the credit for a member go to the one who really brought them, once for each member.
+
+    How they came stays as it was recorded; the credit moves by two entries of the ledger. Where nobody was credited,
+    the right one gets what the program gives today. Raises NoSuchMember, UnknownCode or CannotCorrect.
+    """
+    with transaction() as session:
+        friend = _member(session, user_id).profile
+        right = referrals.find_by_code(code)
+        if right is None:
+            raise UnknownCode
+        rewards.lock(session, friend.id)  # two corrections of one member wait for each other here
+        _check_correction(session, user_id, friend.id, right.profile_id)
+        credited = _credited(session, friend.id)
+        if credited and credited.profile_id == right.profile_id:
+            raise CannotCorrect("This member has the credit already.")
+        program = programs.current()
+        amount, unit = (credited.amount, credited.unit) if credited else (program.referrer_amount, program.unit)
+        moves = [(right.profile_id, amount)]
+        if credited:
+            moves.append((credited.profile_id, -amount))
+        for profile_id, change in sorted(moves):  # in one order, so that two corrections never wait in a circle
+            rewards.lock(session, profile_id)
+            if change:
+                rewards.post(session, profile_id, RewardKind.ADJUSTMENT, change, unit, now, note=reason)
+        before = {"profile": credited.profile_id if credited else None}
+        after = {"profile": right.profile_id, "amount": amount, "unit": unit.value}
+        audit.record(session, actor, CORRECTED, "member", user_id, before, after, now, reason)
+
+
+def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int) -> None:
+    if right_id >= friend_id:
+        raise CannotCorrect("Whoever brought this member must have been here before.")
+    state = session.scalar(select(Referral.state).where(Referral.friend_id == friend_id))
+    if state in (ReferralState.PENDING, ReferralState.HELD):
+        raise CannotCorrect("This member's referral is not decided yet. Decide it first.")
+    earlier = select(AuditLine.id).where(
+        AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
+    )
+    if session.scalar(earlier) is not None:
+        raise CannotCorrect("This was corrected before. Adjust the two balances instead.")
+
+
+def _credited(session: Session, friend_id: int) -> RewardEntry | None:
+    """Find the entry that credited somebody with bringing this member, unless it was taken back."""
+    return session.scalar(
+        select(RewardEntry)
+        .join(Referral, Referral.id == RewardEntry.referral_id)
+        .where(
+            Referral.friend_id == friend_id,
+            Referral.state == ReferralState.CONFIRMED,
+            RewardEntry.kind == RewardKind.REFERRER,
+        )
+    )
+
+
+def _member(session: Session, user_id: int) -> User:
+    user = session.get(User, user_id, populate_existing=True, with_for_update={"of": User})
+    if user is None:
+        raise NoSuchMember
+    return user
