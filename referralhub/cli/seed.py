@@ -1,5 +1,6 @@
 """Sample data."""
 
+import time
 from collections.abc import Callable
 
 import click
@@ -7,7 +8,7 @@ from flask.cli import AppGroup
 
 from referralhub.clock import now
 from referralhub.config import DEMO_MEMBER, DEMO_PASSWORD
-from referralhub.services import sample_data
+from referralhub.services import sample_crowd, sample_data
 
 seed = AppGroup("seed", help="Fill the program with sample members.")
 
@@ -26,8 +27,20 @@ def article() -> None:
     _load("article", len(newcomers), lambda progress: sample_data.load(newcomers, None, progress))
 
 
+@seed.command("bulk")
+@click.option("--members", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
+def bulk(members: int) -> None:
+    """Load any number of members of the last twelve months, who cannot sign in. Running it again changes nothing.
+
+    Most of their referrals are confirmed; some wait, some expired, and some are in review or were taken back.
+    """
+    _load("bulk", members, lambda progress: sample_crowd.load(members, now(), progress))
+
+
 def _load(name: str, number: int, load: Callable[[Callable[[int], None]], bool]) -> bool:
+    began = time.monotonic()
     with click.progressbar(length=number, label=f"Loading {number:,} members") as bar:
         loaded = load(bar.update)
-    click.echo(f"{number:,} members loaded." if loaded else f"The {name} members are here already.")
+    seconds = time.monotonic() - began
+    click.echo(f"{number:,} members loaded in {seconds:.1f} s." if loaded else f"The {name} members are here already.")
     return loaded

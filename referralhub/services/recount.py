@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import Select, and_, delete, func, or_, select, update
+from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import transaction
@@ -13,6 +13,7 @@ from referralhub.extensions import db
 from referralhub.models import (
     Badge,
     BadgeAward,
+    LeaderboardChange,
     Profile,
     Referral,
     ReferralEvent,
@@ -56,11 +57,13 @@ def refresh_caches(session: Session, now: datetime) -> None:
         .execution_options(synchronize_session=False)
     )
     session.execute(delete(BadgeAward))
-    for profile_id, number in session.execute(
-        select(Profile.id, Profile.referral_count).where(Profile.referral_count > 0)
-    ).all():
-        badges.adjust(session, profile_id, number, now)
-        leaderboard.changed(session, profile_id)
+    for badge in Badge:
+        values = literal(badge, BadgeAward.badge.type), literal(now, BadgeAward.created.type)
+        earned = select(Profile.id, *values).where(Profile.referral_count >= badge.mark)
+        session.execute(insert(BadgeAward).from_select(["profile_id", "badge", "created"], earned))
+    moved = select(Profile.id).where(Profile.referral_count > 0)
+    session.execute(insert(LeaderboardChange).from_select(["profile_id"], moved))
+    session.info[leaderboard.CHANGED] = True
 
 
 def _ledger() -> Iterator[str]:

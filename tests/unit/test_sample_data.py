@@ -1,15 +1,22 @@
 """Sample data: the article's months to the number, and nobody referred by somebody who came later."""
 
-from datetime import UTC, datetime
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from referralhub.forms import USERNAME
-from referralhub.services import sample_data
-from referralhub.services.sample_data import Newcomer
+from referralhub.models import ReferralState
+from referralhub.services import fraud, sample_crowd, sample_data, suspicions
+from referralhub.services.crowds import Newcomer
+from referralhub.services.fraud import Verdict
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
-CROWDS = {"article": sample_data.article, "demo": lambda: sample_data.demo(NOW)}
+CROWDS = {
+    "article": sample_data.article,
+    "demo": lambda: sample_data.demo(NOW),
+    "bulk": lambda: sample_crowd.large(3000, NOW),
+}
 
 
 @pytest.fixture(params=CROWDS, scope="module")
@@ -47,9 +54,9 @@ def test_names_are_unique_and_could_have_signed_up(crowd: list[Newcomer]):
     assert all(USERNAME.match(name) and 2 <= len(name) <= 30 for name in names)
 
 
-def test_the_two_crowds_share_nobody():
-    article, demo = ({member.username for member in make()} for make in CROWDS.values())
-    assert not article & demo
+def test_the_crowds_share_nobody():
+    names = [member.username for make in CROWDS.values() for member in make()]
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("name", CROWDS)
@@ -59,3 +66,72 @@ def test_the_same_people_every_time(name: str):
 
 def test_nobody_in_the_demo_comes_from_the_future():
     assert all(member.joined <= NOW for member in sample_data.demo(NOW))
+
+
+class TestBulk:
+    def test_there_are_enough_names_for_any_number(self):
+        names = [member.username for member in sample_crowd.large(30_000, NOW)]
+        assert len(set(names)) == 30_000
+        assert all(USERNAME.match(name) and 3 <= len(name) <= 30 for name in names)
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 10, 50])
+    def test_small_numbers_are_possible(self, number: int):
+        members = sample_crowd.large(number, NOW)
+        assert len(members) == number
+        assert members[0].referrer is None
+
+    def test_the_first_one_is_the_same_in_any_number(self):
+        assert len({sample_crowd.large(number, NOW)[0].username for number in (1, 40, 2000)}) == 1
+
+    def test_few_bring_many(self):
+        brought = Counter(member.referrer for member in CROWDS["bulk"]() if member.referrer is not None)
+        counts = sorted(brought.values(), reverse=True)
+        assert counts[0] >= 20
+        assert sum(counts[: len(counts) // 5]) > sum(counts) / 2
+        assert Counter(counts)[1] > len(counts) / 3
+
+    def test_they_joined_within_a_year_and_more_each_month(self):
+        joined = [member.joined for member in CROWDS["bulk"]()]
+        assert timedelta(days=330) < NOW - joined[0] <= timedelta(days=366)
+        assert joined[-1] <= NOW
+        half = NOW - timedelta(days=182)
+        assert sum(moment > half for moment in joined) > 1.5 * sum(moment <= half for moment in joined)
+
+    def test_most_referrals_are_confirmed_and_there_is_some_of_each_state(self):
+        members = [member for member in CROWDS["bulk"]() if member.referrer is not None]
+        states = Counter(member.state for member in members)
+        assert set(states) == set(ReferralState)
+        assert states[ReferralState.CONFIRMED] > 0.8 * len(members)
+        assert states[ReferralState.HELD] == round(0.01 * len(members))
+
+    def test_every_state_fits_the_time(self):
+        month = timedelta(days=30)
+        for member in CROWDS["bulk"]():
+            assert member.verified_at is None or member.verified_at <= NOW
+            assert member.decided_at is None or member.verified_at < member.decided_at <= NOW
+            match member.state:
+                case ReferralState.PENDING:
+                    assert NOW - member.joined < month
+                case ReferralState.EXPIRED:
+                    assert NOW - member.joined >= month
+                case ReferralState.HELD:  # or the worker would release it
+                    assert NOW - member.verified_at < month
+
+    def test_the_rules_said_so(self):
+        for member in CROWDS["bulk"]():
+            verdict = member.assessment and Verdict(member.assessment["verdict"])
+            if member.state in {ReferralState.HELD, ReferralState.REJECTED}:
+                assert verdict is not Verdict.CLEAR
+            elif member.state in {ReferralState.CONFIRMED, ReferralState.REVERSED} and member.referrer is not None:
+                assert verdict is Verdict.CLEAR
+
+    def test_each_suspicion_is_enough_to_be_held_and_they_differ(self):
+        members = CROWDS["bulk"]()
+        friends = [member for member in members if member.referrer is not None][:200]
+        verdicts = set()
+        for suspicion in suspicions.SUSPICIONS:
+            for friend in friends:
+                facts = suspicions.ordinary(friend, members[friend.referrer])
+                assert fraud.assess(facts).verdict is Verdict.CLEAR
+                verdicts.add(fraud.assess(suspicion(facts)).verdict)
+        assert verdicts == {Verdict.REVIEW, Verdict.LIKELY_FRAUD, Verdict.INCOMPLETE}
