@@ -3,9 +3,13 @@
 import sys
 
 from referralhub import create_app
-from referralhub.config import ConfigurationError
+from referralhub.config import ConfigurationError, Settings
 
 try:
     app = create_app()
 except ConfigurationError as error:
-    sys.exit(f"ReferralHub cannot start. Please set:\n{error}")
+    if "doctor" not in sys.argv:  # the one command that must work then; a server is never started with that word
+        sys.exit(f"ReferralHub cannot start. Please set:\n{error}")
+    from referralhub.application import wire_doctor
+
+    app = wire_doctor(*Settings.read())

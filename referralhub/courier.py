@@ -5,12 +5,14 @@ import ssl
 from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from referralhub.config import Settings
 from referralhub.services.delivery import Post, Refused
 
 PATIENCE = 35  # seconds to wait for each answer of a mail server
+REHEARSAL = 5  # the same while somebody watches
 
 
 def mail_folder(settings: Settings) -> Path:
@@ -20,6 +22,15 @@ def mail_folder(settings: Settings) -> Path:
 
 def courier(settings: Settings) -> Post:
     """Make what hands mail over, as `MAIL_URL` says: to a folder or to a server."""
+    return _courier(settings)
+
+
+def rehearse(settings: Settings) -> None:
+    """Do everything that handing mail over takes, but send nothing. Raises OSError."""
+    _courier(settings).rehearse()
+
+
+def _courier(settings: Settings) -> "_Folder | _Server":
     if urlsplit(settings.mail_url).scheme == "file":
         return _Folder(mail_folder(settings))
     return _Server(settings.mail_url)
@@ -35,6 +46,12 @@ class _Folder:
         self.folder.mkdir(exist_ok=True)
         name = mail["Message-ID"].strip("<>").partition("@")[0]
         (self.folder / f"{name}.eml").write_bytes(mail.as_bytes())
+
+    def rehearse(self) -> None:
+        """Write a file that is gone at once."""
+        self.folder.mkdir(exist_ok=True)
+        with TemporaryFile(dir=self.folder) as file:
+            file.write(b"mail")
 
 
 class _Server:
@@ -62,6 +79,11 @@ class _Server:
             raise
         self.idle.append(smtp)
 
+    def rehearse(self) -> None:
+        """Connect, greet, encrypt and sign in as configured, and say goodbye."""
+        with self._connect(REHEARSAL) as smtp:
+            smtp.ehlo_or_helo_if_needed()
+
     def _connection(self) -> smtplib.SMTP:
         while True:
             try:
@@ -73,8 +95,8 @@ class _Server:
                     return smtp
             smtp.close()  # the server ended it meanwhile, with a 421 or without a word
 
-    def _connect(self) -> smtplib.SMTP:
-        smtp = smtplib.SMTP(self.server.hostname or "localhost", self.server.port or 25, timeout=PATIENCE)
+    def _connect(self, patience: float = PATIENCE) -> smtplib.SMTP:
+        smtp = smtplib.SMTP(self.server.hostname or "localhost", self.server.port or 25, timeout=patience)
         try:
             if self.tls:
                 smtp.starttls(context=ssl.create_default_context())

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from referralhub.cli.audit import audit
+from referralhub.cli.doctor import doctor
 from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
 from referralhub.cli.mail import mail
@@ -14,7 +15,7 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, audit, worker
+    seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, audit, doctor, worker
 )  # fmt: skip
 
 

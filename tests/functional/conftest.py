@@ -8,6 +8,10 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from tests.doctors import examine, login_server, mail_url, settled
+
+__all__ = ["examine", "login_server", "mail_url", "settled"]  # fixtures
+
 
 @pytest.fixture
 def run(app: Flask) -> Callable[..., Result]:
