@@ -17,7 +17,7 @@ from werkzeug.http import dump_cookie
 
 WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
 LINK = re.compile(r"/[A-Za-z0-9]{8,12}/?")
-WITHOUT_SESSION = ("/static/", "/healthz", "/readyz")
+WITHOUT_SESSION = ("/static/", "/healthz", "/readyz", "/metrics")
 
 
 class Session(ServerSideSession):

@@ -1,0 +1,104 @@
+"""Figures for Prometheus, for whoever has the token."""
+
+import hmac
+import platform
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from referralhub.clock import now
+from referralhub.config import PROJECT
+from referralhub.errors import UNAVAILABLE
+from referralhub.extensions import limiter
+from referralhub.services import metrics
+from referralhub.services.metrics import Figures
+
+bp = Blueprint("metrics", __name__)
+limiter.exempt(bp)
+
+
+@bp.get("/metrics")
+def scrape() -> Response:
+    """Answer with the figures: 404 where no token is configured, 401 without it, 503 while the database is away."""
+    token = current_app.config["SETTINGS"].metrics_token
+    if not token:
+        return _plain("There is nothing here.\n", 404)
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        refusal = _plain("The token is missing or wrong.\n", 401)
+        refusal.headers["WWW-Authenticate"] = 'Bearer realm="metrics"'
+        return refusal
+    try:
+        figures = metrics.read(now())
+    except UNAVAILABLE:
+        return _plain("The database does not answer.\n", 503)
+    registry = CollectorRegistry(auto_describe=False)  # one for each answer: nothing is kept, nothing is global
+    registry.register(_Collector(figures))
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _Collector(Collector):
+    """Says the figures in Prometheus's words."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing in advance: the registry has no other collector to clash with."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every figure."""
+        found = self.figures
+        build = {"version": version(), "python": platform.python_version()}
+        yield InfoMetricFamily("referralhub_build", "What is running.", value=build)
+        yield _gauge("members", "Accounts that are open.", found.members)
+        yield _by("referrals", "state", "Referrals by state.", found.referrals, GaugeMetricFamily)
+        yield _gauge("held_oldest_age_seconds", "How long the oldest held referral waits.", found.oldest_held)
+        yield _counter("visits", "Visits to members' links, as booked.", found.visits)
+        yield _counter("visitors", "Visits of somebody new, as booked.", found.visitors)
+        yield _counter("bots", "Visits of crawlers and previews, as booked.", found.bots)
+        entries = "Ledger entries by kind."
+        yield _by("ledger_entries", "kind", entries, found.ledger_entries, CounterMetricFamily)
+        yield _gauge("outbox_waiting", "Messages that are to be sent.", found.mail_waiting)
+        yield _gauge("outbox_dead", "Messages that could not be delivered.", found.mail_dead)
+        due = "How long the oldest message is overdue."
+        yield _gauge("outbox_oldest_due_age_seconds", due, found.oldest_due_mail)
+        yield _gauge("audit_last_line", "Number of the newest line of the audit log.", found.last_audit_line)
+
+
+@cache
+def version() -> str:
+    """Give the version of this program."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+def _gauge(name: str, words: str, value: int | timedelta) -> Metric:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    return GaugeMetricFamily(f"referralhub_{name}", words, value=seconds)
+
+
+def _counter(name: str, words: str, value: int) -> Metric:
+    return CounterMetricFamily(f"referralhub_{name}", words, value=value)
+
+
+def _by(name: str, label: str, words: str, numbers: Mapping[StrEnum, int], family: type[Any]) -> Metric:
+    metric = family(f"referralhub_{name}", words, labels=[label])
+    for key, number in numbers.items():
+        metric.add_metric([key.value], number)
+    return metric
+
+
+def _plain(words: str, status: int) -> Response:
+    return Response(words, status, mimetype="text/plain")
