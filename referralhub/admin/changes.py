@@ -1,0 +1,34 @@
+"""What a line of the audit log changed, in words."""
+
+from typing import Any
+
+from referralhub.models import AuditLine
+
+
+def in_words(line: AuditLine) -> str:
+    """Say what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
+    # Sorted, since PostgreSQL keeps no order.
+    return ", ".join(_changed(key, line.before, line.after) for key in sorted({**line.before, **line.after}))
+
+
+def _changed(key: str, before: dict[str, Any], after: dict[str, Any]) -> str:
+    name = key.replace("_", " ")
+    if key not in before:
+        return f"{name} {_said(after[key])}"
+    return f"{name}: {_said(before[key])} → {_said(after[key]) if key in after else 'gone'}"
+
+
+def _said(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "none"
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case list():
+            return "; ".join(_said(each) for each in value)
+        case dict():
+            return " ".join(f"{key} {_said(each)}" for key, each in value.items())
+        case _:
+            return str(value)
