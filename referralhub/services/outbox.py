@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -133,3 +134,36 @@ def backlog(now: datetime) -> Backlog:
 _DEAD = (
     OutboxMessage.delivered_at.is_(None) & OutboxMessage.next_try_at.is_(None) & OutboxMessage.last_error.is_not(None)
 )
+
+
+class MailState(StrEnum):
+    """Where a message is."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    GIVEN_UP = "given up"
+    NOT_WANTED = "not wanted"
+
+
+IN_STATE = {
+    MailState.WAITING: OutboxMessage.delivered_at.is_(None) & OutboxMessage.next_try_at.is_not(None),
+    MailState.DELIVERED: OutboxMessage.delivered_at.is_not(None),
+    MailState.GIVEN_UP: _DEAD,
+    MailState.NOT_WANTED: (
+        OutboxMessage.delivered_at.is_(None) & OutboxMessage.next_try_at.is_(None) & OutboxMessage.last_error.is_(None)
+    ),
+}
+
+
+def state_of(message: OutboxMessage) -> MailState:
+    """Say where a message is."""
+    if message.delivered_at:
+        return MailState.DELIVERED
+    if message.next_try_at:
+        return MailState.WAITING
+    return MailState.GIVEN_UP if message.last_error is not None else MailState.NOT_WANTED
+
+
+def exists(message_id: int) -> bool:
+    """Whether there is a message with this number. One query."""
+    return db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.id == message_id)) is not None

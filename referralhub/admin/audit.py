@@ -1,0 +1,63 @@
+"""The audit log: who did what to the program, and whether anybody tampered with it."""
+
+from typing import Any, ClassVar
+
+from flask_admin import expose
+from sqlalchemy.orm import joinedload
+
+from referralhub.admin import changes, links
+from referralhub.admin.filters import Contains
+from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.models import AuditLine, Role
+from referralhub.services import audit
+
+
+class Audit(ListPage):
+    """Every action, the newest first."""
+
+    list_template = "admin/audit.html"
+    about = (
+        "Every action of an admin, an operator or the system. Each line seals the one before it; none is ever changed."
+    )
+    columns = {
+        "id": "Number",
+        "created": "When",
+        "role": "As",
+        "actor.username": "Who",
+        "action": "Action",
+        "subject": "On what",
+        "before": "Change",
+        "reason": "Why",
+    }
+    column_searchable_list = ("action", "reason", "actor.username")
+    column_sortable_list = ("id", "created")
+    column_filters = (
+        Choice(AuditLine.role, "As", of=Role),
+        Contains(AuditLine.action, "Action"),
+        Contains(AuditLine.subject, "On what"),
+        Day(AuditLine.created, "Since"),
+        Day(AuditLine.created, "Until", until=True),
+    )
+    column_formatters: ClassVar = {
+        "subject": lambda _view, _context, line, _name: _subject(line),
+        "before": lambda _view, _context, line, _name: changes.in_words(line),
+    }
+    load = (joinedload(AuditLine.actor),)
+
+    def shown(self, row: AuditLine, column: str) -> Any:
+        """Give a cell as people read it, with links to who acted and to what it was about."""
+        words = super().shown(row, column)
+        if column == "subject":
+            return links.link(words, links.address(row.subject, row.subject_id))
+        if column == "actor.username" and row.actor:
+            return links.member(row.actor.id, words)
+        return words
+
+    @expose("/verify")
+    def verify(self) -> str:
+        """Read the whole log, and say whether each line follows from the one before."""
+        return self.render("admin/audit_verify.html", chain=audit.verify())
+
+
+def _subject(line: AuditLine) -> str:
+    return line.subject if line.subject_id is None else f"{line.subject} {line.subject_id}"
