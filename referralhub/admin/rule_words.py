@@ -82,4 +82,5 @@ def _figure(key: str, value: int, unit: Unit) -> str:
 def _step(step: dict[str, Any], unit: Unit) -> str:
     if "name" in step:
         return f"{step['name']} from {step['at']:,}"
-    return f"{step['at']:,} friends" + (f" ({format_amount(step['bonus'], unit)})" if step.get("bonus") else "")
+    friends = f"{step['at']:,} friend{'' if step['at'] == 1 else 's'}"
+    return friends + (f" ({format_amount(step['bonus'], unit)})" if step.get("bonus") else "")

@@ -113,7 +113,7 @@ class TestChangingTheRules:
             tiers="0 New\r\n\r\n5  Very good ", milestones="1\n10=50.00", email_invitations="y", personal_landing="y",
         )  # fmt: skip
         assert changes(page)["tiers"][1] == "New from 0, Very good from 5"
-        assert changes(page)["milestones"][1] == "1 friends, 10 friends ($50.00)"
+        assert changes(page)["milestones"][1] == "1 friend, 10 friends ($50.00)"
         admin.submit(page.form(HERE))
         rules = records.all(Program)[-1]
         assert (rules.unit, rules.referrer_amount, rules.friend_amount) == (Unit.US_CENTS, 2005, 2000)
