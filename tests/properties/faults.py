@@ -256,6 +256,12 @@ def leaderboard_change_not_noted(world: World) -> Iterator[None]:
         yield
 
 
+@fault(8)
+def decision_without_its_audit_line(world: World) -> Iterator[None]:
+    with mock.patch.object(referrals, "_decided", lambda *_: None):
+        yield
+
+
 @fault(5, 7)
 def amounts_of_the_rules_in_force_today(world: World) -> Iterator[None]:
     def write(credit: Callable[..., Any]) -> Callable[..., Any]:

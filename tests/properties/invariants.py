@@ -16,7 +16,7 @@ from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from referralhub.services import leaderboard, programs, recount, rewards, statistics
+from referralhub.services import audit, leaderboard, programs, recount, rewards, statistics
 from referralhub.services.delivery import RETRIES
 from referralhub.services.errors import DomainError
 from referralhub.services.leaderboard import Period
@@ -71,7 +71,7 @@ class CheckedMachine(RuleBasedStateMachine):
         self.given_up: set[int] = set()  # messages that were refused for good, or not wanted
         self.steps = self.flushes = 0
         self._tables: Tables | None = None
-        self._kept: dict[str, dict[int, Any]] = {"reward_entry": {}, "referral_event": {}}
+        self._kept: dict[str, dict[int, Any]] = {"reward_entry": {}, "referral_event": {}, "audit_log": {}}
         self._referrers: dict[int, int | None] = {}
         self._last_read: object = None
 
@@ -318,6 +318,18 @@ class CheckedMachine(RuleBasedStateMachine):
             trails[row.referral_id].append((row.from_state, row.to_state, row.actor_id, row.created))
         expected_trails = {each.id: each.trail for each in self.model.referrals.values()}
         holds(8, trails == expected_trails, f"the trail is {dict(trails)}, not {expected_trails}")
+        decided = Counter(
+            (row.referral_id, row.to_state, row.actor_id, row.reason)
+            for row in self.tables()["referral_event"]
+            if row.actor_id is not None
+        )
+        lines = self.tables()["audit_log"]
+        audited = Counter(
+            (row.subject_id, row.after["state"], row.actor_id, row.reason) for row in lines if row.subject == "referral"
+        )
+        holds(8, audited == decided, f"decided was {decided}, the audit log has {audited}")
+        chain = [audit.BEGINNING, *(row.digest for row in lines)]
+        holds(8, [row.previous for row in lines] == chain[:-1], "the audit log is no unbroken chain")
         mails = Counter(
             (row.kind, row.user_id, json.dumps(row.payload, sort_keys=True)) for row in self.tables()["outbox"]
         )
