@@ -16,7 +16,7 @@ DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 REDISES = ("redis", "rediss", "unix", "sentinel")
 SHORTEST_TOKEN = 16  # characters
 A_FOLDER = "name a folder that this user can write to"
-A_FRESH_ONE = "python -c 'import secrets; print(secrets.token_hex(32))' makes one"
+A_FRESH_ONE = "let python -c 'import secrets; print(secrets.token_hex(32))' make one"
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
 
 

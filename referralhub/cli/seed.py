@@ -2,45 +2,58 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import click
-from flask.cli import AppGroup
 
+from referralhub.cli.output import Commands, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.config import DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.services import sample_crowd, sample_data
 
-seed = AppGroup("seed", help="Fill the program with sample members.")
+seed = Commands("seed", help="Fill the program with sample members.")
+
+Load = Callable[[Callable[[int], None]], bool]
 
 
 @seed.command("demo")
-def demo() -> None:
-    """Load a small program of two months, with an account to look around in. Running it again changes nothing."""
-    if _load("demo", len(sample_data.demo(now())), lambda progress: sample_data.load_demo(now(), progress)):
-        click.echo(f"Sign in as {DEMO_MEMBER} with the password {DEMO_PASSWORD}")
+@json_option
+def demo(as_json: bool) -> None:
+    """Load a small program of two months, and print with which account to look around. Never for a public server.
+
+    Running it again changes nothing.
+    """
+    account = {"username": DEMO_MEMBER, "password": DEMO_PASSWORD}
+    number = len(sample_data.demo(now()))
+    _load("demo", number, lambda tell: sample_data.load_demo(now(), tell), as_json, account)
 
 
 @seed.command("article")
-def article() -> None:
+@json_option
+def article(as_json: bool) -> None:
     """Load the founding article's three months: 1,629 members, who cannot sign in. Running it again changes nothing."""
     newcomers = sample_data.article()
-    _load("article", len(newcomers), lambda progress: sample_data.load(newcomers, None, progress))
+    _load("article", len(newcomers), lambda tell: sample_data.load(newcomers, None, tell), as_json)
 
 
 @seed.command("bulk")
 @click.option("--members", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
-def bulk(members: int) -> None:
+@json_option
+def bulk(members: int, as_json: bool) -> None:
     """Load any number of members of the last twelve months, who cannot sign in. Running it again changes nothing.
 
     Most of their referrals are confirmed; some wait, some expired, and some are in review or were taken back.
     """
-    _load("bulk", members, lambda progress: sample_crowd.load(members, now(), progress))
+    _load("bulk", members, lambda tell: sample_crowd.load(members, now(), tell), as_json)
 
 
-def _load(name: str, number: int, load: Callable[[Callable[[int], None]], bool]) -> bool:
+def _load(name: str, number: int, load: Load, as_json: bool, account: dict[str, Any] | None = None) -> None:
     began = time.monotonic()
-    with click.progressbar(length=number, label=f"Loading {number:,} members") as bar:
+    with progress(number, f"Loading {number:,} members") as bar:
         loaded = load(bar.update)
     seconds = time.monotonic() - began
-    click.echo(f"{number:,} members loaded in {seconds:.1f} s." if loaded else f"The {name} members are here already.")
-    return loaded
+    document = {"members": number, "changed": loaded} | (account if loaded and account else {})
+    text = [f"{number:,} members loaded in {seconds:.1f} s." if loaded else f"The {name} members are here already."]
+    if loaded and account:
+        text.append(f"Sign in as {account['username']} with the password {account['password']}")
+    answer(as_json, document, text)

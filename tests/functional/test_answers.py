@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from referralhub import cli, mail
-from referralhub.models import AuditLine, ReferralState
+from referralhub.models import AuditLine, ReferralState, User
 from referralhub.services import perks
 from referralhub.services.delivery import Delivery, Refused
 from tests.crowd import befriend
@@ -55,9 +55,7 @@ def every_command() -> Iterator[tuple[str, click.Command]]:
             yield str(command.name), command
 
 
-@pytest.mark.parametrize(
-    ("name", "command"), [(n, c) for n, c in every_command() if n.split()[0] not in ("worker", "seed")]
-)
+@pytest.mark.parametrize(("name", "command"), [(n, c) for n, c in every_command() if n != "worker"])
 def test_every_command_speaks_json_and_explains_itself(name: str, command: click.Command):
     assert "as_json" in {parameter.name for parameter in command.params}
     assert command.help
@@ -79,6 +77,14 @@ def test_people_are_told_so(world, run, words: tuple[str, ...]):
     first, second = (run(*words, typed="grace likes tea\n").stdout for _ in range(2))
     assert "already" not in first
     assert "already" in second or "There are no dead letters" in second
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("words", [("demo",), ("bulk", "--members", "20")])
+def test_sample_members_as_json(ask, records, words: tuple[str, ...]):
+    first, second = (ask("seed", *words) for _ in range(2))
+    assert (first["changed"], second["changed"]) == (True, False)
+    assert first["members"] == len(records.all(User))
 
 
 def test_rebuilding_the_leaderboard_twice(world, ask, records, valkey):
