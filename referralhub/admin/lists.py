@@ -58,7 +58,8 @@ class ListPage(AdminPage, ModelView):
 
     def shown(self, row: Any, column: str) -> Any:
         """Give a cell as people read it."""
-        return _as_read(self.value(row, column))
+        value = self.value(row, column)
+        return str(value) if column.endswith("id") and value is not None else _as_read(value)
 
     def value(self, row: Any, column: str) -> Any:
         """Give a cell as it is."""

@@ -180,13 +180,13 @@ def _case(row: Any, event: ReferralEvent | None) -> Case:
 def _grouped(cases: Sequence[Case]) -> list[Group]:
     """Put cases together that came from one place, and of the others those that the same rules held."""
     by_network = Counter(case.network for case in cases if case.network)
-    groups: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    alike: dict[tuple[str, ...], list[Case]] = defaultdict(list)
     for case in cases:
-        if case.network and by_network[case.network] > 1:
-            groups["network", case.network].append(case)
-        else:
-            groups["rules", *_pattern(case)].append(case)
-    return [Group(_title(key), members) for key, members in groups.items()]
+        shared = case.network and by_network[case.network] > 1
+        alike[("network", case.network or "") if shared else ("rules", *_pattern(case))].append(case)
+    groups = [Group(_title(key), members) for key, members in alike.items() if len(members) > 1]
+    alone = [members[0] for members in alike.values() if len(members) == 1]
+    return [*groups, Group("Like no other", alone)] if alone else groups
 
 
 def _pattern(case: Case) -> tuple[str, ...]:
