@@ -83,7 +83,10 @@ class Rules(AdminPage):
         return self._form(form)
 
     def _refused(self, form: RulesForm, error: BadSetting | StaleRules) -> tuple[str, int]:
-        show_error(error, form)
+        if isinstance(error, BadSetting) and error.key in form:  # the field that it stands at has a name already
+            form[error.key].errors = [f"{error.problem[:1].upper()}{error.problem[1:]}."]
+        else:
+            show_error(error, form)
         if isinstance(error, StaleRules):
             form.version.data = str(error.version)  # who sends it again has been told
         return self._form(form)

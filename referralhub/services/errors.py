@@ -150,7 +150,7 @@ class BadSetting(DomainError):
 
     def __init__(self, key: str, problem: str) -> None:
         super().__init__(f"{key}: {problem}", key)
-        self.fields = {key: f"{problem[:1].upper()}{problem[1:]}."}  # stands at the field, which has a name already
+        self.key, self.problem = key, problem
 
 
 class StaleRules(DomainError):

@@ -34,9 +34,13 @@ def mail(app: Flask, admin: Person, clock):
         with app.app_context():
             for number in range(times):
                 for name, values in states.items():
-                    usual = {"attempts": 1, "kind": MessageKind.FRIEND_JOINED, "address": None} | values | only
+                    usual = (
+                        {"user_id": 1, "attempts": 1, "kind": MessageKind.FRIEND_JOINED, "address": None}
+                        | values
+                        | only
+                    )
                     key, payload = f"{name}-{number}-{only}-{clock()}"[:80], {"secret": "s3cret"}
-                    db.session.add(OutboxMessage(user_id=1, key=key, payload=payload, created=clock(), **usual))
+                    db.session.add(OutboxMessage(key=key, payload=payload, created=clock(), **usual))
             db.session.commit()
 
     return write
@@ -194,10 +198,10 @@ def test_lists_run_as_many_queries_for_many_rows_as_for_few(
     paths = [f"/admin/{name}/{part}" for name in ("mail", "invitations", "audit") for part in ("", "rows.csv")]
 
     def grow(times: int, name: str) -> None:
-        mail(times)
         with app.app_context():
             accounts.create_admin(name, f"{name}@example.com", "ada likes tea", clock())
             user = db.session.scalars(db.select(User).filter_by(username=name)).one()
+            mail(times, user_id=user.id)
             for number in range(times):
                 perks.add(f"{name} {number}", "", clock(), price=1, actor=audit.Actor(Role.ADMIN, user.id))
                 db.session.add(
