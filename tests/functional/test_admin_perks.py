@@ -7,7 +7,7 @@ from referralhub.models import AuditLine, Coupon, Perk, Redemption, Role
 from referralhub.services import perks
 from tests.crowd import befriend, member
 from tests.pages import Page
-from tests.people import Person
+from tests.people import Person, all_at_once
 
 NEW, MUG = "/admin/perks/new", "/admin/perks/1/"
 
@@ -166,6 +166,18 @@ class TestOnePerk:
         assert records.one(Perk).stock == 5
         assert logged() == [("perk.add_stock", 1, {"stock": 2}, {"stock": 5})]
         assert "stock: 2 → 5" in admin.get(MUG).text
+
+    def test_of_forms_sent_together_each_counts_once(self, admin: Person, add, records, logged):
+        add(stock=2)
+        forms = [admin.get(MUG).form("/admin/perks/1/stock") for _ in range(3)]
+        sent = []
+        for form in forms * 2:
+            twin = Person(admin.post_office.app, admin.post_office, "grace")
+            twin.client.set_cookie("session", admin.session_id())
+            sent.append(lambda t=twin, f=form: t.submit(f, pieces="10"))
+        all_at_once(sent)
+        assert records.one(Perk).stock == 32
+        assert [after["stock"] for *_, after in logged()] == [12, 22, 32]
 
     def test_more_coupons_come_once_for_a_form_and_all_or_none(self, admin: Person, add, records, logged):
         add(coupons=["A"])
