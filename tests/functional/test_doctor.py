@@ -192,8 +192,12 @@ class TestMail:
     def test_a_folder_that_cannot_be_written(self, examine: Examine, tmp_path: Path):
         development = {"referralhub_env": "development", "base_url": "http://localhost", "mail_url": "file:"}
         assert examine(**development)["mail"]["status"] == "ok"
-        (tmp_path / "mail").rmdir()  # it left nothing in it
-        (tmp_path / "mail").write_text("a file where the folder should be")
+        folder = tmp_path / "mail"
+        folder.rmdir()  # it left nothing in it
+        folder.symlink_to("/proc/self")  # where not even root can write
+        says(examine(expect=1, **development)["mail"], "No mail can be handed over")
+        folder.unlink()
+        folder.write_text("a file where the folder should be")
         says(examine(expect=1, **development)["mail"], "No mail can be handed over")
 
 
