@@ -20,7 +20,7 @@ from referralhub.services.errors import BadPerk, DomainError, NoSuchPerk
 from referralhub.services.programs import format_amount
 
 Answer = Response | tuple[str, int]
-ROW = "/<int(max=2147483647):row_id>"  # as large as the databases' integers
+ROW = "/<row:row_id>"  # as large as the databases' integers
 REPEATED = "That form was sent before. Nothing was added a second time."
 
 
