@@ -31,7 +31,7 @@ def panel(open_tab, hub) -> Callable[..., Page]:
         tab.page.locator("#username").fill(NAME)
         tab.page.locator("#password").fill(PASSWORD)
         tab.page.keyboard.press("Enter")
-        tab.page.wait_for_url("**/admin/")
+        tab.page.wait_for_url(f"{hub.base_url}/admin/")
         return tab.page
 
     return open_
@@ -40,7 +40,7 @@ def panel(open_tab, hub) -> Callable[..., Page]:
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(panel, hub):
     page = panel(viewport={"width": 1280, "height": 740})
     for path in PAGES:
-        page.goto(hub.base_url + path)
+        assert page.goto(hub.base_url + path).ok, path
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
             serious = [
