@@ -1,15 +1,12 @@
 """A member's place in the program."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime
-
-if TYPE_CHECKING:
-    from referralhub.models.user import User
 
 
 class Profile(Base):
@@ -35,5 +32,6 @@ class Profile(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    # Who it is, for lists; whoever reads a list says so, and nothing is ever read row by row.
-    user: Mapped["User"] = relationship(lazy="raise_on_sql", viewonly=True)
+    # Who it is, for lists; whoever reads a list says so, and nothing is ever read row by row. (A `User`, whose file
+    # imports this one.)
+    user: Mapped[Any] = relationship("User", lazy="raise_on_sql", viewonly=True)
