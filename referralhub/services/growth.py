@@ -1,11 +1,14 @@
 """How fast the program grows, month by month."""
 
 from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
 
-from sqlalchemy import extract, func, select
+from sqlalchemy import func, select
 
 from referralhub.extensions import db
 from referralhub.models import Profile
+from referralhub.services.ranges import DateRange, utc_day
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,11 @@ class Month:
     organic: int
     referred: int
     members: int
+
+    @property
+    def start(self) -> date:
+        """The first day."""
+        return date(self.year, self.month, 1)
 
     @property
     def signups(self) -> int:
@@ -37,17 +45,20 @@ class Month:
         return self.referred / self.signups if self.signups else None
 
 
-def monthly() -> list[Month]:
-    """Count signups by month, from the first month with one to the last. One query."""
-    year, month = extract("year", Profile.created), extract("month", Profile.created)
-    rows = db.session.execute(
-        select(year, month, func.count() - func.count(Profile.referred_by_id), func.count(Profile.referred_by_id))
-        .group_by(year, month)
-        .order_by(year, month)
-    )
+def monthly(days: DateRange | None = None) -> list[Month]:
+    """Count signups by month, from the first month with one to the last. One query.
+
+    With `days`, only the months that these touch are given, each of them whole.
+    """
+    day = utc_day(Profile.created).label("day")
+    referred = func.count(Profile.referred_by_id)
+    rows = db.session.execute(select(day, func.count() - referred, referred).group_by(day).order_by(day))
     months: list[Month] = []
     members = 0
-    for y, m, organic, referred in rows:
-        members += organic + referred
-        months.append(Month(int(y), int(m), organic, referred, members))
-    return months
+    for start, of_month in groupby(rows, lambda row: row.day.replace(day=1)):
+        organic, by_link = (sum(column) for column in list(zip(*of_month, strict=True))[1:])
+        members += organic + by_link
+        months.append(Month(start.year, start.month, organic, by_link, members))
+    if days is None:
+        return months
+    return [month for month in months if days.whole_months.first <= month.start <= days.last]
