@@ -1,5 +1,6 @@
 """Members made in bulk, for tests that are about figures and not about signing up."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import count
 
@@ -23,13 +24,23 @@ _numbers = count()
 
 def member(app: Flask, username: str, joined: datetime) -> None:
     """Make one member who cannot sign in."""
+    members(app, [username], joined)
+
+
+def members(app: Flask, usernames: Iterable[str], joined: datetime) -> None:
+    """Make members who cannot sign in."""
     with app.app_context():
-        db.session.add(_profile(_user(username, joined), None, joined))
+        db.session.add_all([_profile(_user(username, joined), None, joined) for username in usernames])
         db.session.commit()
 
 
 def befriend(
-    app: Flask, referrer: str, number: int, when: datetime, state: ReferralState = ReferralState.CONFIRMED
+    app: Flask,
+    referrer: str,
+    number: int,
+    when: datetime,
+    state: ReferralState = ReferralState.CONFIRMED,
+    channel: Channel = Channel.LINK,
 ) -> list[str]:
     """Let this many friends have joined by somebody's link at that moment; gives their names."""
     names = [f"friend{next(_numbers)}" for _ in range(number)]
@@ -43,7 +54,7 @@ def befriend(
         db.session.flush()
         referrals = [
             Referral(
-                referrer_id=profile.id, friend_id=friend.id, program_id=1, state=state, channel=Channel.LINK,
+                referrer_id=profile.id, friend_id=friend.id, program_id=1, state=state, channel=channel,
                 visited_at=when, created=when, decided_at=None if state is ReferralState.PENDING else when,
             )
             for friend in friends
