@@ -49,7 +49,7 @@ class RangeForm(PanelForm):
             return  # which its own field says
         if last < first:
             raise ValidationError("This is before the first day.")
-        if last.year - first.year > MOST_YEARS:
+        if (last.year - MOST_YEARS, last.month, last.day) >= (first.year, first.month, first.day):
             raise ValidationError(f"Choose at most {MOST_YEARS} years.")
 
     @property
