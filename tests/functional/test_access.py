@@ -1,0 +1,239 @@
+"""Who may do what: every route there is, by everybody there is, from a table. A route that is not in it fails."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from referralhub.models import Invitation, Redemption, RewardEntry, SignIn, Unit
+from referralhub.services import accounts, members, perks, programs
+from referralhub.services.audit import OPERATOR
+from tests.pages import Visitor
+from tests.people import Person, PostOffice, Records
+
+LOGIN = "led to the sign-in form"
+INVITE = "/dashboard/invite"
+
+# What somebody without an account, the member whose rows the path names, another member, and an admin are answered.
+# A form is sent with its token and nothing else, so that 422 says: you may, but this is not filled in.
+TABLE = {
+    # For everybody
+    (200, 200, 200, 200): """
+        GET /<code:code>/picture.png
+        GET /account/email/<token>
+        GET /dev/mailbox
+        GET /healthz
+        GET /leaderboard
+        GET /password/forgot
+        GET /privacy
+        GET /readyz
+        GET /static/<path:filename>
+        GET /verify/<token>
+    """,
+    (302, 302, 302, 302): """
+        GET /<code:code>/
+    """,
+    (303, 303, 303, 303): """
+        POST /logout
+    """,
+    (400, 400, 400, 400): """
+        GET /account/unsubscribe/<token>
+        GET /password/reset/<token>
+        POST /account/email/<token>
+        POST /account/unsubscribe/<token>
+        POST /verify/<token>
+    """,
+    (422, 422, 422, 422): """
+        POST /password/forgot
+        POST /password/reset/<token>
+    """,
+    # For machines with a token
+    (401, 401, 401, 401): """
+        GET /metrics
+    """,
+    # For those who have no account yet
+    (200, 302, 302, 302): """
+        GET /
+        GET /login
+        GET /signup
+    """,
+    (422, 302, 302, 302): """
+        POST /login
+        POST /signup
+    """,
+    # For members, each for themselves
+    (LOGIN, 200, 200, 200): """
+        GET /account/confirm
+        GET /account/data
+        GET /account/email
+        GET /account/export
+        GET /account/notifications
+        GET /account/password
+        GET /account/profile
+        GET /account/sessions
+        GET /dashboard/
+        GET /dashboard/invite
+        GET /dashboard/network
+        GET /dashboard/qr.svg
+        GET /dashboard/recent
+        GET /dashboard/referrals
+        GET /dashboard/rewards
+        GET /dashboard/stats
+    """,
+    (LOGIN, 302, 302, 302): """
+        GET /account/
+    """,
+    (LOGIN, 303, 303, 303): """
+        POST /account/notifications
+        POST /account/sessions/<int:sign_in_id>/end
+        POST /account/sessions/end-others
+        POST /verify/resend
+    """,
+    (LOGIN, 409, 409, 409): """
+        POST /dashboard/invitations/<int:invitation_id>/remind
+    """,
+    (LOGIN, 303, 409, 409): """
+        POST /dashboard/perks/<int:perk_id>/redeem
+    """,
+    (LOGIN, 422, 422, 422): """
+        POST /account/confirm
+        POST /account/delete
+        POST /account/email
+        POST /account/password
+        POST /account/profile
+        POST /dashboard/invite
+    """,
+    # For admins; to nobody else does it exist
+    (404, 404, 404, 200): """
+        GET /admin/
+        GET /admin/audit/
+        GET /admin/audit/rows.csv
+        GET /admin/audit/verify
+        GET /admin/claims/
+        GET /admin/claims/rows.csv
+        GET /admin/growth/<which>.csv
+        GET /admin/invitations/
+        GET /admin/invitations/rows.csv
+        GET /admin/mail/
+        GET /admin/mail/rows.csv
+        GET /admin/members/
+        GET /admin/members/<row:row_id>/
+        GET /admin/members/rows.csv
+        GET /admin/perks/
+        GET /admin/perks/<row:row_id>/
+        GET /admin/perks/new
+        GET /admin/perks/rows.csv
+        GET /admin/program/
+        GET /admin/program/edit
+        GET /admin/referrals/
+        GET /admin/referrals/<row:row_id>/
+        GET /admin/referrals/rows.csv
+        GET /admin/review/
+        GET /admin/rewards/
+        GET /admin/rewards/rows.csv
+        POST /admin/program/edit
+    """,
+    (404, 404, 404, 303): """
+        POST /admin/claims/<row:row_id>/fulfil
+        POST /admin/costs
+        POST /admin/mail/<row:row_id>/again
+        POST /admin/mail/again
+        POST /admin/members/<row:row_id>/verification
+        POST /admin/perks/<row:row_id>/off
+        POST /admin/perks/<row:row_id>/on
+    """,
+    (404, 404, 404, 422): """
+        POST /admin/members/<row:row_id>/active
+        POST /admin/members/<row:row_id>/active/again
+        POST /admin/members/<row:row_id>/adjust
+        POST /admin/members/<row:row_id>/referrer
+        POST /admin/perks/<row:row_id>/coupons
+        POST /admin/perks/<row:row_id>/stock
+        POST /admin/perks/new
+        POST /admin/program/
+        POST /admin/program/preview
+        POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>
+        POST /admin/review/
+    """,
+}
+ROUTES = {route.strip(): answers for answers, routes in TABLE.items() for route in routes.strip().splitlines()}
+
+
+@pytest.fixture
+def app(make_app) -> Flask:
+    """These are more requests than a person sends."""
+    return make_app(ratelimit_enabled=False, metrics_token="a token for tests alone")
+
+
+@pytest.fixture
+def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
+    """Somebody without an account, Alice, Bob, and Grace who runs the program. Charlie came by Alice's link."""
+    alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
+    with app.app_context():
+        programs.change(programs.PRESETS["paypal"], clock())
+        perks.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS)
+    for person in (alice, bob):
+        person.sign_up()
+        person.confirm_address()
+    preview = alice.submit(alice.get(INVITE).form(INVITE), 200, addresses="dan@example.com")
+    alice.submit(preview.form(INVITE), send="yes")
+    charlie.click(alice.link)
+    charlie.sign_up()
+    with app.app_context():
+        members.adjust(1, 100, "a present", "a-present", OPERATOR, clock())
+        perks.redeem(1, 1, "the-first-one", clock())
+        accounts.create_admin(grace.username, grace.email, grace.password, clock())
+    grace.sign_in()
+    return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Give method, rule and endpoint of each."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, rule.rule, rule.endpoint
+
+
+def test_every_route_is_in_the_table(app: Flask):
+    assert sorted(f"{method} {rule}" for method, rule, _ in routes(app)) == sorted(ROUTES)
+
+
+def test_everybody_is_answered_as_the_table_says(app: Flask, people: dict[str, Visitor], records: Records):
+    in_paths = {
+        "row_id": 1,
+        "sign_in_id": records.all(SignIn, user_id=1)[0].id,
+        "invitation_id": records.one(Invitation).id,
+        "perk_id": 1,
+        "code": people["owner"].code,
+        "token": "nonsense",
+        "filename": "css/app.css",
+        "step": "release",
+        "which": "monthly",
+    }
+    site = app.url_map.bind("localhost")
+    arguments = {rule.endpoint: {name: in_paths[name] for name in rule.arguments} for rule in app.url_map.iter_rules()}
+    wrong = []
+    for number, (who, visitor) in enumerate(people.items()):
+        before = alices_rows(records)
+        token = visitor.get("/privacy" if who != "anonymous" else "/login").all('[name="csrf_token"]')[0]["value"]
+        # What ends a sign-in comes last.
+        for method, rule, endpoint in sorted(
+            routes(app), key=lambda route: (route[1] == "/logout", "sign_in_id" in route[1])
+        ):
+            path = site.build(endpoint, arguments[endpoint], method)
+            form = {"csrf_token": token} if method == "POST" else None
+            answer = visitor.client.open(path, method=method, data=form)
+            answer.close()
+            found = LOGIN if answer.headers.get("Location", "").startswith("/login") else answer.status_code
+            if found != ROUTES[f"{method} {rule}"][number]:
+                wrong.append(f"{who}: {method} {path}: {found}")
+        if who in ("anonymous", "other"):
+            assert alices_rows(records) == before, f"{who} changed what is Alice's"
+    assert wrong == []
+
+
+def alices_rows(records: Records) -> list[dict[str, object]]:
+    """Give what is Alice's alone."""
+    rows = [row for model in (Invitation, Redemption, RewardEntry) for row in records.all(model, profile_id=1)]
+    rows += records.all(SignIn, user_id=1)
+    return [{column.name: getattr(row, column.name) for column in row.__table__.columns} for row in rows]
