@@ -8,6 +8,7 @@ from sqlalchemy import select
 from referralhub.database import transaction
 from referralhub.models import OneTimeToken, Profile, Referral, ReferralState
 from referralhub.services import credentials, referrals, tokens
+from referralhub.services.audit import SYSTEM
 
 
 def look_then_change(session, friend_id, now, reason):
@@ -17,7 +18,7 @@ def look_then_change(session, friend_id, now, reason):
     time.sleep(0.01)
     referral.state, referral.decided_at = ReferralState.CONFIRMED, now.replace(microsecond=0)
     session.flush()
-    referrals._confirmed(session, referral, ReferralState.PENDING, None, reason, now)
+    referrals._confirmed(session, referral, ReferralState.PENDING, SYSTEM, reason, now)
 
 
 def settle_every_time(token, now):
