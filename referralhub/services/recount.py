@@ -48,14 +48,20 @@ def repair(redis: "Redis", now: datetime) -> None:
 
 def refresh_caches(session: Session, now: datetime) -> None:
     """Recount every member's referrals and badges; part of the caller's transaction."""
-    confirmed = and_(Referral.referrer_id == Profile.id, Referral.state == ReferralState.CONFIRMED)
-    count = select(func.count()).where(confirmed).scalar_subquery()
-    latest = select(func.max(Referral.decided_at)).where(confirmed).scalar_subquery()
-    session.execute(
-        update(Profile)
-        .values(referral_count=count, last_confirmed_at=latest)
-        .execution_options(synchronize_session=False)
+    counted = (
+        select(Referral.referrer_id, func.count().label("n"), func.max(Referral.decided_at).label("latest"))
+        .where(Referral.state == ReferralState.CONFIRMED)
+        .group_by(Referral.referrer_id)
+        .subquery()
     )
+    # Counted once for all: to count for each member, SQLite would read every confirmed referral each time.
+    none = update(Profile).where(or_(Profile.referral_count != 0, Profile.last_confirmed_at.is_not(None)))
+    some = update(Profile).where(Profile.id == counted.c.referrer_id)
+    for statement in (
+        none.values(referral_count=0, last_confirmed_at=None),
+        some.values(referral_count=counted.c.n, last_confirmed_at=counted.c.latest),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
     session.execute(delete(BadgeAward))
     for badge in Badge:
         values = literal(badge, BadgeAward.badge.type), literal(now, BadgeAward.created.type)

@@ -120,7 +120,7 @@ def test_the_ledger_follows_the_program_in_force(run, records, app, preset: str)
 def test_a_recount_of_many_mends_badges_and_counts(loaded, records, app, clock, run):
     def damage() -> None:
         db.session.execute(db.delete(BadgeAward))
-        db.session.execute(db.update(Profile).values(referral_count=0))
+        db.session.execute(db.update(Profile).values(referral_count=7))  # also of those who brought nobody
 
     records.change(damage)
     assert "badges" in run("ledger", "verify", expect=1)
