@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from flask import url_for
@@ -110,6 +109,5 @@ def show_error(error: DomainError, form: FlaskForm) -> None:
 
 def local_path(wanted: str) -> str:
     """Give an address to go on to, if it is one of ours; else the dashboard."""
-    parts = urlsplit(wanted)
-    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not parts.netloc
-    return wanted if local and wanted.isprintable() else url_for("dashboard.home")
+    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if local else url_for("dashboard.home")

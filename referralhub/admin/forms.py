@@ -3,12 +3,13 @@
 import re
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Regexp, ValidationError
+from wtforms import HiddenField, StringField
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
 
+from referralhub.admin import figures
 from referralhub.forms import no_control_characters, strip
+from referralhub.models import Unit
 from referralhub.services.members import SAID
-from referralhub.services.programs import LARGEST
 
 CODE = re.compile(r"[A-Za-z0-9]{8,12}\Z")
 
@@ -44,16 +45,23 @@ class ReasonForm(PanelForm):
 
 
 class AdjustForm(PanelForm):
-    """An amount to give or take."""
+    """An amount to give or take, in the unit that the form was shown for."""
 
-    amount = IntegerField("Amount", [InputRequired("Enter a whole number."), NumberRange(-LARGEST, LARGEST)])
+    amount = StringField("Amount", [InputRequired("Enter an amount.")], filters=[strip])
+    unit = HiddenField(validators=[AnyOf(list(Unit))])
     reason = reason_field()
     key = key_field()
 
-    def validate_amount(self, field: IntegerField) -> None:
-        """Refuse nothing at all."""
-        if field.data == 0:
-            raise ValidationError("Zero changes nothing.")
+    def validate_amount(self, field: StringField) -> None:
+        """Refuse what is no amount, or nothing at all."""
+        if self.unit.data in list(Unit):
+            figures.amount(field.data.removeprefix("-"), Unit(self.unit.data), least=1)
+
+    @property
+    def signed(self) -> int:
+        """Give the amount, below zero where it is taken."""
+        found = figures.amount(self.amount.data.removeprefix("-"), Unit(self.unit.data))
+        return -found if self.amount.data.startswith("-") else found
 
 
 class CorrectForm(PanelForm):
@@ -63,7 +71,7 @@ class CorrectForm(PanelForm):
         "Code of the member who brought them",
         [
             InputRequired("Enter a code."),
-            Regexp(r"[A-Za-z0-9]{8,12}\Z", message="A code is 8 to 12 letters and digits."),
+            Regexp(CODE, message="A code is 8 to 12 letters and digits."),
         ],
         filters=[strip],
     )

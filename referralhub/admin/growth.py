@@ -63,7 +63,7 @@ class Growth(AdminPage):
             form=form,
             days=days,
             today=now().date(),
-            headlines=headlines.read(days, program.unit, now()),
+            headlines=headlines.read(program.unit, now()),
             months=months,
             months_scale=charts.scale([month.signups for month in months], least=1),
             funnel=funnel.read(days, now()),

@@ -103,9 +103,13 @@ class ListPage(AdminPage, ModelView):
         args = super()._get_list_extra_args()
         args.page = max(0, min(args.page or 0, MOST_PAGES))
         args.extra_args = {}
-        if has_control_characters(args.search or ""):
-            args.search = None
+        # The library would pass a backslash on to LIKE, where it cannot stand alone.
+        args.search = None if has_control_characters(args.search or "") else (args.search or "").replace("\\", "")
         return args
+
+    def _apply_sorting(self, *args: Any) -> Any:
+        query, joins = super()._apply_sorting(*args)
+        return query.order_by(self.model.id.desc()), joins  # equals in one order, so that turning pages skips nobody
 
 
 class Choice(BaseSQLAFilter):
@@ -118,7 +122,7 @@ class Choice(BaseSQLAFilter):
 
     def clean(self, value: str) -> Any:
         """Read what was chosen. Raises ValueError."""
-        return self.of(value) if self.of else {"1": True, "0": False}.get(value)
+        return self.of(value) if self.of else ["0", "1"].index(value) == 1
 
     def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
         """Keep rows with this value."""

@@ -15,7 +15,7 @@ from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
 from referralhub.admin.lists import Choice, Day, ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
-from referralhub.models import Profile, RewardEntry, RewardKind, User
+from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
 from referralhub.services import members, programs
 from referralhub.services.errors import DomainError, NoSuchMember
 
@@ -71,7 +71,7 @@ class Members(ListPage):
             sent = members.resend_verification(row_id, actor(), now())
         except NoSuchMember:
             abort(404)
-        flash("The mail is on its way." if sent else "There is nothing to confirm.")
+        flash("The mail is on its way." if sent else "Nothing was sent: it is confirmed, or a mail went out just now.")
         return redirect(url_for(".show", row_id=row_id), 303)
 
     @expose("/<row:row_id>/adjust", methods=["POST"])
@@ -80,7 +80,11 @@ class Members(ListPage):
         form = AdjustForm(prefix="adjust-")
         if not form.validate_on_submit():
             return self._page(row_id, adjust=form)
-        done = members.adjust(row_id, form.amount.data, form.reason.data, form.key.data, actor(), now())
+        unit = Unit(form.unit.data)
+        try:
+            done = members.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
+        except NoSuchMember:
+            abort(404)
         flash("The ledger has a new line." if done else "That was done before.")
         return redirect(url_for(".show", row_id=row_id), 303)
 
@@ -122,16 +126,17 @@ class Members(ListPage):
         except NoSuchMember:
             abort(404)
         # Fresh ones take nothing from the form that was sent, which was another one.
+        unit = programs.current().unit
         usual: dict[str, Any] = {
             "active": ReasonForm(formdata=None, prefix="active-"),
-            "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16)),
+            "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16), unit=unit.value),
             "correct": CorrectForm(formdata=None, prefix="correct-"),
         }
         page = self.render(
             "admin/member.html",
             found=found,
             forms=usual | forms,
-            unit=programs.current().unit,
+            unit=unit,
             base_url=current_app.config["SETTINGS"].base_url,
         )
         return page, 422 if any(form.errors for form in forms.values()) else 200

@@ -13,6 +13,7 @@ from referralhub.admin.rule_words import LABELS
 from referralhub.config import SESSION_DAYS
 from referralhub.forms import has_control_characters, no_control_characters, strip
 from referralhub.models import Touch, Unit
+from referralhub.services.programs import LONGEST_HOLD
 
 MOST_STEPS = 30
 LONGEST_NAME = 40
@@ -114,7 +115,7 @@ class RulesForm(FlaskForm):
 
     def validate_hold_days(self, field: Field) -> None:
         """Refuse what is no number of days."""
-        figures.whole(field.data, 0, 3650)
+        figures.whole(field.data, 0, LONGEST_HOLD)
 
     def validate_tiers(self, field: Field) -> None:
         """Refuse what are no tiers."""

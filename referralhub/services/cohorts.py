@@ -38,7 +38,8 @@ class Estimate:
 class Window:
     """Confirmed friends who joined within so many days of a cohort's member.
 
-    It is complete when the days are over for all of the cohort and no friend's address waits to be confirmed.
+    It is complete when the days are over for all of the cohort and no friend's referral waits, for the
+    address to be confirmed or to be reviewed.
     """
 
     days: int
@@ -140,7 +141,7 @@ def _brought(months: DateRange) -> Select[*tuple[Any, ...]]:
             Profile.created.label("joined"),
             seconds_between(Profile.created, Referral.created).label("age"),
             (Referral.state == ReferralState.CONFIRMED).label("confirmed"),
-            (Referral.state == ReferralState.PENDING).label("waiting"),
+            Referral.state.in_([ReferralState.PENDING, ReferralState.HELD]).label("waiting"),
         )
         .join(Profile, Profile.id == Referral.referrer_id)
         .where(*_joined_in(months))

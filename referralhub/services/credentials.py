@@ -14,9 +14,12 @@ from referralhub.services import outbox, passwords, referrals, sign_ins, tokens
 from referralhub.services.errors import BadLink, Taken, WrongPassword
 
 
-def ask_to_verify(session: Session, user_id: int, now: datetime) -> None:
-    """Queue the mail that proves the address, at most one a minute; part of the caller's transaction."""
-    outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
+def ask_to_verify(session: Session, user_id: int, now: datetime) -> bool:
+    """Queue the mail that proves the address, at most one a minute; part of the caller's transaction.
+
+    Says whether there is one more.
+    """
+    return outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
 
 
 def resend_verification(user_id: int, now: datetime) -> None:

@@ -2,70 +2,79 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import Label, SQLColumnExpression, case, func, literal, select, true
 
 from referralhub.extensions import db
 from referralhub.models import Profile, Referral, ReferralState, RewardEntry, RewardKind, Unit
-from referralhub.services.ranges import DateRange
 
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE)
+SPANS = ("now", "by_then", "last_month")
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A figure of this calendar month so far, and of the month before: up to the same day and hour, and in all."""
+
+    now: int
+    by_then: int
+    last_month: int
+
+    @property
+    def change(self) -> int:
+        """How much more it is than by the same time last month."""
+        return self.now - self.by_then
 
 
 @dataclass(frozen=True)
 class Headlines:
-    """Members at the end of a range and how many joined in it; referrals that were confirmed in it, and that wait now.
+    """How many members there are and joined, how many referrals were confirmed and wait, and the credit given.
 
-    Credit is what was given this calendar month so far, in the program's unit, and the month before: up to the same
-    day and hour, which is what this month compares with, and in all.
+    Credit is in the program's unit.
     """
 
     members: int
-    joined: int
-    confirmed: int
+    joined: Headline
     waiting: int
+    confirmed: Headline
     unit: Unit
-    given: int
-    given_by_then: int
-    given_last_month: int
-
-    @property
-    def change(self) -> float | None:
-        """How much more was given than by the same time last month, as a part of that; none if nothing was."""
-        return (self.given - self.given_by_then) / self.given_by_then if self.given_by_then else None
+    given: Headline
 
 
-def read(days: DateRange, unit: Unit, now: datetime) -> Headlines:
+def read(unit: Unit, now: datetime) -> Headlines:
     """Read them all in one query, which looks at each table once."""
-    people = select(
-        func.count().label("members"), func.count().filter(Profile.created >= days.since).label("joined")
-    ).where(Profile.created < days.until)
+    confirmed = case((Referral.state == ReferralState.CONFIRMED, Referral.decided_at))
+    given = case((RewardEntry.kind.in_(CREDITS) & (RewardEntry.unit == unit), RewardEntry.created))
+    waiting = Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
+    people = select(func.count().label("members"), *_figures("joined", Profile.created, literal(1), now))
     referrals = select(
-        func.count()
-        .filter(
-            Referral.state == ReferralState.CONFIRMED,
-            Referral.decided_at >= days.since,
-            Referral.decided_at < days.until,
-        )
-        .label("confirmed"),
-        func.count().filter(Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])).label("waiting"),
+        func.count().filter(waiting).label("waiting"), *_figures("confirmed", confirmed, literal(1), now)
     )
-    first, second, third = (query.subquery() for query in (people, referrals, _given(unit, now)))
+    credit = select(*_figures("given", given, RewardEntry.amount, now)).where(RewardEntry.created >= _before(now))
+    first, second, third = (query.subquery() for query in (people, referrals, credit))
     row = db.session.execute(select(first, second, third).join_from(first, second, true()).join(third, true())).one()
-    return Headlines(unit=unit, **{name: int(figure) for name, figure in row._mapping.items()})
+    found = {name: int(figure) for name, figure in row._mapping.items()}
+    months = {name: Headline(*(found[f"{name}_{span}"] for span in SPANS)) for name in ("joined", "confirmed", "given")}
+    return Headlines(members=found["members"], waiting=found["waiting"], unit=unit, **months)
 
 
-def _given(unit: Unit, now: datetime) -> Select[int, int, int]:
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    before = (month - timedelta(days=1)).replace(day=1)
+def _figures(
+    name: str, moment: SQLColumnExpression[Any], amount: SQLColumnExpression[int], now: datetime
+) -> list[Label[int]]:
+    month, before = _month(now), _before(now)
     by_then = min(before + (now - month), month)  # a short month is over before the other one's day
+    later = month + timedelta(days=32)  # nothing is that new; what happens this very moment counts
+    spans = ((month, later), (before, by_then), (before, month))
+    return [
+        func.coalesce(func.sum(amount).filter(moment >= since, moment < until), 0).label(f"{name}_{span}")
+        for span, (since, until) in zip(SPANS, spans, strict=True)
+    ]
 
-    def between(since: datetime, until: datetime) -> ColumnElement[int]:
-        inside = RewardEntry.created >= since, RewardEntry.created < until
-        return func.coalesce(func.sum(RewardEntry.amount).filter(*inside), 0)
 
-    return select(
-        func.coalesce(func.sum(RewardEntry.amount).filter(RewardEntry.created >= month), 0).label("given"),
-        between(before, by_then).label("given_by_then"),
-        between(before, month).label("given_last_month"),
-    ).where(RewardEntry.kind.in_(CREDITS), RewardEntry.unit == unit, RewardEntry.created >= before)
+def _month(now: datetime) -> datetime:
+    return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def _before(now: datetime) -> datetime:
+    return (_month(now) - timedelta(days=1)).replace(day=1)

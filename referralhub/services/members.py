@@ -1,7 +1,7 @@
 """What an admin can do for a member, and what there is to know of one."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
@@ -15,6 +15,7 @@ from referralhub.models import (
     ReferralState,
     RewardEntry,
     RewardKind,
+    Unit,
     User,
 )
 from referralhub.services import audit, credentials, leaderboard, once, programs, referrals, rewards, sign_ins
@@ -90,21 +91,20 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
 
 
 def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
-    """Mail the link that confirms the address once more, at most once a minute; False where it is confirmed already.
+    """Mail the link that confirms the address once more, at most once a minute.
 
-    Raises NoSuchMember.
+    Says whether it did: not where the address is confirmed already. Raises NoSuchMember.
     """
     with transaction() as session:
         user = _member(session, user_id)
-        if user.verified_at is not None or not user.is_active:
+        if user.verified_at is not None or not user.is_active or not credentials.ask_to_verify(session, user_id, now):
             return False
-        credentials.ask_to_verify(session, user_id, now)
-        audit.record(session, actor, "member.resend_verification", "member", user_id, {}, {}, now)
+        audit.record(session, actor, "member.resend_verification", "member", user_id, {}, {"mailed": True}, now)
     return True
 
 
-def adjust(user_id: int, amount: int, reason: str, key: str, actor: Actor, now: datetime) -> bool:
-    """Give a member an amount in the program's unit, or take it; a balance below zero is a debt.
+def adjust(user_id: int, amount: int, unit: Unit, reason: str, key: str, actor: Actor, now: datetime) -> bool:
+    """Give a member an amount, or take it; a balance below zero is a debt.
 
     `key` is the form's own: sending it again does nothing, and is answered with False. Raises NoSuchMember.
     """
@@ -114,10 +114,9 @@ def adjust(user_id: int, amount: int, reason: str, key: str, actor: Actor, now: 
         profile_id = _member(session, user_id).profile.id
         if not once.first(session, f"adjust:{key}", now):
             return False
-        unit = programs.current().unit
         rewards.lock(session, profile_id)
         entry = rewards.post(session, profile_id, RewardKind.ADJUSTMENT, amount, unit, now, note=reason)
-        before, after = {"balance": entry.balance - amount}, {"balance": entry.balance, "unit": unit.value}
+        before, after = ({"balance": each, "unit": unit.value} for each in (entry.balance - amount, entry.balance))
         audit.record(session, actor, "member.adjust", "member", user_id, before, after, now, reason)
     return True
 
@@ -125,39 +124,46 @@ def adjust(user_id: int, amount: int, reason: str, key: str, actor: Actor, now: 
 def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: datetime) -> None:
     """Let the credit for a member go to the one who really brought them, once for each member.
 
-    How they came stays as it was recorded; the credit moves by two entries of the ledger. Where nobody was credited,
-    the right one gets what the program gives today. Raises NoSuchMember, UnknownCode or CannotCorrect.
+    How they came stays as it was recorded; the credit moves by two entries of the ledger, which a reversal of the
+    referral takes back too. Where nobody was credited, the right one gets what the program gives today.
+    Raises NoSuchMember, UnknownCode or CannotCorrect.
     """
     with transaction() as session:
         friend = _member(session, user_id).profile
         right = referrals.find_by_code(code)
         if right is None:
             raise UnknownCode
-        rewards.lock(session, friend.id)  # two corrections of one member wait for each other here
-        _check_correction(session, user_id, friend.id, right.profile_id)
-        credited = _credited(session, friend.id)
-        if credited and credited.profile_id == right.profile_id:
-            raise CannotCorrect("This member has the credit already.")
-        program = programs.current()
-        amount, unit = (credited.amount, credited.unit) if credited else (program.referrer_amount, program.unit)
-        moves = [(right.profile_id, amount)]
-        if credited:
-            moves.append((credited.profile_id, -amount))
-        for profile_id, change in sorted(moves):  # in one order, so that two corrections never wait in a circle
+        found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()
+        referral = session.scalar(found.execution_options(populate_existing=True))
+        _check_correction(session, user_id, friend.id, right.profile_id, referral)
+        credited = _credited(session, referral) if referral else None
+        for profile_id in sorted({right.profile_id, *([credited.profile_id] if credited else [])}):
             rewards.lock(session, profile_id)
+        if credited:
+            amount, unit, available_at = credited.amount, credited.unit, credited.available_at
+        else:
+            program = programs.current()
+            amount = rewards.within_cap(session, right.profile_id, program, program.referrer_amount)
+            unit, available_at = program.unit, now + timedelta(days=program.hold_days)
+        moves = [(right.profile_id, amount)] + ([(credited.profile_id, -amount)] if credited else [])
+        for profile_id, change in moves:
             if change:
-                rewards.post(session, profile_id, RewardKind.ADJUSTMENT, change, unit, now, note=reason)
-        before = {"profile": credited.profile_id if credited else None}
-        after = {"profile": right.profile_id, "amount": amount, "unit": unit.value}
+                rewards.post(
+                    session, profile_id, RewardKind.ADJUSTMENT, change, unit, now,
+                    available_at=available_at, referral_id=referral.id if referral else None, note=reason,
+                )  # fmt: skip
+        before = {"referrer": _user_of(session, credited.profile_id) if credited else None}
+        after = {"referrer": _user_of(session, right.profile_id), "amount": amount, "unit": unit.value}
         audit.record(session, actor, CORRECTED, "member", user_id, before, after, now, reason)
 
 
-def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int) -> None:
+def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int, referral: Referral | None) -> None:
     if right_id >= friend_id:
         raise CannotCorrect("Whoever brought this member must have been here before.")
-    state = session.scalar(select(Referral.state).where(Referral.friend_id == friend_id))
-    if state in (ReferralState.PENDING, ReferralState.HELD):
+    if referral and referral.state in (ReferralState.PENDING, ReferralState.HELD):
         raise CannotCorrect("This member's referral is not decided yet. Decide it first.")
+    if referral and referral.state is ReferralState.CONFIRMED and referral.referrer_id == right_id:
+        raise CannotCorrect("This member has the credit already.")
     earlier = select(AuditLine.id).where(
         AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
     )
@@ -165,21 +171,23 @@ def _check_correction(session: Session, user_id: int, friend_id: int, right_id: 
         raise CannotCorrect("This was corrected before. Adjust the two balances instead.")
 
 
-def _credited(session: Session, friend_id: int) -> RewardEntry | None:
-    """Find the entry that credited somebody with bringing this member, unless it was taken back."""
+def _credited(session: Session, referral: Referral) -> RewardEntry | None:
+    """Find the entry that credited the referrer, unless it was taken back."""
+    if referral.state is not ReferralState.CONFIRMED:
+        return None
     return session.scalar(
-        select(RewardEntry)
-        .join(Referral, Referral.id == RewardEntry.referral_id)
-        .where(
-            Referral.friend_id == friend_id,
-            Referral.state == ReferralState.CONFIRMED,
-            RewardEntry.kind == RewardKind.REFERRER,
-        )
+        select(RewardEntry).where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
     )
 
 
+def _user_of(session: Session, profile_id: int) -> int:
+    return session.execute(select(Profile.user_id).where(Profile.id == profile_id)).scalar_one()
+
+
 def _member(session: Session, user_id: int) -> User:
-    user = session.get(User, user_id, populate_existing=True, with_for_update={"of": User})
+    # Not against those who only refer to the account: audit lines and mail do so, while they hold other locks.
+    lock = {"of": User, "key_share": True}
+    user = session.get(User, user_id, populate_existing=True, with_for_update=lock)
     if user is None:
         raise NoSuchMember
     return user

@@ -37,23 +37,25 @@ def queue(
     now: datetime,
     *,
     address: str | None = None,
-) -> None:
-    """Queue one message in the caller's transaction; a second one of the same key is dropped.
+) -> bool:
+    """Queue one message in the caller's transaction; a second one of the same key is dropped. Says whether it was new.
 
     It goes to the member, or to `address` in the member's name. For a closed account the row is written all the same,
     but never sent.
     """
     is_open = session.scalar(select(User.is_active).where(User.id == user_id))
     next_try_at = now if is_open else None
-    session.execute(
+    message_id = session.scalar(
         insert(OutboxMessage)
         .values(
             key=key, kind=kind, user_id=user_id, address=address, payload=payload, attempts=0,
             next_try_at=next_try_at, created=now,
         )
         .on_conflict_do_nothing(index_elements=["key"])
+        .returning(OutboxMessage.id)
     )  # fmt: skip
     session.info[WAITING] = True
+    return message_id is not None
 
 
 def drop(session: Session, user_id: int) -> None:

@@ -17,6 +17,7 @@ from referralhub.services import audit
 from referralhub.services.audit import OPERATOR, Actor
 from referralhub.services.errors import BadSetting, StaleRules
 
+LONGEST_HOLD = 3650  # days
 LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
 
 
@@ -172,7 +173,9 @@ def parse(key: str, text: str) -> dict[str, Any]:
 
 def check(rules: dict[str, Any]) -> None:
     """Refuse rules that make no sense. Raises BadSetting."""
-    for key in ("referrer_amount", "friend_amount", "hold_days", *OPTIONAL):
+    if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
+        raise BadSetting("hold_days", f"must be between 0 and {LONGEST_HOLD:,}")
+    for key in ("referrer_amount", "friend_amount", *OPTIONAL):
         if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
             raise BadSetting(key, f"must be between 0 and {LARGEST:,}")
     if not 1 <= rules["window_days"] <= SESSION_DAYS:

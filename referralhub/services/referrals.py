@@ -169,6 +169,8 @@ def reverse(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.CONFIRMED, ReferralState.REVERSED, now)
         _record(session, referral.id, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor)
+        for profile_id in rewards.concerned(session, referral):  # in one order, as everybody locks them
+            rewards.lock(session, profile_id)
         count = _count(session, referral.referrer_id, -1, now)
         rewards.take_back(session, referral, count, now, reason)
         badges.adjust(session, referral.referrer_id, count, now)

@@ -107,7 +107,7 @@ def credit(session: Session, referral: Referral, program: Program, now: datetime
         ("friend", referral.friend_id, RewardKind.FRIEND, program.friend_amount),
     ):
         lock(session, profile_id)
-        amount = _within_cap(session, profile_id, program, promised) if kind is RewardKind.REFERRER else promised
+        amount = within_cap(session, profile_id, program, promised) if kind is RewardKind.REFERRER else promised
         if amount:
             post(
                 session,
@@ -126,7 +126,7 @@ def credit(session: Session, referral: Referral, program: Program, now: datetime
 def credit_milestone(session: Session, referral: Referral, program: Program, count: int, now: datetime) -> None:
     """Give the bonus of a milestone that this referral reached, if the program has one there."""
     bonus = sum(milestone.get("bonus", 0) for milestone in program.milestones if milestone["at"] == count)
-    amount = _within_cap(session, referral.referrer_id, program, bonus)
+    amount = within_cap(session, referral.referrer_id, program, bonus)
     if amount:
         post(
             session,
@@ -141,20 +141,26 @@ def credit_milestone(session: Session, referral: Referral, program: Program, cou
         )
 
 
+def concerned(session: Session, referral: Referral) -> list[int]:
+    """List whose ledgers a referral has entries in: its two sides, and whoever its credit was moved to."""
+    query = select(RewardEntry.profile_id).where(RewardEntry.referral_id == referral.id)
+    return sorted({referral.referrer_id, referral.friend_id, *session.scalars(query)})
+
+
 def take_back(session: Session, referral: Referral, count: int, now: datetime, note: str) -> None:
     """Write the opposite of everything a referral gave, and of milestones its referrer no longer reaches.
 
     `count` is the referrer's number of confirmed referrals without it. Balances may fall below zero: a debt.
+    The caller has locked the ledgers concerned.
     """
     reversal = aliased(RewardEntry)
     standing = ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists()
-    for profile_id in (referral.referrer_id, referral.friend_id):
-        lock(session, profile_id)
+    own = [RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.ADJUSTMENT]
     originals = session.scalars(
         select(RewardEntry)
         .where(
             standing,
-            ((RewardEntry.referral_id == referral.id) & RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.FRIEND]))
+            ((RewardEntry.referral_id == referral.id) & RewardEntry.kind.in_(own))
             | (
                 (RewardEntry.profile_id == referral.referrer_id)
                 & (RewardEntry.kind == RewardKind.MILESTONE)
@@ -229,7 +235,7 @@ def lines(profile_id: int, page: int = 1) -> tuple[list[Line], bool]:
     return list(found[:PAGE]), len(found) > PAGE
 
 
-def _within_cap(session: Session, profile_id: int, program: Program, amount: int) -> int:
+def within_cap(session: Session, profile_id: int, program: Program, amount: int) -> int:
     """Cut an amount so that what a member earned by referring stays within the program's cap."""
     if program.member_cap is None or not amount:
         return amount

@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from referralhub import create_app
 from referralhub.clock import system_clock
 from referralhub.extensions import db
-from referralhub.models import AuditLine
+from referralhub.models import AuditLine, Unit
 from referralhub.services import accounts, members, perks, sample_crowd
 from referralhub.services.audit import OPERATOR
 from tests.conftest import extra_database, make_settings
@@ -45,7 +45,7 @@ def running(number: int, folder: Path, request: pytest.FixtureRequest, redis_url
             assert sample_crowd.load(number, now, lambda _: None)
             accounts.create_admin("warden", "warden@example.com", "warden likes tea", now)
             perks.add("Mug", "", now, price=10)
-            members.adjust(10, 50, "a present", "a-present", OPERATOR, now)
+            members.adjust(10, 50, Unit.POINTS, "a present", "a-present", OPERATOR, now)
             perks.redeem(10, 1, "the-first-one", now)
             db.session.commit()
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -180,7 +180,7 @@ def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
     charlie.click(alice.link)
     charlie.sign_up()
     with app.app_context():
-        members.adjust(1, 100, "a present", "a-present", OPERATOR, clock())
+        members.adjust(1, 100, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
         perks.redeem(1, 1, "the-first-one", clock())
         accounts.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()

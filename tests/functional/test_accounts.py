@@ -256,3 +256,10 @@ def test_a_slow_request_does_not_sign_a_member_in_again_who_has_signed_out_meanw
         alice.sign_out()
         app.session_interface.save_session(app, slow.session, app.response_class())
     assert not valkey.client.exists(f"session:{session_id}")
+
+
+def test_nobody_is_led_elsewhere_after_signing_in(visitor: Visitor, alice: Person):
+    alice.sign_up()
+    for wanted in ("//[", "//elsewhere.example", "/\\elsewhere.example", "https://a.example", "%00", "/%0a"):
+        assert alice.get(f"/login?next={wanted}", 302).location == "/dashboard/", wanted
+        visitor.get(f"/login?next={wanted}")

@@ -8,8 +8,10 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import AuditLine, Profile, RewardEntry, RewardKind, Role, User
-from referralhub.services import accounts, audit
+from referralhub.models import AuditLine, Profile, RewardEntry, RewardKind, Role, Unit, User
+from referralhub.services import accounts, audit, members, programs, referrals
+from referralhub.services.audit import OPERATOR
+from referralhub.services.errors import CannotCorrect, WrongState
 from tests.crowd import befriend, member
 from tests.people import Person, all_at_once
 
@@ -17,7 +19,7 @@ LISTS = ("members", "referrals", "rewards")
 DAMAGED = (
     "page=-1", "page=99999999999999999999", "page=x", "sort=99", "sort=-1", "sort=x", "search=%00", "search=%25",
     "flt_active=7", "flt_state=none", "flt_joined_since=soon", "flt_joined_since=0001-01-01", "page_size=100000000",
-    "flt_joined_until=9999-12-31", "search=" + "x" * 3000, "flt_state=%00", "flt0_0=x",
+    "flt_joined_until=9999-12-31", "search=" + "x" * 3000, "flt_state=%00", "flt0_0=x", "search=%3D%5C", "search=%5E",
 )  # fmt: skip
 NO_AMOUNTS = ("0", "1.5", "x", "", "99999999999", "-99999999999", "1e3", "٣٣٣٣٣٣٣٣٣٣٣")
 NO_REASONS = ("", "   ", "x" * 201, "a\x00b", "a\x1bb")
@@ -177,7 +179,7 @@ class TestMembers:
         clock.advance(minutes=2)
         for _ in range(2):
             admin.submit(admin.get("/admin/members/2/").form("/admin/members/2/verification"))
-        assert [line[0] for line in audited(records)] == ["member.resend_verification"] * 2
+        assert [line[0] for line in audited(records)] == ["member.resend_verification"]  # one mail a minute
         alice.confirm_address()
         assert not admin.get("/admin/members/2/").all('form[action="/admin/members/2/verification"]')
 
@@ -189,7 +191,7 @@ class TestMembers:
         page = alice.get("/dashboard/rewards")
         assert "paid out twice" in page.text
         assert "owed" in page.text
-        change = ({"balance": 10}, {"balance": -15, "unit": "points"})
+        change = ({"balance": 10, "unit": "points"}, {"balance": -15, "unit": "points"})
         assert audited(records) == [("member.adjust", "member", 2, *change, "paid out twice")]
 
     def test_an_amount_that_makes_no_sense_is_refused(self, admin, records):
@@ -199,6 +201,16 @@ class TestMembers:
             assert page.one("#adjust-reason")["value"] == "because"
             assert page.one("#active-reason").attributes.get("value", "") == ""
         assert records.all(RewardEntry) == []
+
+    def test_dollars_are_typed_as_dollars_and_a_form_keeps_its_unit(self, app, admin, records, clock):
+        with app.app_context():
+            programs.change(programs.PRESETS["paypal"], clock())
+        form = admin.get("/admin/members/1/").form("/admin/members/1/adjust")
+        with app.app_context():
+            programs.change(programs.PRESETS["dropbox"], clock())
+        admin.submit(form, 303, **{"adjust-amount": "-20.50", "adjust-reason": "paid out"})
+        entry = records.one(RewardEntry)
+        assert (entry.amount, entry.unit) == (-2050, Unit.US_CENTS)
 
     def test_without_a_reason_nothing_is_done(self, admin, records):
         for reason in NO_REASONS:
@@ -213,10 +225,50 @@ class TestMembers:
         assert self.balances(records) == {2: 0, 3: 10}
         assert "asked both" in charlie.get("/dashboard/rewards").text
         assert records.one(Profile, id=2).referral_count == 1  # how Bob came stays on record
-        after = {"profile": 3, "amount": 10, "unit": "points"}
-        assert audited(records) == [("member.correct_referrer", "member", bobs, {"profile": 2}, after, "asked both")]
+        after = {"referrer": 3, "amount": 10, "unit": "points"}
+        assert audited(records) == [("member.correct_referrer", "member", bobs, {"referrer": 2}, after, "asked both")]
         again = self.send(admin, bobs, "referrer", 422, code=charlie.code, reason="once more")
         assert "corrected before" in again.text
+
+    def test_a_reversal_takes_a_moved_credit_back_from_who_has_it(self, credited, app, admin, charlie, records, clock):
+        bobs = records.one(User, username="bob").id
+        self.send(admin, bobs, "referrer", code=charlie.code, reason="asked both")
+        with app.app_context():
+            referrals.reverse(1, OPERATOR, "stolen card", clock())
+        assert self.balances(records) == {2: 0, 3: 0}
+
+    def test_a_moved_credit_is_on_hold_as_long_as_it_was(self, app, admin, alice, bob, charlie, records, clock):
+        with app.app_context():
+            programs.change({"hold_days": 14}, clock())
+        self.credited.__wrapped__(self, admin, alice, bob, charlie)
+        self.send(admin, records.one(User, username="bob").id, "referrer", code=charlie.code, reason="asked both")
+        assert {entry.available_at for entry in records.all(RewardEntry)} == {clock() + timedelta(days=14)}
+
+    def test_correcting_and_reversing_at_once_never_lock_each_other_out(self, credited, app, charlie, records, clock):
+        bobs, code = records.one(User, username="bob").id, charlie.code
+
+        def attempt(action) -> bool:
+            with app.app_context():
+                try:
+                    action()
+                except (CannotCorrect, WrongState):
+                    return False
+                return True
+
+        def correct() -> None:
+            members.correct_referrer(bobs, code, "asked both", OPERATOR, clock())
+
+        def reverse() -> None:
+            referrals.reverse(1, OPERATOR, "stolen card", clock())
+
+        def adjust() -> None:
+            members.adjust(2, 5, Unit.POINTS, "a present", "the-same-key", OPERATOR, clock())
+
+        all_at_once([lambda action=action: attempt(action) for action in [correct, reverse, adjust] * 4])
+        # Whoever came first: with the reversal before, the correction finds nothing to move, and gives.
+        assert self.balances(records) in ({2: 5, 3: 0}, {2: 5, 3: 10})
+        with app.app_context():
+            assert audit.verify().broken_at is None
 
     def test_a_friend_who_was_credited_to_nobody_can_be_credited(self, admin, alice, bob, records):
         alice.sign_up()
@@ -225,10 +277,6 @@ class TestMembers:
         assert self.balances(records) == {2: 10}
 
     def test_of_many_corrections_at_once_one_is_made(self, app, admin, alice, bob, records, clock):
-        from referralhub.services import members
-        from referralhub.services.audit import OPERATOR
-        from referralhub.services.errors import CannotCorrect
-
         alice.sign_up()
         bob.sign_up()
         code = alice.code
@@ -260,5 +308,8 @@ class TestMembers:
         assert all(entry.kind is not RewardKind.ADJUSTMENT for entry in records.all(RewardEntry))
 
     def test_there_is_nobody_with_that_number(self, admin):
+        token = admin.get("/admin/members/1/").all('[name="csrf_token"]')[0]["value"]
+        form = {"csrf_token": token, "adjust-amount": "5", "adjust-unit": "points", "adjust-key": "a-key-of-its-own"}
+        admin.post("/admin/members/99/adjust", form | {"adjust-reason": "x"}, 404)
         for path in ("/admin/members/99/", "/admin/referrals/99/", "/admin/members/99999999999999999999/"):
             admin.get(path, 404)

@@ -170,7 +170,7 @@ def message_queued_twice_under_another_key(world: World) -> Iterator[None]:
 
 @fault(5, 7)
 def cap_ignored(world: World) -> Iterator[None]:
-    with mock.patch.object(rewards, "_within_cap", lambda session, profile_id, program, amount: amount):
+    with mock.patch.object(rewards, "within_cap", lambda session, profile_id, program, amount: amount):
         yield
 
 
