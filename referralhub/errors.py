@@ -6,6 +6,8 @@ import time
 from http import HTTPStatus
 
 from flask import Flask, abort, render_template, request
+from flask.globals import request_ctx
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -73,6 +75,8 @@ def init_app(app: Flask) -> None:
 def _page(
     status: int, title: str, advice: str, headers: dict[str, str] | None = None
 ) -> tuple[str, int, dict[str, str]]:
+    if request_ctx.url_adapter is None:  # the Host header names no host, so that a page could not make its links
+        return f"{title}. {advice}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.
     page = "errors/bare.html" if status >= 500 else "errors/error.html"
     return render_template(page, status=status, title=title, advice=advice), status, headers or {}
@@ -86,6 +90,8 @@ def _http_error(error: HTTPException) -> object:
     if isinstance(cause, UNAVAILABLE):
         return _unavailable(cause)
     status = error.code or 500
+    if status == 405 and request.path.startswith("/admin") and not getattr(current_user, "is_admin", False):
+        status = 404  # to strangers there is no panel, whatever they try with it
     fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return _page(status, *WORDS.get(status, fallback), headers)

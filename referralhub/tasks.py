@@ -78,7 +78,8 @@ def expire_referrals() -> None:
 def look_after_reviews() -> None:
     """Every hour: remind admins of cases that wait, and confirm those that nobody decided in time."""
     review.remind(now())
-    review.release_due(now())
+    required = current_app.config["SETTINGS"].require_email_verification
+    review.release_due(now(), verification_required=required)
 
 
 @huey.periodic_task(crontab(minute="27", hour="7-23", day_of_week="1"))

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from flask import abort, flash, redirect, request, url_for
+from flask import abort, current_app, flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
@@ -64,7 +64,8 @@ class Referrals(ListPage):
         form = ReasonForm()
         if form.validate_on_submit():
             try:
-                self.steps[step][1](row_id, actor(), form.reason.data, now())
+                options = _verification() if step == "release" else {}
+                self.steps[step][1](row_id, actor(), form.reason.data, now(), **options)
             except DomainError as error:
                 show_error(error, form)
             else:
@@ -103,7 +104,7 @@ class Review(AdminPage):
         step = request.form.get("step")
         if form.validate_on_submit():
             if ids and step in ("confirm", "reject"):
-                result = review.decide(ids, step == "confirm", form.reason.data, actor(), now())
+                result = review.decide(ids, step == "confirm", form.reason.data, actor(), now(), **_verification())
                 flash(_said(result, "confirmed" if step == "confirm" else "rejected"))
                 return redirect(url_for(".index"), 303)
             form.form_errors.append("Tick one or more cases, and choose “Confirm” or “Reject”.")
@@ -114,6 +115,10 @@ class Review(AdminPage):
             "admin/review.html", queue=review.queue(), form=form, ticked=ticked or [], shown=review.SHOWN
         )
         return page, 422 if form.errors else 200
+
+
+def _verification() -> dict[str, bool]:
+    return {"verification_required": current_app.config["SETTINGS"].require_email_verification}
 
 
 def _said(result: review.Decided, what: str) -> str:

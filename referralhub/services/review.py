@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import func, select
@@ -84,9 +85,18 @@ def queue() -> Queue:
     return Queue(_grouped(cases), total)
 
 
-def decide(ids: Collection[int], confirm: bool, reason: str, actor: Actor, now: datetime) -> Decided:
+def decide(
+    ids: Collection[int],
+    confirm: bool,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    verification_required: bool = True,
+) -> Decided:
     """Confirm or reject cases, each in a transaction of its own: one that was decided meanwhile stops no other."""
-    step = referrals.release if confirm else referrals.reject
+    release = partial(referrals.release, verification_required=verification_required)
+    step = release if confirm else referrals.reject
     refused: list[str] = []
     for referral_id in sorted(set(ids)):
         try:
@@ -112,7 +122,7 @@ def remind(now: datetime) -> int:
     return due
 
 
-def release_due(now: datetime) -> int:
+def release_due(now: datetime, *, verification_required: bool = True) -> int:
     """Confirm cases that nobody decided for 30 days, unless they are likely fraud or a person held them.
 
     Says how many; each in its own transaction, with an audit line in the system's name.
@@ -121,7 +131,9 @@ def release_due(now: datetime) -> int:
         Referral.state == ReferralState.HELD, Referral.decided_at <= now - RELEASE_AFTER, Referral.score < LIKELY
     )
     reason = f"nobody decided within {RELEASE_AFTER.days} days, and the score is under {LIKELY}"
-    return decide(db.session.scalars(query).all(), True, reason, SYSTEM, now).done
+    return decide(
+        db.session.scalars(query).all(), True, reason, SYSTEM, now, verification_required=verification_required
+    ).done
 
 
 def _newly_due(session: Session, after: timedelta, now: datetime) -> int:

@@ -8,6 +8,7 @@ from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import OneTimeToken, Profile, TokenPurpose, User
 from referralhub.services import accounts, passwords, tokens
+from tests.pages import Visitor
 from tests.people import Person, path_of
 
 

@@ -44,6 +44,15 @@ class TestGettingIn:
         assert "/admin/" in {link["href"] for link in admin.get("/dashboard/").all("a")}
         assert "/admin/" not in {link["href"] for link in alice.get("/dashboard/").all("a")}
 
+    def test_whatever_strangers_try_there_is_no_panel(self, admin: Person, alice: Person, visitor):
+        alice.sign_up()
+        token = alice.get("/dashboard/").all('[name="csrf_token"]')[0]["value"]
+        for path in ("/admin/members/1/active", "/admin/review/decide"):
+            visitor.get(path, 404)
+            alice.get(path, 404)
+        alice.post("/admin/audit/", {"csrf_token": token}, 404)
+        admin.get("/admin/members/1/active", 405)
+
     def test_after_two_hours_the_password_is_asked_for_again(self, admin: Person, clock):
         clock.advance(hours=2, seconds=1)
         asked = admin.get("/admin/members/?search=a", 303)

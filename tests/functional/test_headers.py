@@ -111,3 +111,10 @@ def test_the_host_header_decides_nothing(app: Flask, alice: Person):
     assert page.one("#referral-link")["value"].startswith("http://localhost/")
     forged = app.test_client().get("/login", headers={"Host": "evil.example"}).get_data(as_text=True)
     assert "evil.example" not in forged
+
+
+def test_a_host_that_is_none_gets_a_plain_400(visitor):
+    for host in ("a..b", "x" * 70 + ".example"):
+        for path in ("/", "/privacy", "/nowhere"):
+            answer = visitor.client.get(path, environ_overrides={"HTTP_HOST": host})
+            assert (answer.status_code, answer.mimetype) == (400, "text/plain"), (host, path)
