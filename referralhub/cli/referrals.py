@@ -11,7 +11,7 @@ from referralhub.cli.arguments import ROW, at_most
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import ReferralState
-from referralhub.services import explanations
+from referralhub.services import explanations, review
 from referralhub.services import referrals as service
 from referralhub.services.audit import OPERATOR
 from referralhub.services.errors import AlreadySo
@@ -69,6 +69,24 @@ def reverse(referral_id: int, reason: str, as_json: bool) -> None:
     Refused for a referral in any other state. One that is reversed already is left alone.
     """
     _decide(service.reverse, ReferralState.REVERSED, referral_id, reason, as_json)
+
+
+@referrals.command("held")
+@json_option
+def held(as_json: bool) -> None:
+    """List the referrals that wait for a decision, the oldest first, at most a hundred."""
+    queue = review.queue()
+    cases = sorted((case for group in queue.groups for case in group.cases), key=lambda case: (case.held_at, case.id))
+    document = [
+        {"id": case.id, "friend": case.friend, "referrer": case.referrer, "score": case.score, "held_at": case.held_at}
+        for case in cases
+    ]
+    lines = [
+        f"{case.id}  {case.held_at:%Y-%m-%d %H:%M}  {case.friend}, brought by {case.referrer}"
+        f"{'' if case.score is None else f', {case.score} points'}"
+        for case in cases
+    ]
+    answer(as_json, {"waiting": queue.total, "cases": document}, lines or ["Nothing waits."])
 
 
 @referrals.command("explain")

@@ -40,7 +40,9 @@ def article(as_json: bool) -> None:
 @click.option("--members", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True)
 @json_option
 def bulk(members: int, as_json: bool) -> None:
-    """Load any number of members of the last twelve months, who cannot sign in. Running it again changes nothing.
+    """Load any number of members of the last twelve months, who cannot sign in.
+
+    Where there are such members already, however many, nothing changes.
 
     Most of their referrals are confirmed; some wait, some expired, and some are in review or were taken back.
     """
@@ -52,8 +54,12 @@ def _load(name: str, number: int, load: Load, as_json: bool, account: dict[str, 
     with progress(number, f"Loading {number:,} members") as bar:
         loaded = load(bar.update)
     seconds = time.monotonic() - began
-    document = {"members": number, "changed": loaded} | (account if loaded and account else {})
-    text = [f"{number:,} members loaded in {seconds:.1f} s." if loaded else f"The {name} members are here already."]
+    document = {"members": number if loaded else 0, "changed": loaded} | (account if loaded and account else {})
+    text = [
+        f"{number:,} members loaded in {seconds:.1f} s."
+        if loaded
+        else f"The {name} members are here already. None were added."
+    ]
     if loaded and account:
         text.append(f"Sign in as {account['username']} with the password {account['password']}")
     answer(as_json, document, text)

@@ -105,7 +105,7 @@ class WrongState(DomainError):
     """The referral is not where this step begins; somebody else was quicker, or it was done before."""
 
     def __init__(self, expected: str) -> None:
-        super().__init__(f"This referral is not {expected} any more. Reload the page to see what happened.")
+        super().__init__(f"This referral is not {expected}, or not any more. Its trail says what happened.")
 
 
 class AlreadyDecided(WrongState, AlreadySo):

@@ -20,7 +20,7 @@ from referralhub.models import (
 )
 from referralhub.services import audit, credentials, leaderboard, once, programs, referrals, rewards, sign_ins
 from referralhub.services.audit import Actor
-from referralhub.services.errors import CannotCorrect, CannotSwitch, NoSuchMember, UnknownCode
+from referralhub.services.errors import CannotCorrect, CannotSwitch, NoSuchMember
 from referralhub.services.programs import LARGEST
 from referralhub.services.rewards import Balance, Line
 
@@ -126,13 +126,13 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
 
     How they came stays as it was recorded; the credit moves by two entries of the ledger, which a reversal of the
     referral takes back too. Where nobody was credited, the right one gets what the program gives today.
-    Raises NoSuchMember, UnknownCode or CannotCorrect.
+    Raises NoSuchMember or CannotCorrect.
     """
     with transaction() as session:
         friend = _member(session, user_id).profile
         right = referrals.find_by_code(code)
         if right is None:
-            raise UnknownCode
+            raise CannotCorrect("No member has this code, or not any more.")
         found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()
         referral = session.scalar(found.execution_options(populate_existing=True))
         _check_correction(session, user_id, friend.id, right.profile_id, referral)

@@ -306,7 +306,7 @@ class TestMembers:
         bob.click(alice.link)
         bob.sign_up()
         for user_id, code, words in (
-            (3, "nobody00", "know this code"),
+            (3, "nobody00", "No member has this code"),
             (3, alice.code, "not decided yet"),
             (2, bob.code, "been here before"),
             (2, alice.code, "been here before"),

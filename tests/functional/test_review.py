@@ -1,5 +1,6 @@
 """The review queue: what waits is seen with its reasons, decided for a reason, and not forgotten."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,15 @@ class TestTheQueue:
             admin.get("/admin/review/")
         assert len(many) == len(few) <= 5, f"{many}"
 
+    def test_operators_read_it_too(self, held, app):
+        run = app.test_cli_runner().invoke
+        assert "1  " in run(args=["referrals", "held"]).output.splitlines()[0]
+        found = json.loads(run(args=["referrals", "held", "--json"]).output)
+        assert found["waiting"] == 2
+        assert [(case["id"], case["friend"], case["referrer"]) for case in found["cases"]] == [
+            (1, "bob", "alice"), (2, "charlie", "alice"),
+        ]  # fmt: skip
+
     def test_with_nothing_to_decide_it_says_so(self, admin):
         assert "Nothing waits" in admin.get("/admin/review/").text
 
@@ -138,7 +148,7 @@ class TestDeciding:
             admin.post(f"/admin/referrals/1/{step}", {"csrf_token": token, "reason": "looked at it"}, 303)
             assert states(records) == [after]
         again = admin.post("/admin/referrals/1/reverse", {"csrf_token": token, "reason": "x"}, 422)
-        assert "not confirmed any more" in again.text
+        assert "not confirmed, or not any more" in again.text
         assert not again.all("button[formaction]")
 
 
