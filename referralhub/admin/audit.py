@@ -6,8 +6,8 @@ from flask_admin import expose
 from sqlalchemy.orm import joinedload
 
 from referralhub.admin import changes, links
-from referralhub.admin.filters import Contains
-from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.admin.filters import Choice, Contains, Day
+from referralhub.admin.lists import ListPage
 from referralhub.models import AuditLine, Role
 from referralhub.services import audit
 

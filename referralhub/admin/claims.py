@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 
 from referralhub.admin import links
 from referralhub.admin.access import actor
-from referralhub.admin.filters import OneOf
-from referralhub.admin.lists import Day, ListPage
-from referralhub.admin.perks import ROW
+from referralhub.admin.filters import Day, OneOf
+from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import local_path
 from referralhub.models import Profile, Redemption
@@ -51,7 +50,7 @@ class Claims(ListPage):
             return links.member(row.profile.user_id, words)
         return words
 
-    @expose(f"{ROW}/fulfil", methods=["POST"])
+    @expose("/<row:row_id>/fulfil", methods=["POST"])
     def fulfil(self, row_id: int) -> Response:
         """Note that it was handed over, and go back to where the button was."""
         try:

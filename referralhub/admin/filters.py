@@ -1,9 +1,56 @@
-"""Filters of lists beyond one column: several conditions, each with a name, and a part of a text."""
+"""What lists can be narrowed to: a value, a span of days, one of several conditions, a part of a text."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Any
 
 from flask_admin.contrib.sqla.filters import BaseSQLAFilter
+
+
+class Choice(BaseSQLAFilter):
+    """One of the values of an enum, or yes and no."""
+
+    def __init__(self, column: Any, name: str, of: type[StrEnum] | None = None) -> None:
+        options = [(each.value, each.value.replace("_", " ")) for each in of] if of else [("1", "yes"), ("0", "no")]
+        super().__init__(column, name, options=options)
+        self.of = of
+
+    def clean(self, value: str) -> Any:
+        """Read what was chosen. Raises ValueError."""
+        return self.of(value) if self.of else ["0", "1"].index(value) == 1
+
+    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
+        """Keep rows with this value."""
+        return query.filter(self.get_column(alias) == value)
+
+    def operation(self) -> str:
+        """Say what it does."""
+        return "is"
+
+
+class Day(BaseSQLAFilter):
+    """From a day on, or up to a day and with it (UTC)."""
+
+    def __init__(self, column: Any, name: str, *, until: bool = False) -> None:
+        super().__init__(column, name, data_type="date")
+        self.until = until
+
+    def clean(self, value: str) -> datetime:
+        """Read a date. Raises ValueError."""
+        day = date.fromisoformat(value)
+        if not 2000 <= day.year <= 2100:
+            raise ValueError(value)
+        return datetime.combine(day, time(), UTC) + timedelta(days=1 if self.until else 0)
+
+    def apply(self, query: Any, value: datetime, alias: Any = None) -> Any:
+        """Keep rows since then, or before."""
+        column = self.get_column(alias)
+        return query.filter(column < value if self.until else column >= value)
+
+    def operation(self) -> str:
+        """Say what it does."""
+        return "until" if self.until else "since"
 
 
 class OneOf(BaseSQLAFilter):

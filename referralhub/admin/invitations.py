@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy.orm import joinedload
 
 from referralhub.admin import links
-from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.admin.filters import Choice, Day
+from referralhub.admin.lists import ListPage
 from referralhub.models import Invitation, InvitationState, Profile
 
 

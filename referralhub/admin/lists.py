@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum, StrEnum
+from datetime import datetime
+from enum import Enum
 from typing import Any, ClassVar
 
 from flask import Response, request, url_for
@@ -110,51 +110,6 @@ class ListPage(AdminPage, ModelView):
     def _apply_sorting(self, *args: Any) -> Any:
         query, joins = super()._apply_sorting(*args)
         return query.order_by(self.model.id.desc()), joins  # equals in one order, so that turning pages skips nobody
-
-
-class Choice(BaseSQLAFilter):
-    """One of the values of an enum, or yes and no."""
-
-    def __init__(self, column: Any, name: str, of: type[StrEnum] | None = None) -> None:
-        options = [(each.value, each.value.replace("_", " ")) for each in of] if of else [("1", "yes"), ("0", "no")]
-        super().__init__(column, name, options=options)
-        self.of = of
-
-    def clean(self, value: str) -> Any:
-        """Read what was chosen. Raises ValueError."""
-        return self.of(value) if self.of else ["0", "1"].index(value) == 1
-
-    def apply(self, query: Any, value: Any, alias: Any = None) -> Any:
-        """Keep rows with this value."""
-        return query.filter(self.get_column(alias) == value)
-
-    def operation(self) -> str:
-        """Say what it does."""
-        return "is"
-
-
-class Day(BaseSQLAFilter):
-    """From a day on, or up to a day and with it (UTC)."""
-
-    def __init__(self, column: Any, name: str, *, until: bool = False) -> None:
-        super().__init__(column, name, data_type="date")
-        self.until = until
-
-    def clean(self, value: str) -> datetime:
-        """Read a date. Raises ValueError."""
-        day = date.fromisoformat(value)
-        if not 2000 <= day.year <= 2100:
-            raise ValueError(value)
-        return datetime.combine(day, time(), UTC) + timedelta(days=1 if self.until else 0)
-
-    def apply(self, query: Any, value: datetime, alias: Any = None) -> Any:
-        """Keep rows since then, or before."""
-        column = self.get_column(alias)
-        return query.filter(column < value if self.until else column >= value)
-
-    def operation(self) -> str:
-        """Say what it does."""
-        return "until" if self.until else "since"
 
 
 def _plain(value: Any) -> Any:

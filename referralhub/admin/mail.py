@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 
 from referralhub.admin import links
 from referralhub.admin.access import actor
-from referralhub.admin.filters import OneOf
-from referralhub.admin.lists import Choice, ListPage
-from referralhub.admin.perks import ROW
+from referralhub.admin.filters import Choice, OneOf
+from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import local_path
 from referralhub.models import MessageKind, OutboxMessage
@@ -64,7 +63,7 @@ class Mail(ListPage):
         """Count what can be sent again."""
         return outbox.backlog(now()).dead
 
-    @expose(f"{ROW}/again", methods=["POST"])
+    @expose("/<row:row_id>/again", methods=["POST"])
     def send_again(self, row_id: int) -> Response:
         """Send one dead letter again."""
         if not outbox.exists(row_id):

@@ -7,19 +7,17 @@ from flask import abort, current_app, flash, redirect, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload
-from werkzeug.wrappers import Response
 
 from referralhub import attribution
-from referralhub.admin.access import actor
+from referralhub.admin.access import Answer, actor
+from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
-from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
 from referralhub.services import members, programs
 from referralhub.services.errors import DomainError, NoSuchMember
-
-Answer = Response | tuple[str, int]
 
 
 class Members(ListPage):

@@ -9,8 +9,9 @@ from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
 from referralhub.admin import changes, figures, links
-from referralhub.admin.access import actor
-from referralhub.admin.lists import Choice, ListPage
+from referralhub.admin.access import Answer, actor
+from referralhub.admin.filters import Choice
+from referralhub.admin.lists import ListPage
 from referralhub.admin.perk_forms import CouponsForm, PerkForm, StockForm
 from referralhub.clock import now
 from referralhub.forms import show_error
@@ -19,8 +20,6 @@ from referralhub.services import perks, shelf
 from referralhub.services.errors import BadPerk, DomainError, NoSuchPerk
 from referralhub.services.programs import format_amount
 
-Answer = Response | tuple[str, int]
-ROW = "/<row:row_id>"  # as large as the databases' integers
 REPEATED = "That form was sent before. Nothing was added a second time."
 
 
@@ -78,22 +77,22 @@ class Perks(ListPage):
                 return redirect(url_for(".show", row_id=perk_id), 303)
         return self._form(form)
 
-    @expose(f"{ROW}/")
+    @expose("/<row:row_id>/")
     def show(self, row_id: int) -> Answer:
         """Show one perk, and what can be done with it."""
         return self._page(row_id)
 
-    @expose(f"{ROW}/off", methods=["POST"])
+    @expose("/<row:row_id>/off", methods=["POST"])
     def switch_off(self, row_id: int) -> Answer:
         """Stop offering it."""
         return self._switch(row_id, active=False)
 
-    @expose(f"{ROW}/on", methods=["POST"])
+    @expose("/<row:row_id>/on", methods=["POST"])
     def switch_on(self, row_id: int) -> Answer:
         """Offer it again."""
         return self._switch(row_id, active=True)
 
-    @expose(f"{ROW}/stock", methods=["POST"])
+    @expose("/<row:row_id>/stock", methods=["POST"])
     def add_stock(self, row_id: int) -> Answer:
         """Put more pieces on the shelf."""
         form = StockForm()
@@ -109,7 +108,7 @@ class Perks(ListPage):
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, stock=form)
 
-    @expose(f"{ROW}/coupons", methods=["POST"])
+    @expose("/<row:row_id>/coupons", methods=["POST"])
     def add_coupons(self, row_id: int) -> Answer:
         """Put more codes into the pool."""
         form = CouponsForm()

@@ -2,10 +2,9 @@
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from werkzeug.wrappers import Response
 
 from referralhub.admin import links
-from referralhub.admin.access import AdminPage, actor
+from referralhub.admin.access import AdminPage, Answer, actor
 from referralhub.admin.rule_forms import RulesForm
 from referralhub.admin.rule_words import LABELS, differences, in_words
 from referralhub.clock import now
@@ -14,7 +13,6 @@ from referralhub.services import program_changes, programs
 from referralhub.services.errors import BadSetting, StaleRules
 from referralhub.services.programs import PRESETS
 
-Answer = Response | tuple[str, int]
 NOTHING = "These rules are in force already. Nothing was changed."
 
 

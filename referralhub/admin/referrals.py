@@ -5,18 +5,16 @@ from typing import ClassVar
 from flask import abort, current_app, flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
-from werkzeug.wrappers import Response
 
-from referralhub.admin.access import AdminPage, actor
+from referralhub.admin.access import AdminPage, Answer, actor
+from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import ReasonForm
-from referralhub.admin.lists import Choice, Day, ListPage
+from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.models import Channel, Profile, Referral, ReferralState
 from referralhub.services import referrals, review, stories
 from referralhub.services.errors import DomainError, NoSuchReferral
-
-Answer = Response | tuple[str, int]
 
 
 class Referrals(ListPage):
