@@ -113,7 +113,7 @@ class TestCohorts:
         assert float(tile["data-value"]) == 0
         page = admin.get("/admin/")
         words = next(each.text for each in page.all("[data-tile]") if each.all('[data-figure="k"]'))
-        march = float(row_of(page, "k", "month", "2026-03").all("td")[1].text.split()[0])
+        march = float(row_of(page, "k", "cohort", "Mar 2026").all("td")[1].text.split()[0])
         assert f"April's members brought in 30 days, {march:.3f} in March" in words
 
     def test_three_queries_for_everything_about_cohorts(self, app, count_queries):

@@ -24,6 +24,7 @@ PAYLOADS: dict[MessageKind, dict[str, object]] = {
     MessageKind.BADGE_EARNED: {"referral_id": 1, "badge": "first", "tier": "Silver", "total": 1},
     MessageKind.TIER_REACHED: {"referral_id": 1, "tier": "Silver", "total": 10},
     MessageKind.WEEKLY_DIGEST: {"visits": 3, "joined": 2, "confirmed": 1, "total": 7},
+    MessageKind.REVIEW_REMINDER: {"waiting": 2},
     MessageKind.INVITATION: {"invitation_id": 1, "address": "bob@example.com"},
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1, "address": "bob@example.com"},
 }
