@@ -9,6 +9,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from referralhub import courier
 from referralhub.cli.output import FINDINGS, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.services.doctor import Installation, Look, Remark, Report, Status, examine, is_sound
@@ -31,6 +32,7 @@ def doctor(as_json: bool) -> None:
         debug=current_app.debug,
         redis=current_app.extensions["redis"],
         clock=now,
+        rehearse_mail=courier.rehearse,
     )
     with progress(len(CHECKS), "Examining") as bar:
         reports = examine(installation, CHECKS, _in_time, bar.update)

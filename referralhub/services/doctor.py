@@ -45,6 +45,7 @@ class Installation:
     debug: bool
     redis: Redis
     clock: Callable[[], datetime]
+    rehearse_mail: Callable[[Settings], None]  # does everything but to send one; raises OSError or ValueError
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from redis import RedisError
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from referralhub import courier
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
@@ -76,9 +75,9 @@ def mail(found: Installation) -> Iterator[Remark]:
         remedy = "Set MAIL_URL to your mail server: smtp://user:password@host:587?tls=1"
         yield Remark("MAIL_URL is file:, so that no mail reaches anybody.", remedy)
     try:
-        courier.rehearse(found.settings)
+        found.rehearse_mail(found.settings)
     except (OSError, ValueError) as error:
-        where = urlsplit(found.settings.mail_url).hostname or courier.mail_folder(found.settings)
+        where = urlsplit(found.settings.mail_url).hostname or "its folder"
         remedy = (
             "Mend MAIL_URL or what it names. A port for STARTTLS, mostly 587, and ?tls=1 are meant; 465 is not spoken."
         )
