@@ -23,7 +23,7 @@ from referralhub.services import accounts, outbox, passwords
 from tests import servers
 from tests.crowd import member
 from tests.pages import Visitor
-from tests.people import Clock, Person, PostOffice, Records
+from tests.people import Clock, Person, PostOffice, Records, path_of
 
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a secret for tests alone: 0123456789abcdef"
@@ -249,6 +249,13 @@ def admin(app: Flask, post_office: PostOffice, clock: Clock) -> Person:
 @pytest.fixture
 def alice(app: Flask, post_office: PostOffice) -> Person:
     return Person(app, post_office, "alice")
+
+
+@pytest.fixture
+def link(alice: Person) -> str:
+    """Alice's link, as a path."""
+    alice.sign_up()
+    return path_of(alice.link)
 
 
 @pytest.fixture
