@@ -7,7 +7,6 @@ from http import HTTPStatus
 
 from flask import Flask, abort, render_template, request
 from flask.globals import request_ctx
-from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -90,8 +89,6 @@ def _http_error(error: HTTPException) -> object:
     if isinstance(cause, UNAVAILABLE):
         return _unavailable(cause)
     status = error.code or 500
-    if status == 405 and request.path.startswith("/admin") and not getattr(current_user, "is_admin", False):
-        status = 404  # to strangers there is no panel, whatever they try with it
     fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return _page(status, *WORDS.get(status, fallback), headers)

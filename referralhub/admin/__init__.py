@@ -3,6 +3,7 @@
 from flask import Flask
 from flask_admin import Admin
 
+from referralhub.admin import access
 from referralhub.admin.audit import Audit
 from referralhub.admin.claims import Claims
 from referralhub.admin.growth import Growth
@@ -33,3 +34,4 @@ def init_app(app: Flask) -> None:
     for view in views:
         panel.add_view(view)
     panel.init_app(app)
+    app.before_request(access.guard)

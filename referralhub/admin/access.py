@@ -17,19 +17,23 @@ Answer = Response | tuple[str, int]  # of a page that has a form: going on, or t
 PASSWORD_LASTS = timedelta(hours=2)  # then it is asked for again
 
 
+def guard() -> Response | None:
+    """Before every request: let nobody else below /admin, whichever path and method they try."""
+    if request.path != "/admin" and not request.path.startswith("/admin/"):
+        return None
+    if not (current_user.is_authenticated and current_user.is_admin):
+        abort(404)
+    if now() - current_user.sign_in.confirmed_at > PASSWORD_LASTS:
+        # What was being sent is not sent twice: the page that it came from is shown again.
+        back = request.full_path.rstrip("?") if request.method == "GET" else url_for("admin.index")
+        return redirect(url_for("account.confirm_password", next=back), 303)
+    return None
+
+
 class AdminPage(BaseView):
     """A page of the panel."""
 
     about = ""  # a sentence below the heading
-
-    def _handle_view(self, name: str, **kwargs: Any) -> Response | None:
-        if not (current_user.is_authenticated and current_user.is_admin):
-            abort(404)
-        if now() - current_user.sign_in.confirmed_at > PASSWORD_LASTS:
-            # What was being sent is not sent twice: the page that it came from is shown again.
-            back = request.full_path.rstrip("?") if request.method == "GET" else url_for("admin.index")
-            return redirect(url_for("account.confirm_password", next=back), 303)
-        return None
 
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return fn(self, *args, **kwargs)  # the library's own tries a view that raised TypeError once more

@@ -29,14 +29,7 @@ def rows(table: Table, days: DateRange, now: datetime) -> Rows:
 
 
 def _monthly(days: DateRange, now: datetime) -> Rows:
-    header = ("month", "organic", "referred", "referred_per_organic", "share_referred", "members")
-    return header, [
-        (
-            f"{month.start:%Y-%m}", month.organic, month.referred, _rounded(month.referred_per_organic),
-            _rounded(month.share_referred), month.members,
-        )
-        for month in growth.monthly(days)
-    ]  # fmt: skip
+    return growth.FIGURES, [month.figures() for month in growth.monthly(days)]
 
 
 def _funnel(days: DateRange, now: datetime) -> Rows:

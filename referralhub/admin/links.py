@@ -1,6 +1,6 @@
 """Where the things are that lists speak of."""
 
-from flask import current_app, url_for
+from flask import url_for
 from markupsafe import Markup
 
 # The page of each kind of thing that the audit log knows, or its list; whatever has neither stays plain text.
@@ -14,11 +14,9 @@ LISTS = {"program": "admin_program.index", "claim": "admin_claims.index_view", "
 
 def address(subject: str, row_id: int | None) -> str | None:
     """Give the address of a thing's page in the panel, or of the list that it is in, if there is one."""
-    endpoint = PAGES.get(subject) if row_id is not None else None
-    endpoint = endpoint or LISTS.get(subject)
-    if endpoint not in current_app.view_functions:
-        return None
-    return url_for(endpoint, row_id=row_id) if subject in PAGES else url_for(endpoint)
+    if subject in PAGES and row_id is not None:
+        return url_for(PAGES[subject], row_id=row_id)
+    return url_for(LISTS[subject]) if subject in LISTS else None
 
 
 def link(words: object, url: str | None) -> Markup | object:

@@ -15,7 +15,7 @@ from referralhub.clock import now
 from referralhub.forms import local_path
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services import outbox
-from referralhub.services.errors import DomainError
+from referralhub.services.errors import DomainError, NoSuchMessage
 from referralhub.services.outbox import MailState
 
 
@@ -66,10 +66,10 @@ class Mail(ListPage):
     @expose("/<row:row_id>/again", methods=["POST"])
     def send_again(self, row_id: int) -> Response:
         """Send one dead letter again."""
-        if not outbox.exists(row_id):
-            abort(404)
         try:
             sent = outbox.send_again(now(), row_id, actor())
+        except NoSuchMessage:
+            abort(404)
         except DomainError as error:
             flash(str(error))
         else:

@@ -1,15 +1,13 @@
 """Growth figures on the command line."""
 
-import csv
-import sys
 from calendar import month_abbr
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
 from referralhub.cli.output import Commands, answer, json_option
-from referralhub.services.growth import Month, monthly
+from referralhub.services.growth import FIGURES, Month, monthly
+from referralhub.services.spreadsheets import csv_lines
 
 growth = Commands("growth", help="How fast the program grows.")
 
@@ -38,28 +36,11 @@ def report(as_csv: bool, as_json: bool) -> None:
     if as_csv and as_json:
         raise click.UsageError("Give either --csv or --json.")
     months = monthly()
+    figures = [month.figures() for month in months]
     if as_csv:
-        _write_csv(months)
+        click.echo("".join(csv_lines(FIGURES, figures)), nl=False)
     else:
-        answer(as_json, {"months": [_document(month) for month in months]}, _table(months))
-
-
-def _document(month: Month) -> dict[str, Any]:
-    return {
-        "month": f"{month.year}-{month.month:02}",
-        "organic": month.organic,
-        "referred": month.referred,
-        "referred_per_organic": _rounded(month.referred_per_organic),
-        "share_referred": _rounded(month.share_referred),
-        "members": month.members,
-    }
-
-
-def _write_csv(months: list[Month]) -> None:
-    writer = csv.writer(sys.stdout)
-    writer.writerow(("month", "organic", "referred", "referred_per_organic", "share_referred", "members"))
-    for month in months:
-        writer.writerow(_document(month).values())
+        answer(as_json, {"months": [dict(zip(FIGURES, each, strict=True)) for each in figures]}, _table(months))
 
 
 def _table(months: list[Month]) -> Iterator[str]:
@@ -87,7 +68,3 @@ def _cells(month: Month) -> tuple[str, ...]:
         "–" if share is None else f"{share:.1%}",
         f"{month.members:,}",
     )
-
-
-def _rounded(rate: float | None) -> float | None:
-    return None if rate is None else round(rate, 4)

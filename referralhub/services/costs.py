@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from referralhub.extensions import db
 from referralhub.models import Program, Referral, ReferralState, RewardEntry, RewardKind, Unit
@@ -21,21 +21,19 @@ KINDS = (
 
 @dataclass(frozen=True)
 class UnitCost:
-    """What was credited and taken back in one unit; amounts are in that unit, and taking back is below zero.
+    """What was credited in one unit, by kind; what was taken back is below zero.
 
     `cents` is what all of it costs, in US cents; none while nobody said what 1,000 of the unit cost.
     """
 
     unit: Unit
     by_kind: Mapping[RewardKind, int]
-    credited: int
-    taken_back: int
     cents: float | None
 
     @property
     def net(self) -> int:
         """What is left of it."""
-        return self.credited + self.taken_back
+        return sum(self.by_kind.values())
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,14 @@ def read(days: DateRange, program: Program) -> Costs:
 
     Two queries.
     """
-    credited = func.sum(case((RewardEntry.amount > 0, RewardEntry.amount), else_=0))
-    taken = func.sum(case((RewardEntry.amount < 0, RewardEntry.amount), else_=0))
     rows = db.session.execute(
-        select(RewardEntry.unit, RewardEntry.kind, credited, taken)
+        select(RewardEntry.unit, RewardEntry.kind, func.sum(RewardEntry.amount))
         .where(RewardEntry.created >= days.since, RewardEntry.created < days.until, RewardEntry.kind.in_(KINDS))
         .group_by(RewardEntry.unit, RewardEntry.kind)
     )
-    sums: dict[Unit, dict[RewardKind, tuple[int, int]]] = defaultdict(dict)
-    for unit, kind, plus, minus in rows:
-        sums[unit][kind] = int(plus), int(minus)
+    sums: dict[Unit, dict[RewardKind, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
+    for unit, kind, amount in rows:
+        sums[unit][kind] = int(amount)
     units = [_unit_cost(unit, sums[unit], program) for unit in Unit if unit in sums]
     friends = db.session.scalar(
         select(func.count()).where(
@@ -84,12 +80,8 @@ def read(days: DateRange, program: Program) -> Costs:
     return Costs(units, friends or 0, cents, program.paid_customer_cost)
 
 
-def _unit_cost(unit: Unit, sums: Mapping[RewardKind, tuple[int, int]], program: Program) -> UnitCost:
-    by_kind = {kind: sum(sums.get(kind, (0, 0))) for kind in KINDS}
-    credited, taken_back = (sum(pair[side] for pair in sums.values()) for side in (0, 1))
-    net = credited + taken_back
-    cents: float | None = net
-    if unit is not Unit.US_CENTS:
-        cost = program.thousand_units_cost
-        cents = None if cost is None else net * cost / 1000
-    return UnitCost(unit, by_kind, credited, taken_back, cents)
+def _unit_cost(unit: Unit, by_kind: Mapping[RewardKind, int], program: Program) -> UnitCost:
+    net, cost = sum(by_kind.values()), program.thousand_units_cost
+    if unit is Unit.US_CENTS:
+        return UnitCost(unit, by_kind, net)
+    return UnitCost(unit, by_kind, None if cost is None else net * cost / 1000)

@@ -141,6 +141,13 @@ class NoSuchClaim(DomainError):
         super().__init__("There is no claim with this number.")
 
 
+class NoSuchMessage(DomainError):
+    """No message has this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no message with this number.")
+
+
 class CannotResend(DomainError):
     """There is no such message, or nobody wants it any more."""
 

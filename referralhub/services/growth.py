@@ -10,6 +10,8 @@ from referralhub.extensions import db
 from referralhub.models import Profile
 from referralhub.services.ranges import DateRange, utc_day
 
+FIGURES = ("month", "organic", "referred", "referred_per_organic", "share_referred", "members")
+
 
 @dataclass(frozen=True)
 class Month:
@@ -43,6 +45,12 @@ class Month:
     def share_referred(self) -> float | None:
         """The part of all signups that were referred, 0 to 1; None in a month without signups."""
         return self.referred / self.signups if self.signups else None
+
+    def figures(self) -> tuple[str | int | float | None, ...]:
+        """Give what `FIGURES` names, as it is taken away in files; rates have four digits."""
+        rates = (self.referred_per_organic, self.share_referred)
+        rounded = (None if rate is None else round(rate, 4) for rate in rates)
+        return (f"{self.start:%Y-%m}", self.organic, self.referred, *rounded, self.members)
 
 
 def monthly(days: DateRange | None = None) -> list[Month]:

@@ -14,7 +14,7 @@ from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, User
 from referralhub.services import audit
 from referralhub.services.audit import OPERATOR, Actor
-from referralhub.services.errors import CannotResend
+from referralhub.services.errors import CannotResend, NoSuchMessage
 
 WAITING = "mail waiting"  # in session.info: this transaction queued something
 
@@ -101,7 +101,8 @@ def dead_letters(limit: int = 50) -> list[OutboxMessage]:
 def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
     """Give a dead letter, or all of them, as many tries as a new one; says how many.
 
-    None of them is a message that is on its way or delivered already. Raises CannotResend for any other.
+    None of them is a message that is on its way or delivered already. Raises NoSuchMessage, or CannotResend
+    for one that was dropped.
     """
     query = update(OutboxMessage).where(_DEAD).values(next_try_at=now, attempts=0).returning(OutboxMessage.id)
     with transaction() as session:
@@ -118,7 +119,7 @@ def _require_under_way(session: Session, message_id: int) -> None:
     times = select(OutboxMessage.next_try_at, OutboxMessage.delivered_at).where(OutboxMessage.id == message_id)
     row = session.execute(times).one_or_none()
     if row is None:
-        raise CannotResend("There is no message with this number.")
+        raise NoSuchMessage
     if row.next_try_at is None and row.delivered_at is None:
         raise CannotResend("This message was dropped because nobody wants it any more.")
 
@@ -164,8 +165,3 @@ def state_of(message: OutboxMessage) -> MailState:
     if message.next_try_at:
         return MailState.WAITING
     return MailState.GIVEN_UP if message.last_error is not None else MailState.NOT_WANTED
-
-
-def exists(message_id: int) -> bool:
-    """Whether there is a message with this number. One query."""
-    return db.session.scalar(select(OutboxMessage.id).where(OutboxMessage.id == message_id)) is not None

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, cast, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from referralhub.database import transaction
+from referralhub.database import insert, transaction
 from referralhub.extensions import db
 from referralhub.models import (
     MessageKind,
+    Once,
     Profile,
     Referral,
     ReferralEvent,
@@ -22,7 +23,7 @@ from referralhub.models import (
     SignupFacts,
     User,
 )
-from referralhub.services import explanations, once, outbox, referrals
+from referralhub.services import explanations, outbox, referrals
 from referralhub.services.audit import SYSTEM, Actor
 from referralhub.services.errors import DomainError
 from referralhub.services.explanations import Explanation
@@ -137,12 +138,15 @@ def release_due(now: datetime, *, verification_required: bool = True) -> int:
 
 
 def _newly_due(session: Session, after: timedelta, now: datetime) -> int:
-    waited = select(Referral.id).where(
+    """Mark the cases that have waited for so long, and count those that were not marked before. One statement."""
+    key = literal("review:") + cast(Referral.id, String) + literal(f":{after.days}")
+    waited = select(key, literal(now, Once.created.type)).where(
         Referral.state == ReferralState.HELD,
         Referral.decided_at <= now - after,
-        Referral.decided_at > now - RELEASE_AFTER,  # older ones were told of; `once` does not remember for ever
+        Referral.decided_at > now - RELEASE_AFTER,  # older ones were told of; these marks are not kept for ever
     )
-    return sum(once.first(session, f"review:{id_}:{after.days}", now) for id_ in session.scalars(waited).all())
+    marking = insert(Once).from_select(["key", "created"], waited).on_conflict_do_nothing().returning(Once.key)
+    return len(session.scalars(marking).all())
 
 
 def _oldest() -> Any:
