@@ -12,10 +12,10 @@ from referralhub.auth.views import load_user
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
-from referralhub.landing import door
+from referralhub.landing import fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
-from referralhub.services import passwords
+from referralhub.services.accounts import passwords
 from referralhub.sessions import Sessions
 
 __all__ = ["tasks", "wire", "wire_doctor"]  # the tasks register themselves with the queue
@@ -64,7 +64,7 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
-    door.init_app(app)
+    fast_path.init_app(app)
     return app
 
 

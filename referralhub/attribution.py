@@ -18,8 +18,8 @@ from redis.exceptions import NoScriptError
 from referralhub.clock import now
 from referralhub.config import SESSION_DAYS
 from referralhub.models import Channel
-from referralhub.services.referrals import Attribution
-from referralhub.services.visits import COUNT
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.visits import COUNT
 
 KEY = "visits"  # in the session: a list, oldest first
 MOST = 10  # visits kept in a session: the first and the latest ones
@@ -62,7 +62,7 @@ class Arrival(StrEnum):
     NEW = "new"  # in a new session
 
 
-def arrive(redis: Redis, visit: Attribution, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
+def arrive(redis: Redis, visit: FollowedLink, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
     """Remember a visit and count it, in one round trip; gives the id of the session it is in.
 
     `sid` is what the visitor's cookie says. Raises RedisError.
@@ -96,7 +96,7 @@ def unlearn(code: str) -> None:
     current_app.extensions["redis"].delete(f"link:{code}")
 
 
-def recall() -> list[Attribution]:
+def recall() -> list[FollowedLink]:
     """Give the links that led this visitor here, oldest first."""
     return [_read(visit) for visit in session.get(KEY, [])]
 
@@ -106,14 +106,14 @@ def forget() -> None:
     session.pop(KEY, None)
 
 
-def seal(visit: Attribution) -> str:
+def seal(visit: FollowedLink) -> str:
     """Put a visit into a token for the address of the signup page, while Redis cannot keep it."""
     return _serializer().dumps(
         [visit.code, visit.channel.value, visit.visited_at.isoformat(), visit.invitation_id, secrets.token_hex(8)]
     )
 
 
-def unseal(token: str) -> Attribution | None:
+def unseal(token: str) -> FollowedLink | None:
     """Give the visit in a token, with the key by which it is used once; None for anything that we did not sign."""
     try:
         code, channel, at, invitation_id, key = _serializer().loads(token)
@@ -122,12 +122,12 @@ def unseal(token: str) -> Attribution | None:
     visited_at = datetime.fromisoformat(at)
     if now() - visited_at > timedelta(days=SESSION_DAYS):
         return None
-    return Attribution(code, Channel(channel), visited_at, invitation_id, key)
+    return FollowedLink(code, Channel(channel), visited_at, invitation_id, key)
 
 
-def _read(visit: dict[str, Any]) -> Attribution:
+def _read(visit: dict[str, Any]) -> FollowedLink:
     at = datetime.fromisoformat(visit["at"])
-    return Attribution(visit["code"], Channel(visit["channel"]), at, visit.get("invitation"))
+    return FollowedLink(visit["code"], Channel(visit["channel"]), at, visit.get("invitation"))
 
 
 def _serializer() -> URLSafeSerializer:

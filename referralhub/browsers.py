@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from flask import request
 
 from referralhub.security import client_address
-from referralhub.services.signals import Seen
+from referralhub.services.fraud.signals import RequestOrigin
 
 # In this order: most browsers also name the ones they descend from.
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
@@ -14,14 +14,14 @@ _SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Cr
             ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
 
 
-def seen() -> Seen:
+def seen() -> RequestOrigin:
     """Say what a request tells about where it comes from. This machine itself is no evidence of anything."""
     remote = client_address()
     try:
         local = ip_address(remote).is_loopback
     except ValueError:
         local = False
-    return Seen(None if local else remote, request.user_agent.string[:500])
+    return RequestOrigin(None if local else remote, request.user_agent.string[:500])
 
 
 def browser_name() -> str:

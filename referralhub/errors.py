@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from referralhub.extensions import limiter
-from referralhub.services.errors import TooManyAtOnce
+from referralhub.services.shared.errors import TooManyAtOnce
 
 log = logging.getLogger(__name__)
 

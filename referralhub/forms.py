@@ -9,8 +9,8 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
 
-from referralhub.services.errors import DomainError
-from referralhub.services.passwords import LONGEST, SHORTEST
+from referralhub.services.accounts.passwords import LONGEST, SHORTEST
+from referralhub.services.shared.errors import DomainError
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 

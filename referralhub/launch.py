@@ -102,13 +102,13 @@ def _prepare(settings: Settings) -> None:
     from referralhub import create_app  # noqa: PLC0415 - nothing to prepare, nothing to load
     from referralhub.clock import now  # noqa: PLC0415 - nothing to prepare, nothing to load
     from referralhub.extensions import db  # noqa: PLC0415 - nothing to prepare, nothing to load
-    from referralhub.services import sample_data  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub.services.sample import demo  # noqa: PLC0415 - nothing to prepare, nothing to load
 
     with create_app(settings).app_context():
         upgrade()
         seeded = settings.instance_path / "seeded"
         if settings.development and not seeded.exists():
-            sample_data.load_demo(now(), lambda _: None)
+            demo.load(now(), lambda _: None)
             seeded.touch()
         db.engine.dispose()
 

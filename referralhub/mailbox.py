@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 
 from flask import Blueprint, current_app, render_template
 
-from referralhub.courier import mail_folder
+from referralhub.mail_transport import mail_folder
 
 bp = Blueprint("mailbox", __name__)
 NEWEST = 50

@@ -20,8 +20,8 @@ from referralhub.clock import now
 from referralhub.config import PROJECT
 from referralhub.errors import UNAVAILABLE
 from referralhub.extensions import limiter
-from referralhub.services import metrics
-from referralhub.services.metrics import Figures
+from referralhub.services.operations import metrics
+from referralhub.services.operations.metrics import Figures
 
 bp = Blueprint("metrics", __name__)
 limiter.exempt(bp)

@@ -10,24 +10,18 @@ from huey import crontab
 from redis import RedisError
 from sqlalchemy import event
 
-from referralhub import mail
+from referralhub import mail_content
 from referralhub.clock import now
-from referralhub.courier import courier
 from referralhub.extensions import db, huey
-from referralhub.services import (
-    digest,
-    heartbeat,
-    leaderboard,
-    once,
-    outbox,
-    referrals,
-    review,
-    sign_ins,
-    signals,
-    tokens,
-    visits,
-)
-from referralhub.services.delivery import Delivery
+from referralhub.mail_transport import courier
+from referralhub.services.accounts import sign_ins, tokens
+from referralhub.services.fraud import signals
+from referralhub.services.ledger import leaderboard
+from referralhub.services.mailing import digest, outbox
+from referralhub.services.mailing.delivery import Delivery
+from referralhub.services.operations import heartbeat
+from referralhub.services.referrals import lifecycle, review, visits
+from referralhub.services.shared import once
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +65,7 @@ def book_visits() -> None:
 @huey.periodic_task(crontab(minute="17"))
 def expire_referrals() -> None:
     """Every hour: end referrals whose friend never confirmed the address."""
-    referrals.expire_due(now())
+    lifecycle.expire_due(now())
 
 
 @huey.periodic_task(crontab(minute="47"))
@@ -115,7 +109,7 @@ def _deliver() -> None:
 
 @cache
 def _delivery(app: Flask) -> Delivery:
-    return Delivery(mail.write, courier(app.config["SETTINGS"]), now)
+    return Delivery(mail_content.write, courier(app.config["SETTINGS"]), now)
 
 
 JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}

@@ -12,7 +12,7 @@ from flask_login import current_user
 from referralhub.clock import now
 from referralhub.config import Settings
 from referralhub.models import Badge
-from referralhub.services.programs import format_amount
+from referralhub.services.program.rules import format_amount
 
 YEAR = 365 * 24 * 3600
 

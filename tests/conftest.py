@@ -19,7 +19,8 @@ from referralhub import create_app
 from referralhub.config import Settings
 from referralhub.extensions import db, limiter
 from referralhub.models import MessageKind
-from referralhub.services import accounts, outbox, passwords
+from referralhub.services.accounts import passwords, signup
+from referralhub.services.mailing import outbox
 from tests import servers
 from tests.crowd import member
 from tests.pages import Visitor
@@ -241,7 +242,7 @@ def admin(app: Flask, post_office: PostOffice, clock: Clock) -> Person:
     """Who runs the program, signed in."""
     person = Person(app, post_office, "grace")
     with app.app_context():
-        accounts.create_admin(person.username, person.email, person.password, clock())
+        signup.create_admin(person.username, person.email, person.password, clock())
     person.sign_in()
     return person
 

@@ -17,7 +17,8 @@ from referralhub.models import (
     Unit,
     User,
 )
-from referralhub.services import accounts, badges, leaderboard, passwords, rewards
+from referralhub.services.accounts import passwords, signup
+from referralhub.services.ledger import badges, entries, leaderboard
 
 _numbers = count()
 
@@ -73,7 +74,7 @@ def befriend(
                 )
             )
             if confirmed:
-                rewards.post(
+                entries.post(
                     db.session(), profile.id, RewardKind.REFERRER, 10, Unit.POINTS, when, referral_id=referral.id
                 )
         if confirmed and number:
@@ -97,6 +98,6 @@ def _user(username: str, joined: datetime) -> int:
 
 def _profile(user_id: int, referred_by_id: int | None, joined: datetime) -> Profile:
     return Profile(
-        user_id=user_id, code=accounts.new_code(), referred_by_id=referred_by_id, referral_count=0, listed=True,
+        user_id=user_id, code=signup.new_code(), referred_by_id=referred_by_id, referral_count=0, listed=True,
         created=joined, updated=joined,
     )  # fmt: skip

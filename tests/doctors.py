@@ -11,7 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from referralhub.extensions import db
-from referralhub.services import accounts, heartbeat
+from referralhub.services.accounts import signup
+from referralhub.services.operations import heartbeat
 from tests.mail_server import MailServer
 from tests.people import Clock
 
@@ -49,7 +50,7 @@ def settled(make_app, mail_url: str, clock: Clock) -> Flask:
     app = make_app(**PUBLIC, mail_url=mail_url)
     clock.now = datetime.now(UTC)  # the machine's, as those of the servers
     with app.app_context():
-        accounts.create_admin("grace", "grace@example.com", "grace likes tea", clock())
+        signup.create_admin("grace", "grace@example.com", "grace likes tea", clock())
         db.session.execute(text("DELETE FROM outbox"))
         db.session.commit()
     heartbeat.beat(app.extensions["redis"], clock())

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
-from referralhub import mail
-from referralhub.courier import courier, mail_folder
+from referralhub import mail_content
 from referralhub.extensions import db
+from referralhub.mail_transport import courier, mail_folder
 from referralhub.models import Base, VisitDaily
-from referralhub.services import visits
-from referralhub.services.delivery import Delivery
+from referralhub.services.mailing.delivery import Delivery
+from referralhub.services.referrals import visits
 from tests.pages import Page, Visitor
 
 Result = TypeVar("Result")
@@ -43,7 +43,7 @@ class PostOffice:
         self.app = app
         self.folder = mail_folder(app.config["SETTINGS"])
 
-        self.delivery = Delivery(mail.write, courier(app.config["SETTINGS"]), app.config["CLOCK"])
+        self.delivery = Delivery(mail_content.write, courier(app.config["SETTINGS"]), app.config["CLOCK"])
 
     def deliver(self) -> int:
         with self.app.app_context():

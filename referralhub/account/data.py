@@ -11,8 +11,9 @@ from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error
-from referralhub.services import accounts, credentials, exports, visits
-from referralhub.services.errors import DomainError
+from referralhub.services.accounts import credentials, erasure, exports
+from referralhub.services.referrals import visits
+from referralhub.services.shared.errors import DomainError
 
 
 class DeletionForm(FlaskForm):
@@ -52,7 +53,7 @@ def delete() -> Response | tuple[str, int]:
             show_error(error, form)
         else:
             code = current_user.profile.code
-            accounts.erase(current_user.id, now())
+            erasure.erase(current_user.id, now())
             attribution.unlearn(code)
             logout_user()
             session.clear()

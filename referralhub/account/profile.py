@@ -9,8 +9,8 @@ from wtforms.validators import Length
 
 from referralhub.account.views import bp
 from referralhub.forms import no_control_characters, show_error, strip, username_field
-from referralhub.services import accounts
-from referralhub.services.errors import Taken
+from referralhub.services.accounts import profile
+from referralhub.services.shared.errors import Taken
 
 
 class PublicProfileForm(FlaskForm):
@@ -34,7 +34,7 @@ def public_profile() -> Response | tuple[str, int]:
     )
     if form.validate_on_submit():
         try:
-            accounts.set_public_profile(
+            profile.set_public_profile(
                 current_user.id, form.username.data, form.display_name.data or "", form.listed.data
             )
         except Taken as error:

@@ -11,9 +11,9 @@ from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import email_field, local_path, new_password_fields, own_password_field, show_error
-from referralhub.services import credentials, sign_ins
-from referralhub.services.errors import DomainError
-from referralhub.services.passwords import LONGEST
+from referralhub.services.accounts import credentials, sign_ins
+from referralhub.services.accounts.passwords import LONGEST
+from referralhub.services.shared.errors import DomainError
 
 FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password
 

@@ -5,13 +5,13 @@ from flask_admin import Admin
 
 from referralhub.admin import access
 from referralhub.admin.audit import Audit
-from referralhub.admin.claims import Claims
-from referralhub.admin.growth import Growth
+from referralhub.admin.growth.pages import Growth
 from referralhub.admin.invitations import Invitations
-from referralhub.admin.mail import Mail
 from referralhub.admin.members import Members, Rewards
-from referralhub.admin.perks import Perks
-from referralhub.admin.program import Rules
+from referralhub.admin.outbox import Mail
+from referralhub.admin.perks.claims import Claims
+from referralhub.admin.perks.pages import Perks
+from referralhub.admin.program.pages import Rules
 from referralhub.admin.referrals import Referrals, Review
 from referralhub.models import AuditLine, Invitation, OutboxMessage, Perk, Redemption, Referral, RewardEntry, User
 

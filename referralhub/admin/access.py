@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from referralhub.clock import now
 from referralhub.models import Role
-from referralhub.services.audit import Actor
+from referralhub.services.shared.audit import Actor
 
 Answer = Response | tuple[str, int]  # of a page that has a form: going on, or the page again with its status
 PASSWORD_LASTS = timedelta(hours=2)  # then it is asked for again

@@ -9,7 +9,7 @@ from referralhub.admin import changes, links
 from referralhub.admin.filters import Choice, Contains, Day
 from referralhub.admin.lists import ListPage
 from referralhub.models import AuditLine, Role
-from referralhub.services import audit
+from referralhub.services.shared import audit
 
 
 class Audit(ListPage):

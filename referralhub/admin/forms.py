@@ -6,10 +6,10 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
 
-from referralhub.admin import figures
+from referralhub.admin import amounts
 from referralhub.forms import no_control_characters, strip
 from referralhub.models import Unit
-from referralhub.services.members import SAID
+from referralhub.services.accounts.administration import SAID
 
 CODE = re.compile(r"[A-Za-z0-9]{8,12}\Z")
 
@@ -55,12 +55,12 @@ class AdjustForm(PanelForm):
     def validate_amount(self, field: StringField) -> None:
         """Refuse what is no amount, or nothing at all."""
         if self.unit.data in list(Unit):
-            figures.amount(field.data.removeprefix("-"), Unit(self.unit.data), least=1)
+            amounts.amount(field.data.removeprefix("-"), Unit(self.unit.data), least=1)
 
     @property
     def signed(self) -> int:
         """Give the amount, below zero where it is taken."""
-        found = figures.amount(self.amount.data.removeprefix("-"), Unit(self.unit.data))
+        found = amounts.amount(self.amount.data.removeprefix("-"), Unit(self.unit.data))
         return -found if self.amount.data.startswith("-") else found
 
 

@@ -16,7 +16,7 @@ from wtforms import Form
 from referralhub.admin.access import AdminPage
 from referralhub.extensions import db
 from referralhub.forms import has_control_characters
-from referralhub.services.spreadsheets import csv_lines
+from referralhub.services.shared.csv import csv_lines
 
 BATCH = 1000  # rows that an export reads at once
 MOST_PAGES = 1_000_000

@@ -16,8 +16,9 @@ from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
-from referralhub.services import members, programs
-from referralhub.services.errors import DomainError, NoSuchMember
+from referralhub.services.accounts import administration
+from referralhub.services.program import rules
+from referralhub.services.shared.errors import DomainError, NoSuchMember
 
 
 class Members(ListPage):
@@ -66,7 +67,7 @@ class Members(ListPage):
     def resend(self, row_id: int) -> Answer:
         """Mail the link that confirms the address once more."""
         try:
-            sent = members.resend_verification(row_id, actor(), now())
+            sent = administration.resend_verification(row_id, actor(), now())
         except NoSuchMember:
             abort(404)
         flash("The mail is on its way." if sent else "Nothing was sent: it is confirmed, or a mail went out just now.")
@@ -80,7 +81,7 @@ class Members(ListPage):
             return self._page(row_id, adjust=form)
         unit = Unit(form.unit.data)
         try:
-            done = members.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
+            done = administration.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
         except NoSuchMember:
             abort(404)
         flash("The ledger has a new line." if done else "That was done before.")
@@ -92,7 +93,7 @@ class Members(ListPage):
         form = CorrectForm(prefix="correct-")
         if form.validate_on_submit():
             try:
-                members.correct_referrer(row_id, form.code.data.lower(), form.reason.data, actor(), now())
+                administration.correct_referrer(row_id, form.code.data.lower(), form.reason.data, actor(), now())
             except NoSuchMember:
                 abort(404)
             except DomainError as error:
@@ -106,8 +107,8 @@ class Members(ListPage):
         form = ReasonForm(prefix="active-")
         if form.validate_on_submit():
             try:
-                members.set_active(row_id, active, form.reason.data, actor(), now())
-                found = members.page_of(row_id, now())
+                administration.set_active(row_id, active, form.reason.data, actor(), now())
+                found = administration.page_of(row_id, now())
             except NoSuchMember:
                 abort(404)
             except DomainError as error:
@@ -120,11 +121,11 @@ class Members(ListPage):
 
     def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
         try:
-            found = members.page_of(row_id, now())
+            found = administration.page_of(row_id, now())
         except NoSuchMember:
             abort(404)
         # Fresh ones take nothing from the form that was sent, which was another one.
-        unit = programs.current().unit
+        unit = rules.current().unit
         usual: dict[str, Any] = {
             "active": ReasonForm(formdata=None, prefix="active-"),
             "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16), unit=unit.value),

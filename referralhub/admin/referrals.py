@@ -1,4 +1,4 @@
-"""Referrals: all of them, one with its whole story, and those that wait for a decision."""
+"""Referrals: all of them, one in detail, and those that wait for a decision."""
 
 from typing import ClassVar
 
@@ -13,8 +13,8 @@ from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.models import Channel, Profile, Referral, ReferralState
-from referralhub.services import referrals, review, stories
-from referralhub.services.errors import DomainError, NoSuchReferral
+from referralhub.services.referrals import detail, lifecycle, review
+from referralhub.services.shared.errors import DomainError, NoSuchReferral
 
 
 class Referrals(ListPage):
@@ -45,10 +45,10 @@ class Referrals(ListPage):
         joinedload(Referral.friend).joinedload(Profile.user),
     )
     steps: ClassVar = {
-        "hold": (ReferralState.PENDING, referrals.hold),
-        "release": (ReferralState.HELD, referrals.release),
-        "reject": (ReferralState.HELD, referrals.reject),
-        "reverse": (ReferralState.CONFIRMED, referrals.reverse),
+        "hold": (ReferralState.PENDING, lifecycle.hold),
+        "release": (ReferralState.HELD, lifecycle.release),
+        "reject": (ReferralState.HELD, lifecycle.reject),
+        "reverse": (ReferralState.CONFIRMED, lifecycle.reverse),
     }
 
     @expose("/<row:row_id>/")
@@ -73,11 +73,11 @@ class Referrals(ListPage):
 
     def _page(self, row_id: int, form: ReasonForm) -> tuple[str, int]:
         try:
-            story = stories.of_referral(row_id)
+            found = detail.of_referral(row_id)
         except NoSuchReferral:
             abort(404)
-        steps = [step for step, (state, _) in self.steps.items() if state is story.referral.state]
-        page = self.render("admin/referral.html", story=story, form=form, steps=steps)
+        steps = [step for step, (state, _) in self.steps.items() if state is found.referral.state]
+        page = self.render("admin/referral.html", detail=found, form=form, steps=steps)
         return page, 422 if form.errors else 200
 
 

@@ -5,7 +5,7 @@ from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Optional, Regexp
 
 from referralhub.forms import email_field, new_password_fields, no_control_characters, strip, username_field
-from referralhub.services.passwords import LONGEST
+from referralhub.services.accounts.passwords import LONGEST
 
 
 class SignupForm(FlaskForm):

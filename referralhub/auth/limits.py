@@ -7,8 +7,8 @@ signed in before is not counted against the account.
 from flask import current_app, request, session
 
 from referralhub.security import client_address
-from referralhub.services import accounts
-from referralhub.services.addresses import address_hash
+from referralhub.services.accounts import authentication
+from referralhub.services.mailing.addresses import address_hash
 
 MEMBERS = "members"  # in the session: profile ids that were signed in with this browser, beyond the sign-out
 
@@ -27,4 +27,4 @@ def account_at_address() -> str:
 def known_browser() -> bool:
     """Whether the member was signed in with this browser before."""
     members = session.get(MEMBERS)
-    return bool(members) and accounts.is_one_of(request.form.get("username", "").strip(), members)
+    return bool(members) and authentication.is_one_of(request.form.get("username", "").strip(), members)

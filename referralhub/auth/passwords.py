@@ -9,8 +9,8 @@ from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import show_error
 from referralhub.models import TokenPurpose
-from referralhub.services import credentials, tokens
-from referralhub.services.errors import BadLink, DomainError
+from referralhub.services.accounts import credentials, tokens
+from referralhub.services.shared.errors import BadLink, DomainError
 
 
 @bp.route("/password/forgot", methods=["GET", "POST"])

@@ -12,10 +12,13 @@ from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
 from referralhub.forms import local_path, show_error
 from referralhub.models import Channel, User
-from referralhub.services import accounts, credentials, programs, referrals, sign_ins
-from referralhub.services.errors import BadLink, DomainError
-from referralhub.services.referrals import Attribution
-from referralhub.services.signals import Filled
+from referralhub.services.accounts import authentication, credentials, sign_ins
+from referralhub.services.accounts.signup import sign_up
+from referralhub.services.fraud.signals import FormTiming
+from referralhub.services.program import rules
+from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.shared.errors import BadLink, DomainError
 
 bp = Blueprint("auth", __name__)
 
@@ -47,7 +50,7 @@ def signup() -> Response | str | tuple[str, int]:
         csrf.protect()
     if form.validate_on_submit():
         try:
-            user = accounts.sign_up(
+            user = sign_up(
                 form.username.data,
                 form.email.data,
                 form.password.data,
@@ -66,8 +69,8 @@ def signup() -> Response | str | tuple[str, int]:
     return render_template(
         "auth/signup.html",
         form=form,
-        referrer=referrals.choose(_visits(form), now())[1],
-        program=programs.current(),
+        referrer=lifecycle.choose(_visits(form), now())[1],
+        program=rules.current(),
     ), 422 if form.errors else 200
 
 
@@ -83,7 +86,7 @@ def login() -> Response | tuple[str, int]:
     form = LoginForm()
     if form.validate_on_submit():
         try:
-            user = accounts.authenticate(form.username.data, form.password.data)
+            user = authentication.authenticate(form.username.data, form.password.data)
         except DomainError as error:
             show_error(error, form)
         else:
@@ -147,19 +150,19 @@ def _remember_member(profile_id: int) -> None:
     session[MEMBERS] = [*(each for each in session.get(MEMBERS, []) if each != profile_id), profile_id][-10:]
 
 
-def _filled(form: SignupForm) -> Filled:
+def _filled(form: SignupForm) -> FormTiming:
     opened = session.get(OPENED)
     seconds = int(now().timestamp() - opened) if opened else None
-    return Filled(seen(), seconds, bool(form.website.data), tuple(session.get(MEMBERS, [])))
+    return FormTiming(seen(), seconds, bool(form.website.data), tuple(session.get(MEMBERS, [])))
 
 
-def _attribution(form: SignupForm) -> Attribution | None:
+def _attribution(form: SignupForm) -> FollowedLink | None:
     if form.referral_code.data:
-        return Attribution(form.referral_code.data.lower(), Channel.CODE, now())
-    return referrals.choose(_visits(form), now())[0]
+        return FollowedLink(form.referral_code.data.lower(), Channel.CODE, now())
+    return lifecycle.choose(_visits(form), now())[0]
 
 
-def _visits(form: SignupForm) -> list[Attribution]:
+def _visits(form: SignupForm) -> list[FollowedLink]:
     """Give the links that led here: those in the session, and the one that came while there was no session."""
     carried = attribution.unseal(form.visit.data or "")
     return sorted([*attribution.recall(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)

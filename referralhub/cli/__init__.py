@@ -8,7 +8,7 @@ from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
 from referralhub.cli.mail import mail
 from referralhub.cli.perks import perks
-from referralhub.cli.program import program
+from referralhub.cli.program import commands as program
 from referralhub.cli.referrals import referrals
 from referralhub.cli.seed import seed
 from referralhub.cli.users import users

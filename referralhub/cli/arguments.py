@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from referralhub.forms import USERNAME, normal_address
-from referralhub.services.programs import LARGEST
+from referralhub.services.program.rules import LARGEST
 
 ROW = click.IntRange(1, 2**31 - 1)  # the number of a referral or a message
 AMOUNT = click.IntRange(1, LARGEST)

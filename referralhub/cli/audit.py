@@ -3,7 +3,7 @@
 import sys
 
 from referralhub.cli.output import FINDINGS, Commands, answer, json_option, progress
-from referralhub.services import audit as service
+from referralhub.services.shared import audit as service
 
 audit = Commands("audit", help="The log of what was done to the program.")
 

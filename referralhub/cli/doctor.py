@@ -9,11 +9,11 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from referralhub import courier
+from referralhub import mail_transport
 from referralhub.cli.output import FINDINGS, answer, json_option, progress
 from referralhub.clock import now
-from referralhub.services.doctor import Installation, Look, Remark, Report, Status, examine, is_sound
-from referralhub.services.doctor_checks import CHECKS
+from referralhub.services.operations.checks import CHECKS
+from referralhub.services.operations.doctor import Installation, Look, Remark, Report, Status, examine, is_sound
 
 
 @click.command("doctor", epilog=FINDINGS)
@@ -32,7 +32,7 @@ def doctor(as_json: bool) -> None:
         debug=current_app.debug,
         redis=current_app.extensions["redis"],
         clock=now,
-        rehearse_mail=courier.rehearse,
+        check_mail=mail_transport.check,
     )
     with progress(len(CHECKS), "Examining") as bar:
         reports = examine(installation, CHECKS, _in_time, bar.update)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import click
 
 from referralhub.cli.output import Commands, answer, json_option
-from referralhub.services.growth import FIGURES, Month, monthly
-from referralhub.services.spreadsheets import csv_lines
+from referralhub.services.growth.monthly import FIGURES, Month, monthly
+from referralhub.services.shared.csv import csv_lines
 
 growth = Commands("growth", help="How fast the program grows.")
 

@@ -9,9 +9,9 @@ from redis import RedisError
 
 from referralhub.cli.output import FINDINGS, Commands, answer, json_option, progress
 from referralhub.clock import now
-from referralhub.services import leaderboard as boards
-from referralhub.services import recount
-from referralhub.services.errors import in_short
+from referralhub.services.ledger import leaderboard as boards
+from referralhub.services.ledger import recount
+from referralhub.services.shared.errors import in_short
 
 ledger = Commands("ledger", help="The ledger and everything that follows from it.")
 leaderboard = Commands("leaderboard", help="The leaderboard in Redis.")

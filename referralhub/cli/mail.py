@@ -5,7 +5,7 @@ import click
 from referralhub.cli.arguments import ROW
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
-from referralhub.services import outbox
+from referralhub.services.mailing import outbox
 
 mail = Commands("mail", help="Mail that could not be delivered.")
 

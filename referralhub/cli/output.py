@@ -11,7 +11,7 @@ import click
 from flask.cli import AppGroup
 
 from referralhub.errors import UNAVAILABLE
-from referralhub.services.errors import DomainError, in_short
+from referralhub.services.shared.errors import DomainError, in_short
 
 EXIT_CODES = "Exit code 0: done, or so already. 1: refused; standard error says why. 2: wrong usage."
 FINDINGS = "Exit code 0: all is well. 1: there are findings, or it could not be looked. 2: wrong usage."

@@ -8,8 +8,8 @@ from referralhub.cli import arguments
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Unit
-from referralhub.services import perks as service
-from referralhub.services.errors import AlreadySo
+from referralhub.services.perks import catalogue
+from referralhub.services.shared.errors import AlreadySo
 
 perks = Commands("perks", help="What members can claim.")
 
@@ -47,7 +47,7 @@ def add(
     if stock is not None and coupons:
         raise click.UsageError("Give either --stock or --coupons.")
     try:
-        service.add(
+        catalogue.add(
             name,
             description,
             now(),

@@ -11,11 +11,12 @@ from referralhub.cli.arguments import ROW, at_most
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import ReferralState
-from referralhub.services import explanations, review
-from referralhub.services import referrals as service
-from referralhub.services.audit import OPERATOR
-from referralhub.services.errors import AlreadySo
-from referralhub.services.explanations import Explanation
+from referralhub.services.fraud import explanations
+from referralhub.services.fraud.explanations import Explanation
+from referralhub.services.referrals import lifecycle as service
+from referralhub.services.referrals import review
+from referralhub.services.shared.audit import OPERATOR
+from referralhub.services.shared.errors import AlreadySo
 
 referrals = Commands("referrals", help="Decide a referral, with a reason that its members will read.")
 

@@ -7,8 +7,8 @@ import click
 from referralhub.cli import arguments
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
-from referralhub.services import accounts
-from referralhub.services.errors import AlreadySo
+from referralhub.services.accounts import signup
+from referralhub.services.shared.errors import AlreadySo
 
 users = Commands("users", help="Accounts.")
 
@@ -29,7 +29,7 @@ def create_admin(username: str, email: str, password_stdin: bool, as_json: bool)
     else:
         password = click.prompt("Password", hide_input=True, err=True)
     try:
-        accounts.create_admin(username, email, password, now())
+        signup.create_admin(username, email, password, now())
         changed, text = True, f"{username} can sign in and run the program."
     except AlreadySo as error:
         changed, text = False, f"{error} Nothing was changed, the password neither."

@@ -10,7 +10,7 @@ from redis import RedisError
 
 from referralhub.clock import now
 from referralhub.extensions import huey
-from referralhub.services import heartbeat
+from referralhub.services.operations import heartbeat
 
 
 @click.command("worker")

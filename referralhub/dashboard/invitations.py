@@ -16,9 +16,10 @@ from referralhub.clock import now
 from referralhub.dashboard.views import bp, page_number
 from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, strip
-from referralhub.services import invitations, programs
-from referralhub.services.errors import CannotInvite
-from referralhub.services.invitations import LONGEST_WORDS
+from referralhub.services.program import rules
+from referralhub.services.referrals import invitations
+from referralhub.services.referrals.invitations import LONGEST_WORDS
+from referralhub.services.shared.errors import CannotInvite
 
 MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
 
@@ -64,7 +65,7 @@ def invite() -> Response | str:
         if "send" not in request.form:
             plan = invitations.plan(user, typed.addresses, secret_key, now())
             return render_template(
-                "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, program=programs.current()
+                "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, program=rules.current()
             )
         sent = invitations.invite(user, typed.addresses, words, secret_key, now())
     except CannotInvite as error:

@@ -9,7 +9,7 @@ from flask_login import current_user, login_required
 from referralhub.clock import now
 from referralhub.dashboard.views import bp, member_link
 from referralhub.models import Channel
-from referralhub.services import network
+from referralhub.services.referrals import network
 
 
 @bp.get("/dashboard/network")

@@ -9,8 +9,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from referralhub import htmx
 from referralhub.clock import now
 from referralhub.dashboard.views import bp, page_number
-from referralhub.services import perks, programs, rewards
-from referralhub.services.errors import CannotRedeem
+from referralhub.services.ledger import entries
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.program import rules
+from referralhub.services.shared.errors import CannotRedeem
 
 
 @bp.get("/dashboard/rewards")
@@ -18,16 +20,16 @@ from referralhub.services.errors import CannotRedeem
 def show_rewards() -> Response:
     """Show balances, perks, and every entry with its reason."""
     profile_id, page = current_user.profile.id, page_number()
-    lines, more = rewards.lines(profile_id, page)
+    lines, more = entries.lines(profile_id, page)
     return htmx.page_or_fragment(
         "dashboard/rewards.html",
         "dashboard/_ledger.html",
-        balances=rewards.balances(profile_id, programs.current().unit, now()),
+        balances=entries.balances(profile_id, rules.current().unit, now()),
         lines=lines,
         page=page,
         more=more,
-        offers=perks.catalogue(profile_id),
-        claims=perks.claims(profile_id),
+        offers=catalogue.offers(profile_id),
+        claims=claims.claims_of(profile_id),
         count=current_user.profile.referral_count,
         form_key=secrets.token_urlsafe(16),
     )
@@ -41,7 +43,7 @@ def redeem(perk_id: int) -> BaseResponse:
     if not key.isascii() or not key.isprintable() or not key:
         key = secrets.token_urlsafe(16)
     try:
-        perks.redeem(current_user.profile.id, perk_id, key, now())
+        claims.redeem(current_user.profile.id, perk_id, key, now())
     except CannotRedeem as error:
         return Response(
             render_template("errors/error.html", status=409, title="That didn't work", advice=str(error)), 409

@@ -12,9 +12,11 @@ from referralhub.browsers import seen
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
 from referralhub.models import ReferralState
-from referralhub.services import friends, leaderboard, sign_ins, statistics, visits
-from referralhub.services.leaderboard import Period
-from referralhub.services.statistics import Statistics
+from referralhub.services.accounts import sign_ins
+from referralhub.services.ledger import leaderboard
+from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.referrals import member_list, statistics, visits
+from referralhub.services.referrals.statistics import Statistics
 
 bp = Blueprint("dashboard", __name__)
 
@@ -34,7 +36,7 @@ def home() -> str | BaseResponse:
         "dashboard/home.html",
         stats=stats,
         stats_tag=_tag(stats),
-        recent=friends.recent(profile.id),
+        recent=member_list.recent(profile.id),
         board=leaderboard.read(current_app.extensions["redis"], Period.MONTH, now(), profile.id, limit=5),
         link=member_link(profile.code),
         shares=share_links(member_link(profile.code), stats),
@@ -60,7 +62,7 @@ def stats_fragment() -> BaseResponse:
 @login_required
 def recent_fragment() -> str:
     """Give the newest referrals alone."""
-    return render_template("dashboard/_recent.html", recent=friends.recent(current_user.profile.id))
+    return render_template("dashboard/_recent.html", recent=member_list.recent(current_user.profile.id))
 
 
 @bp.get("/dashboard/referrals")
@@ -71,7 +73,7 @@ def show_referrals() -> Response:
         state = ReferralState(request.args["state"]) if request.args.get("state") else None
     except ValueError:
         state = None
-    found = friends.page_of(current_user.profile.id, state, page_number())
+    found = member_list.page_of(current_user.profile.id, state, page_number())
     return htmx.page_or_fragment(
         "dashboard/referrals.html", "dashboard/_referrals.html", found=found, state=state, states=ReferralState
     )

@@ -13,10 +13,12 @@ from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.picture import draw
-from referralhub.services import invitations, leaderboard, programs, referrals, visits
-from referralhub.services.leaderboard import Period
-from referralhub.services.programs import format_amount
-from referralhub.services.referrals import Attribution
+from referralhub.services.ledger import leaderboard
+from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.program import rules
+from referralhub.services.program.rules import format_amount
+from referralhub.services.referrals import invitations, lifecycle, visits
+from referralhub.services.referrals.lifecycle import FollowedLink
 
 bp = Blueprint("landing", __name__)
 
@@ -30,7 +32,7 @@ def home() -> str | BaseResponse:
         return redirect(url_for("dashboard.home"))
     return render_template(
         "landing/home.html",
-        program=programs.current(),
+        program=rules.current(),
         board=leaderboard.read(current_app.extensions["redis"], Period.ALL, now(), limit=3),
     )
 
@@ -56,7 +58,7 @@ def follow(code: str) -> BaseResponse:
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
-    visit = Attribution(code, channel_of(request.args.get("via", "")), now(), invitation_id)
+    visit = FollowedLink(code, channel_of(request.args.get("via", "")), now(), invitation_id)
     if REDIS_FAILED in request.environ:
         return _carry(visit)
     try:
@@ -73,10 +75,10 @@ def to_signup() -> Response:
 @bp.get("/<code:code>/picture.png")
 def picture(code: str) -> BaseResponse:
     """Draw the picture that goes with a shared link."""
-    referrer = referrals.find_by_code(code)
+    referrer = lifecycle.find_by_code(code)
     if referrer is None:
         abort(404)
-    program = programs.current()
+    program = rules.current()
     gift = (
         f"and gives you {format_amount(program.friend_amount, program.unit)} to start" if program.friend_amount else ""
     )
@@ -84,13 +86,13 @@ def picture(code: str) -> BaseResponse:
     return Response(draw(referrer.name, gift), mimetype="image/png", headers=headers)
 
 
-def _arrive(visit: Attribution) -> BaseResponse:
+def _arrive(visit: FollowedLink) -> BaseResponse:
     redis, cookies = current_app.extensions["redis"], sessions.interface()
     counted = visit.invitation_id is None or opens_a_page(request.headers)
     arrive = partial(attribution.arrive, redis, visit, cookies.sid_in(request), counted)
     arrival, sid = arrive()
     if arrival is Arrival.UNKNOWN:
-        referrer = referrals.find_by_code(visit.code)
+        referrer = lifecycle.find_by_code(visit.code)
         if referrer is None:
             sessions.open_now()
             flash("That link isn't active. Ask your friend for a new one, or join without it.")
@@ -108,20 +110,20 @@ def _arrive(visit: Attribution) -> BaseResponse:
     return response
 
 
-def _carry(visit: Attribution) -> BaseResponse:
+def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
-    if referrals.find_by_code(visit.code) is None:
+    if lifecycle.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
     return redirect(url_for("auth.signup", visit=attribution.seal(visit)))
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
     """Show a page made for looking at: no session, no credit; crawlers are counted as such."""
-    referrer = referrals.find_by_code(code)
+    referrer = lifecycle.find_by_code(code)
     if referrer is None:
         return Response(render_template("errors/bare.html", status=404, title="There is nothing here", advice=""), 404)
     if who is Caller.CRAWLER and request.method == "GET":
         channel = channel_of(request.args.get("via", ""))
         with suppress(RedisError):  # the preview is worth more than the count of who looked at it
             visits.count(current_app.extensions["redis"], referrer.profile_id, channel, "bots", now())
-    return Response(render_template("landing/preview.html", referrer=referrer, code=code, program=programs.current()))
+    return Response(render_template("landing/preview.html", referrer=referrer, code=code, program=rules.current()))

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from referralhub.database import transaction
 from referralhub.models import OneTimeToken, Profile, Referral, ReferralState
-from referralhub.services import credentials, referrals, tokens
-from referralhub.services.audit import SYSTEM
+from referralhub.services.accounts import credentials, tokens
+from referralhub.services.referrals import lifecycle
+from referralhub.services.shared.audit import SYSTEM
 
 
 def look_then_change(session, friend_id, now, reason):
@@ -18,7 +19,7 @@ def look_then_change(session, friend_id, now, reason):
     time.sleep(0.01)
     referral.state, referral.decided_at = ReferralState.CONFIRMED, now.replace(microsecond=0)
     session.flush()
-    referrals._confirmed(session, referral, ReferralState.PENDING, SYSTEM, reason, now)
+    lifecycle._confirmed(session, referral, ReferralState.PENDING, SYSTEM, reason, now)
 
 
 def settle_every_time(token, now):
@@ -28,13 +29,13 @@ def settle_every_time(token, now):
             .join(OneTimeToken, OneTimeToken.user_id == Profile.user_id)
             .where(OneTimeToken.digest == tokens._digest(token))
         )
-        referrals.settle(session, profile_id, now, "address verified")
+        lifecycle.settle(session, profile_id, now, "address verified")
     return True
 
 
 CARELESS_ABOUT = os.environ["CARELESS_ABOUT"].split()
 if "state" in CARELESS_ABOUT:
-    referrals.settle = look_then_change
+    lifecycle.settle = look_then_change
 if "token" in CARELESS_ABOUT:
     credentials.verify_address = settle_every_time
 

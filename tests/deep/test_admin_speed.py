@@ -12,12 +12,14 @@ from flask import Flask
 from sqlalchemy import event, text
 
 from referralhub import create_app
-from referralhub.admin.growth_tables import Table
+from referralhub.admin.growth.tables import Table
 from referralhub.clock import system_clock
 from referralhub.extensions import db
 from referralhub.models import Unit
-from referralhub.services import accounts, members, perks, sample_crowd
-from referralhub.services.audit import OPERATOR
+from referralhub.services.accounts import administration, signup
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.sample import bulk
+from referralhub.services.shared.audit import OPERATOR
 from tests.conftest import extra_database, make_settings
 from tests.people import Person, PostOffice
 
@@ -46,12 +48,12 @@ def running(number: int, folder: Path, request: pytest.FixtureRequest, redis_url
         with app.app_context():
             now = system_clock()
             began = time.monotonic()
-            assert sample_crowd.load(number, now, lambda _: None)
+            assert bulk.load(number, now, lambda _: None)
             assert time.monotonic() - began < LOADED
-            accounts.create_admin("warden", "warden@example.com", "warden likes tea", now)
-            perks.add("Mug", "", now, price=10)
-            members.adjust(10, 50, Unit.POINTS, "a present", "a-present", OPERATOR, now)
-            perks.redeem(10, 1, "the-first-one", now)
+            signup.create_admin("warden", "warden@example.com", "warden likes tea", now)
+            catalogue.add("Mug", "", now, price=10)
+            administration.adjust(10, 50, Unit.POINTS, "a present", "a-present", OPERATOR, now)
+            claims.redeem(10, 1, "the-first-one", now)
             db.session.commit()
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                 connection.execute(text("VACUUM ANALYZE"))  # as autovacuum does in its own time

@@ -18,8 +18,9 @@ from referralhub import create_app
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Profile, Referral, RewardEntry, TokenPurpose, User
-from referralhub.services import accounts, programs, tokens
-from referralhub.services.referrals import Attribution, Channel
+from referralhub.services.accounts import signup, tokens
+from referralhub.services.program import rules
+from referralhub.services.referrals.lifecycle import Channel, FollowedLink
 from tests import servers
 from tests.conftest import SECRET_KEY, extra_database, make_settings
 from tests.people import Records
@@ -96,11 +97,11 @@ def race(request, valkey, tmp_path: Path):
                 if not constraint:
                     without_constraint(kind)
                 now = app.config["CLOCK"]()
-                programs.change(programs.PRESETS["paypal"], now)
-                alice = accounts.sign_up("alice", "alice@example.com", "alice likes tea", None, now)
-                click = Attribution(alice.profile.code, Channel.LINK, now)
+                rules.change(rules.PRESETS["paypal"], now)
+                alice = signup.sign_up("alice", "alice@example.com", "alice likes tea", None, now)
+                click = FollowedLink(alice.profile.code, Channel.LINK, now)
                 friends = [
-                    accounts.sign_up(f"friend{i}", f"friend{i}@example.com", "likes tea a lot", click, now)
+                    signup.sign_up(f"friend{i}", f"friend{i}@example.com", "likes tea a lot", click, now)
                     for i in range(number)
                 ]
                 with transaction() as session:

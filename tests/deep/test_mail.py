@@ -20,7 +20,7 @@ from sqlalchemy import func, select, update
 from referralhub.database import transaction
 from referralhub.extensions import db, huey
 from referralhub.models import MessageKind, OutboxMessage, Profile, Referral
-from referralhub.services import outbox
+from referralhub.services.mailing import outbox
 from tests import servers
 from tests.conftest import SECRET_KEY
 from tests.crowd import befriend, member

@@ -12,10 +12,11 @@ from sqlalchemy import select
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Channel, Profile, Referral, ReferralEvent, ReferralState, TokenPurpose, User
-from referralhub.services import accounts, credentials, passwords, sign_ins, tokens, visits
-from referralhub.services.fraud import LIKELY
-from referralhub.services.referrals import Attribution
-from referralhub.services.signals import Filled, Seen
+from referralhub.services.accounts import credentials, passwords, sign_ins, signup, tokens
+from referralhub.services.fraud.assessment import LIKELY
+from referralhub.services.fraud.signals import FormTiming, RequestOrigin
+from referralhub.services.referrals import visits
+from referralhub.services.referrals.lifecycle import FollowedLink
 from tests.fraud_corpus.people import Device
 from tests.fraud_corpus.stories import SEED, Join, SignIn, Story, all_stories
 from tests.pages import Visitor
@@ -114,13 +115,13 @@ class _Stage:
             _, profile_id, code = self.users[step.by]
             opened = now - timedelta(seconds=step.seconds)
             channel = Channel.CODE if step.code else Channel.LINK
-            attribution = Attribution(code, channel, now if step.code else opened)
+            attribution = FollowedLink(code, channel, now if step.code else opened)
             for _ in range(step.looks + (not step.code)):
                 visits.count(self.redis, profile_id, Channel.LINK, "visitors", opened)
-        seen = Seen(step.device.network, step.device.agent)
-        filled = Filled(seen, step.seconds, step.trapped, tuple(jar))
+        seen = RequestOrigin(step.device.network, step.device.agent)
+        filled = FormTiming(seen, step.seconds, step.trapped, tuple(jar))
         who = step.who
-        user = accounts.sign_up(who.username, who.address, "tea and cakes", attribution, now, filled=filled)
+        user = signup.sign_up(who.username, who.address, "tea and cakes", attribution, now, filled=filled)
         self.users[who.username] = (user.id, user.profile.id, user.profile.code)
         if not step.extra:
             self.sign_in(who.username, step.device, now)
@@ -128,7 +129,7 @@ class _Stage:
     def sign_in(self, username: str, device: Device, now: datetime) -> None:
         user_id, profile_id, _ = self.users[username]
         user = db.session.get_one(User, user_id)
-        sign_ins.begin(user, "A browser", Seen(device.network, device.agent), now)
+        sign_ins.begin(user, "A browser", RequestOrigin(device.network, device.agent), now)
         jar = self.jars.setdefault(device.jar, [])
         jar[:] = [*(each for each in jar if each != profile_id), profile_id][-10:]
 
@@ -161,7 +162,7 @@ class _Stage:
 def _hidden_frames(app: Flask) -> Counter[str]:
     """Victims whose browser opens a link that they do not see; then they join by themselves."""
     with app.app_context():
-        code = accounts.sign_up("framer", "framer@gmail.com", "tea and cakes", None, app.config["CLOCK"]()).profile.code
+        code = signup.sign_up("framer", "framer@gmail.com", "tea and cakes", None, app.config["CLOCK"]()).profile.code
     outcomes: Counter[str] = Counter()
     for number in range(20):
         name = f"victim-{number}"

@@ -6,8 +6,10 @@ import pytest
 from flask import Flask
 
 from referralhub.models import Invitation, Redemption, RewardEntry, SignIn, Unit
-from referralhub.services import accounts, members, perks, programs
-from referralhub.services.audit import OPERATOR
+from referralhub.services.accounts import administration, signup
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.program import rules
+from referralhub.services.shared.audit import OPERATOR
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, Records
 
@@ -170,8 +172,8 @@ def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
     """Somebody without an account, Alice, Bob, and Grace who runs the program. Charlie came by Alice's link."""
     alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
     with app.app_context():
-        programs.change(programs.PRESETS["paypal"], clock())
-        perks.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS)
+        rules.change(rules.PRESETS["paypal"], clock())
+        catalogue.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS)
     for person in (alice, bob):
         person.sign_up()
         person.confirm_address()
@@ -180,9 +182,9 @@ def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
     charlie.click(alice.link)
     charlie.sign_up()
     with app.app_context():
-        members.adjust(1, 100, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
-        perks.redeem(1, 1, "the-first-one", clock())
-        accounts.create_admin(grace.username, grace.email, grace.password, clock())
+        administration.adjust(1, 100, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
+        claims.redeem(1, 1, "the-first-one", clock())
+        signup.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()
     return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
 

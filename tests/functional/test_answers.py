@@ -10,10 +10,10 @@ import click
 import pytest
 from flask import Flask
 
-from referralhub import cli, mail
+from referralhub import cli, mail_content
 from referralhub.models import AuditLine, ReferralState, User
-from referralhub.services import perks
-from referralhub.services.delivery import Delivery, Refused
+from referralhub.services.mailing.delivery import Delivery, Refused
+from referralhub.services.perks import claims
 from tests.crowd import befriend
 from tests.people import Clock
 
@@ -44,7 +44,7 @@ def world(app: Flask, queue, clock: Clock) -> None:
     befriend(app, "alice", 1, clock(), ReferralState.HELD)
     befriend(app, "alice", 1, clock())
     with app.app_context():
-        Delivery(mail.write, refuse, clock).run()
+        Delivery(mail_content.write, refuse, clock).run()
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -205,7 +205,7 @@ class TestPerks:
         queue()
         befriend(app, "alice", 1, clock() - timedelta(days=1))
         with app.app_context():
-            assert perks.redeem(1, 1, "a form", clock())
+            assert claims.redeem(1, 1, "a form", clock())
         assert not ask(*words)["changed"]
 
     def test_coupons_are_its_stock_each_code_once(self, run, ask, tmp_path: Path, records):

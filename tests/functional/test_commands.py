@@ -7,11 +7,11 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 
-from referralhub import config, mail
+from referralhub import config, mail_content
 from referralhub.models import AuditLine, Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
-from referralhub.services import accounts, passwords
-from referralhub.services.delivery import Delivery, Refused
-from referralhub.services.errors import AlreadySo
+from referralhub.services.accounts import passwords, signup
+from referralhub.services.mailing.delivery import Delivery, Refused
+from referralhub.services.shared.errors import AlreadySo
 from tests.people import Person, all_at_once
 
 # What takes seconds and is about the database in nothing that other tests are not.
@@ -156,7 +156,7 @@ class TestCreateAdmin:
         def create() -> bool:
             with app.app_context():
                 try:
-                    accounts.create_admin("alice", alice.email, alice.password, clock())
+                    signup.create_admin("alice", alice.email, alice.password, clock())
                 except AlreadySo:
                     return False
                 return True
@@ -180,7 +180,7 @@ class TestMail:
         alice.sign_up()
         assert run("mail", "dead").output == ""
         with app.app_context():
-            Delivery(mail.write, refuse, clock).run()
+            Delivery(mail_content.write, refuse, clock).run()
         line = run("mail", "dead").output
         assert "verify_address" in line and "550 no such mailbox" in line
         run("mail", "resend", expect=2)

@@ -116,10 +116,10 @@ def expected_checks(table: Table) -> set[str]:
 
 
 def test_the_first_program_is_the_articles(app: Flask):
-    from referralhub.services import programs
+    from referralhub.services.program import rules
 
     with app.app_context():
-        program = programs.current()
+        program = rules.current()
     assert (program.version, program.referrer_amount, program.unit, program.window_days) == (1, 10, "points", 30)
     tiers = [(tier["name"], tier["at"]) for tier in program.tiers]
     assert tiers == [("Bronze", 0), ("Silver", 10), ("Gold", 50), ("Diamond", 100)]

@@ -10,7 +10,7 @@ import pytest
 
 from referralhub import attribution
 from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
-from referralhub.services.referrals import Attribution
+from referralhub.services.referrals.lifecycle import FollowedLink
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
 
@@ -119,7 +119,7 @@ def signup_while_redis_is_away(outage: Outage, friend: Person, link: str) -> Ele
     return form
 
 
-def unsealed(friend: Person, form: Element) -> Attribution:
+def unsealed(friend: Person, form: Element) -> FollowedLink:
     with friend.client.application.app_context():
         return attribution.unseal(form.one('[name="visit"]')["value"])
 
@@ -280,10 +280,10 @@ def test_mail_queued_while_redis_is_away_is_delivered_by_the_sweep(
     app, alice: Person, redis_outage: Outage, records, clock
 ):
     """The worker is woken through Redis, but the outbox knows what there is to do."""
-    from referralhub.services import accounts
+    from referralhub.services.accounts import signup
 
     with redis_outage(), app.app_context():
-        accounts.sign_up("alice", "alice@example.com", alice.password, None, clock())
+        signup.sign_up("alice", "alice@example.com", alice.password, None, clock())
     assert records.one(OutboxMessage).delivered_at is None
     assert PostOffice(app).deliver() == 1
     alice.sign_in()

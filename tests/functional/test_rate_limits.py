@@ -39,8 +39,10 @@ def send_signup(visitor: Visitor, expect: int = 422) -> Page:
 @pytest.fixture(autouse=True)
 def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is counted here is tries; that each takes its time is tested elsewhere."""
-    monkeypatch.setattr("referralhub.services.passwords.matches", lambda digest, password: password == "the right one")
-    monkeypatch.setattr("referralhub.services.passwords.is_outdated", lambda digest: False)
+    monkeypatch.setattr(
+        "referralhub.services.accounts.passwords.matches", lambda digest, password: password == "the right one"
+    )
+    monkeypatch.setattr("referralhub.services.accounts.passwords.is_outdated", lambda digest: False)
 
 
 class TestSigningUp:

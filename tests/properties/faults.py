@@ -10,7 +10,7 @@ from unittest import mock
 
 from sqlalchemy import Select, select, text, update
 
-from referralhub import mail
+from referralhub import mail_content
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
@@ -24,20 +24,12 @@ from referralhub.models import (
     TokenPurpose,
     User,
 )
-from referralhub.services import (
-    accounts,
-    badges,
-    credentials,
-    delivery,
-    leaderboard,
-    outbox,
-    perks,
-    programs,
-    referrals,
-    rewards,
-    sign_ins,
-    tokens,
-)
+from referralhub.services.accounts import credentials, erasure, sign_ins, tokens
+from referralhub.services.ledger import badges, entries, leaderboard
+from referralhub.services.mailing import delivery, outbox
+from referralhub.services.perks import claims
+from referralhub.services.program import rules
+from referralhub.services.referrals import lifecycle
 from tests.properties.world import World
 
 
@@ -76,7 +68,7 @@ def credit_given_twice_without_the_constraint(world: World) -> Iterator[None]:
         return twice
 
     world.changes.append(lambda world: _without(world, "uq_reward_entry_referral_id_profile_id_kind"))
-    with _instead(rewards, "credit", write):
+    with _instead(entries, "credit", write):
         yield
 
 
@@ -91,7 +83,7 @@ def reversal_written_twice_without_the_constraint(world: World) -> Iterator[None
         return twice
 
     world.changes.append(lambda world: _without(world, "uq_reward_entry_reverses_id"))
-    with _instead(rewards, "post", write):
+    with _instead(entries, "post", write):
         yield
 
 
@@ -104,7 +96,7 @@ def reversal_of_half_the_amount(world: World) -> Iterator[None]:
 
         return half
 
-    with _instead(rewards, "post", write):
+    with _instead(entries, "post", write):
         yield
 
 
@@ -128,7 +120,7 @@ def forgotten_event(world: World) -> Iterator[None]:
 
         return forgetful
 
-    with _instead(referrals, "_record", write):
+    with _instead(lifecycle, "_record", write):
         yield
 
 
@@ -137,7 +129,7 @@ def double_count(world: World) -> Iterator[None]:
     def write(count: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, profile_id, change, now: count(session, profile_id, 2 * change, now)
 
-    with _instead(referrals, "_count", write):
+    with _instead(lifecycle, "_count", write):
         yield
 
 
@@ -170,7 +162,7 @@ def message_queued_twice_under_another_key(world: World) -> Iterator[None]:
 
 @fault(5, 7)
 def cap_ignored(world: World) -> Iterator[None]:
-    with mock.patch.object(rewards, "within_cap", lambda session, profile_id, program, amount: amount):
+    with mock.patch.object(entries, "within_cap", lambda session, profile_id, program, amount: amount):
         yield
 
 
@@ -182,14 +174,14 @@ def hold_period_ignored_when_spending(world: World) -> Iterator[None]:
 
         return impatient
 
-    with _instead(perks, "_require_reached", write):
+    with _instead(claims, "_require_reached", write):
         yield
 
 
 @fault(6)
 def overdraw_check_skipped(world: World) -> Iterator[None]:
     # The CHECK of the ledger still refuses what would leave less than nothing: see the test.
-    with mock.patch.object(perks, "_require_reached", lambda *_: None):
+    with mock.patch.object(claims, "_require_reached", lambda *_: None):
         yield
 
 
@@ -204,7 +196,7 @@ def stock_not_decreased(world: World) -> Iterator[None]:
 
         return generous
 
-    with _instead(perks, "_take_from_stock", write):
+    with _instead(claims, "_take_from_stock", write):
         yield
 
 
@@ -216,25 +208,25 @@ def stock_as_the_session_saw_it_before(world: World) -> Iterator[None]:
         def execution_options(self, **_: Any) -> "Stale":
             return self
 
-    with mock.patch.object(perks, "select", Stale):
+    with mock.patch.object(claims, "select", Stale):
         yield
 
 
 @fault(2)
 def attribution_window_ignored(world: World) -> Iterator[None]:
     with mock.patch.object(
-        referrals, "find_referrer", lambda session, attribution, now: referrals.find_by_code(attribution.code)
+        lifecycle, "find_referrer", lambda session, attribution, now: lifecycle.find_by_code(attribution.code)
     ):
         yield
 
 
 @fault(2)
 def link_of_a_former_member_still_counts(world: World) -> Iterator[None]:
-    def find(code: str) -> referrals.Referrer | None:
+    def find(code: str) -> lifecycle.Referrer | None:
         profile_id = db.session.scalar(select(Profile.id).where(Profile.code == code.lower()))
-        return referrals.Referrer(profile_id, "somebody") if profile_id else None
+        return lifecycle.Referrer(profile_id, "somebody") if profile_id else None
 
-    with mock.patch.object(referrals, "find_by_code", find):
+    with mock.patch.object(lifecycle, "find_by_code", find):
         yield
 
 
@@ -258,22 +250,22 @@ def leaderboard_change_not_noted(world: World) -> Iterator[None]:
 
 @fault(8)
 def decision_without_its_audit_line(world: World) -> Iterator[None]:
-    with mock.patch.object(referrals, "_decided", lambda *_: None):
+    with mock.patch.object(lifecycle, "_decided", lambda *_: None):
         yield
 
 
 @fault(5, 7)
 def amounts_of_the_rules_in_force_today(world: World) -> Iterator[None]:
     def write(credit: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda session, referral, program, now: credit(session, referral, programs.current(), now)
+        return lambda session, referral, program, now: credit(session, referral, rules.current(), now)
 
-    with _instead(rewards, "credit", write):
+    with _instead(entries, "credit", write):
         yield
 
 
 @fault(5, 7)
 def milestone_bonus_forgotten(world: World) -> Iterator[None]:
-    with mock.patch.object(rewards, "credit_milestone", lambda *_: None):
+    with mock.patch.object(entries, "credit_milestone", lambda *_: None):
         yield
 
 
@@ -282,7 +274,7 @@ def credit_before_the_verification(world: World) -> Iterator[None]:
     def write(release: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args: release(*args, verification_required=False)
 
-    with _instead(referrals, "release", write):
+    with _instead(lifecycle, "release", write):
         yield
 
 
@@ -325,7 +317,7 @@ def token_for_whatever_purpose(world: World) -> Iterator[None]:
 
 @fault(8)
 def news_to_unconfirmed_addresses(world: World) -> Iterator[None]:
-    with mock.patch.object(mail, "_wanted", lambda message, user, settings: user.is_active):
+    with mock.patch.object(mail_content, "_wanted", lambda message, user, settings: user.is_active):
         yield
 
 
@@ -344,7 +336,7 @@ def reversal_in_two_transactions(world: World) -> Iterator[None]:
 
         return hasty
 
-    with _instead(rewards, "take_back", write):
+    with _instead(entries, "take_back", write):
         yield
 
 
@@ -355,8 +347,8 @@ def erasure_that_takes_the_count_along(world: World) -> Iterator[None]:
         with transaction() as session:
             session.execute(update(Profile).where(Profile.user_id == user_id).values(referral_count=0))
 
-    old = accounts.erase
-    with mock.patch.object(accounts, "erase", erase):
+    old = erasure.erase
+    with mock.patch.object(erasure, "erase", erase):
         yield
 
 

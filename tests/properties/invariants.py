@@ -16,10 +16,13 @@ from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from referralhub.services import audit, leaderboard, programs, recount, rewards, statistics
-from referralhub.services.delivery import RETRIES
-from referralhub.services.errors import DomainError
-from referralhub.services.leaderboard import Period
+from referralhub.services.ledger import entries, leaderboard, recount
+from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.mailing.delivery import RETRIES
+from referralhub.services.program import rules
+from referralhub.services.referrals import statistics
+from referralhub.services.shared import audit
+from referralhub.services.shared.errors import DomainError
 from tests.properties import model
 from tests.properties.model import Entry, Member
 from tests.properties.world import Crashed, Tables, World
@@ -64,7 +67,7 @@ class CheckedMachine(RuleBasedStateMachine):
         super().__init__()
         world.begin()
         self.world = world
-        self.model = model.Program(dict(programs.DEFAULT))
+        self.model = model.Program(dict(rules.DEFAULT))
         self.trap: tuple[str, int] | None = None  # where the next request will crash
         self.sent = Counter[int]()
         self.unsure = Counter[int]()  # sent, but the crash came before that was written down
@@ -234,7 +237,7 @@ class CheckedMachine(RuleBasedStateMachine):
                 if number == self.steps % 3:
                     found = _plain(leaderboard.from_sql(period, self.now, who.id, limit=3))
                     holds(5, found == expected, f"the leaderboard {period} by SQL is {found}, not {expected}")
-            for balance in rewards.balances(who.id, truth.rules["unit"], self.now):
+            for balance in entries.balances(who.id, truth.rules["unit"], self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
             figures = statistics.for_sign_in(who.sign_in, self.now)
@@ -306,7 +309,7 @@ class CheckedMachine(RuleBasedStateMachine):
         }
         expected = {each.id: each.given for each in self.model.referrals.values() if each.given}
         holds(7, given == expected, f"the trail says {given} was given, not {expected}")
-        versions = [{key: getattr(row, key) for key in programs.DEFAULT} for row in self.tables()["program"]]
+        versions = [{key: getattr(row, key) for key in rules.DEFAULT} for row in self.tables()["program"]]
         holds(7, versions == self.model.versions, "the versions of the rules are not those put in force")
 
     def invariant_08_each_change_has_its_event_and_its_messages(self) -> None:

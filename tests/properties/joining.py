@@ -9,20 +9,11 @@ from hypothesis.stateful import initialize, precondition, rule
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Channel, TokenPurpose, Unit, User
-from referralhub.services import (
-    accounts,
-    credentials,
-    perks,
-    sign_ins,
-    tokens,
-)
-from referralhub.services.errors import (
-    BadLink,
-    Taken,
-    UnknownCode,
-)
-from referralhub.services.referrals import Attribution
-from referralhub.services.signals import Seen
+from referralhub.services.accounts import credentials, sign_ins, signup, tokens
+from referralhub.services.fraud.signals import RequestOrigin
+from referralhub.services.perks import catalogue
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.shared.errors import BadLink, Taken, UnknownCode
 from tests.properties import model
 from tests.properties.invariants import CheckedMachine, holds
 from tests.properties.model import Member, Perk, Referral, Visit
@@ -42,7 +33,7 @@ class JoiningRules(CheckedMachine):
     def begin(self, values: dict[str, Any], friends: list[bool]) -> None:
         """Open with these rules, an admin, Alice, and friends of hers, each of whom has verified or not."""
         self.put_in_force(values)
-        admin = self.answer(lambda: accounts.create_admin("warden", "warden@example.com", PASSWORD, self.now))
+        admin = self.answer(lambda: signup.create_admin("warden", "warden@example.com", PASSWORD, self.now))
         row = self.tables()["profile"][-1]
         self.admin = admin.id
         joined = Member(row.id, admin.id, "warden", "warden@example.com", row.code, None, self.now, False)
@@ -65,7 +56,7 @@ class JoiningRules(CheckedMachine):
             ("jacket", None, Unit.POINTS, 2, None, ["J-1"]),
         ):
             pieces = {"price": price, "unit": unit, "unlocked_at": unlocked_at, "stock": stock, "coupons": coupons}
-            perk_id = self.answer(lambda name=name, pieces=pieces: perks.add(name, "", self.now, **pieces))
+            perk_id = self.answer(lambda name=name, pieces=pieces: catalogue.add(name, "", self.now, **pieces))
             self.model.perks.append(
                 Perk(perk_id, price, unit, unlocked_at, len(coupons) if coupons else stock, bool(coupons))
             )
@@ -132,10 +123,10 @@ class JoiningRules(CheckedMachine):
         refused = Taken if taken else None
         if not taken and came_by and came_by.channel is Channel.CODE and referrer is None:
             refused = UnknownCode
-        attribution = came_by and Attribution(came_by.code, Channel(came_by.channel), came_by.at)
+        attribution = came_by and FollowedLink(came_by.code, Channel(came_by.channel), came_by.at)
 
         def send() -> Any:
-            return accounts.sign_up(
+            return signup.sign_up(
                 username, email, PASSWORD, attribution, self.now,
                 verification_required=required, draw_code=self.world.draw_code,
             )  # fmt: skip
@@ -163,7 +154,7 @@ class JoiningRules(CheckedMachine):
     def sign_in(self, member: Member) -> None:
         def begin() -> int:
             user = db.session.get_one(User, member.user_id)
-            sign_ins.begin(user, "Firefox on Linux", Seen(), self.now)
+            sign_ins.begin(user, "Firefox on Linux", RequestOrigin(), self.now)
             return int(user.get_id())
 
         member.sign_in = self.answer(begin)

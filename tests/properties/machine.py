@@ -15,22 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from referralhub.extensions import db
 from referralhub.models import Perk as PerkRow
 from referralhub.models import Role
-from referralhub.services import (
-    accounts,
-    leaderboard,
-    perks,
-    programs,
-    referrals,
-)
-from referralhub.services.audit import Actor
-from referralhub.services.errors import (
-    BadSetting,
-    CannotRedeem,
-    DomainError,
-    Taken,
-    Unverified,
-    WrongState,
-)
+from referralhub.services.accounts import erasure, profile
+from referralhub.services.ledger import leaderboard
+from referralhub.services.perks import claims
+from referralhub.services.program import rules
+from referralhub.services.referrals import lifecycle
+from referralhub.services.shared.audit import Actor
+from referralhub.services.shared.errors import BadSetting, CannotRedeem, DomainError, Taken, Unverified, WrongState
 from tests.properties.invariants import holds
 from tests.properties.joining import JoiningRules
 from tests.properties.mailing import MailRules
@@ -74,7 +65,7 @@ class ProgramMachine(JoiningRules, MailRules):
             refused = Unverified
 
         def send() -> None:
-            getattr(referrals, step)(chosen.id, Actor(Role.ADMIN, self.admin), REASON, self.now)
+            getattr(lifecycle, step)(chosen.id, Actor(Role.ADMIN, self.admin), REASON, self.now)
 
         self.request(7 if refused is Unverified else 8, send, refused)
         if refused:
@@ -109,10 +100,10 @@ class ProgramMachine(JoiningRules, MailRules):
     def expire_due(self) -> None:
         due = len(self.model.due(self.now))
         crashing = self.trap is not None
-        number = self.request(8, lambda: referrals.expire_due(self.now), whole=False)
+        number = self.request(8, lambda: lifecycle.expire_due(self.now), whole=False)
         holds(8, number == due or crashing, f"{number} referrals expired, not {due}")
         self.model.expire(self.now)
-        self.changes_nothing(9, lambda: referrals.expire_due(self.now))
+        self.changes_nothing(9, lambda: lifecycle.expire_due(self.now))
 
     def changes_nothing(self, number: int, call: Callable[[], Any]) -> None:
         before = self.tables()
@@ -140,7 +131,7 @@ class ProgramMachine(JoiningRules, MailRules):
                 before = self.tables()
                 refused = self.refusal(*mine)
                 try:
-                    answer = perks.redeem(mine[0].id, mine[1].id, mine[2], self.now)
+                    answer = claims.redeem(mine[0].id, mine[1].id, mine[2], self.now)
                 except (DomainError, IntegrityError) as error:
                     answer = error
                 self._tables = None
@@ -176,7 +167,7 @@ class ProgramMachine(JoiningRules, MailRules):
 
     def redeem_with(self, member: Member, perk: Perk, key: str) -> None:
         def send() -> bool:
-            return perks.redeem(member.id, perk.id, key, self.now)
+            return claims.redeem(member.id, perk.id, key, self.now)
 
         before, refused = self.tables(), self.refusal(member, perk, key)
         self.judge_redemption(member, perk, key, before, refused, self.request(6, send, refused))
@@ -205,7 +196,7 @@ class ProgramMachine(JoiningRules, MailRules):
 
     def put_in_force(self, values: dict[str, Any]) -> None:
         refused = BadSetting if values in NOT_RULES else None
-        self.request(7, lambda: programs.change(values, self.now), refused)
+        self.request(7, lambda: rules.change(values, self.now), refused)
         if not refused and self.model.rules | values != self.model.rules:
             self.model.versions.append(self.model.rules | values)
 
@@ -224,7 +215,7 @@ class ProgramMachine(JoiningRules, MailRules):
         listed, other = how == "listed", self.members[(pick + 1) % len(self.members)]
         wanted = {"same": member.username.title(), "new": self.new_name(), "taken": other.username.upper()}[username]
         refused = Taken if username == "taken" and other is not member else None
-        self.request(5, lambda: accounts.set_public_profile(member.user_id, wanted, name, listed), refused)
+        self.request(5, lambda: profile.set_public_profile(member.user_id, wanted, name, listed), refused)
         if not refused:
             self.model.rename(member, wanted, name, listed)
 
@@ -232,7 +223,7 @@ class ProgramMachine(JoiningRules, MailRules):
         before = self.tables()
 
         def send() -> None:
-            accounts.erase(member.user_id, self.now)
+            erasure.erase(member.user_id, self.now)
 
         self.request(10, send)
         self.model.erase(member)

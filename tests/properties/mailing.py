@@ -7,13 +7,11 @@ from email.message import EmailMessage
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from referralhub import mail
+from referralhub import mail_content
 from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, User
-from referralhub.services import (
-    accounts,
-    outbox,
-)
-from referralhub.services.delivery import Delivery, Refused, Unwanted
+from referralhub.services.accounts import erasure
+from referralhub.services.mailing import outbox
+from referralhub.services.mailing.delivery import Delivery, Refused, Unwanted
 from tests.people import link_in, text_of
 from tests.properties.invariants import Broken, CheckedMachine, holds
 from tests.properties.model import Member
@@ -35,7 +33,7 @@ class MailRules(CheckedMachine):
             tried[message.id] += 1
             unconfirmed_news = message.kind in NOTIFICATIONS and member.verified_at is None
             try:
-                letter = mail.write(message, user)
+                letter = mail_content.write(message, user)
             except Unwanted:
                 check(8, unconfirmed_news, f"nobody is said to want {message.kind} for {member}")
                 unwanted.add(message.id)
@@ -55,7 +53,7 @@ class MailRules(CheckedMachine):
             check(10, member.active, f"{letter['Subject']} is sent to a former member")
             if how == "erased meanwhile":
                 with self.world.app.app_context():
-                    accounts.erase(member.user_id, self.now)
+                    erasure.erase(member.user_id, self.now)
                 self.model.erase(member)
             if how == "bounced" and message_id % 2:
                 self.given_up.add(message_id)

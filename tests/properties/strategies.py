@@ -5,7 +5,7 @@ from datetime import timedelta
 from hypothesis import strategies as st
 
 from referralhub.models import Touch, Unit
-from referralhub.services import programs
+from referralhub.services.program import rules
 
 PICK = st.integers(0, 59)  # one of a list: the position, around and around
 OFTEN = st.sampled_from([True, True, True, False])
@@ -41,7 +41,7 @@ RULES = st.fixed_dictionaries(
         "touch": st.sampled_from(Touch),
     },
 )
-PRESETS = st.sampled_from(list(programs.PRESETS.values()))
+PRESETS = st.sampled_from(list(rules.PRESETS.values()))
 LIVELY_RULES = st.fixed_dictionaries(
     {
         "referrer_amount": st.integers(8, 20),

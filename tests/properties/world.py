@@ -15,19 +15,11 @@ from sqlalchemy import JSON, Table, event
 from referralhub.extensions import db
 from referralhub.models import Badge
 from referralhub.models.base import UtcDateTime
-from referralhub.services import (
-    badges,
-    credentials,
-    invitations,
-    leaderboard,
-    outbox,
-    passwords,
-    perks,
-    referrals,
-    rewards,
-    sign_ins,
-    tokens,
-)
+from referralhub.services.accounts import credentials, passwords, sign_ins, tokens
+from referralhub.services.ledger import badges, entries, leaderboard
+from referralhub.services.mailing import outbox
+from referralhub.services.perks import claims
+from referralhub.services.referrals import invitations, lifecycle
 from tests.people import Clock
 from tests.properties.model import BADGES
 
@@ -41,16 +33,16 @@ _Row = {table.name: namedtuple(table.name, [column.name for column in table.colu
 
 # Where a request can be interrupted besides at a statement or a commit.
 INNER = (
-    (rewards, "post"),
-    (rewards, "credit"),
-    (rewards, "take_back"),
-    (referrals, "_record"),
-    (referrals, "_count"),
+    (entries, "post"),
+    (entries, "credit"),
+    (entries, "take_back"),
+    (lifecycle, "_record"),
+    (lifecycle, "_count"),
     (badges, "adjust"),
     (leaderboard, "changed"),
     (outbox, "queue"),
     (outbox, "drop"),
-    (perks, "_take_from_stock"),
+    (claims, "_take_from_stock"),
     (credentials, "ask_to_verify"),
     (tokens, "use"),
     (tokens, "forget"),

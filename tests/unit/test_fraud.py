@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from referralhub.services import fraud
-from referralhub.services.addresses import canonical, disposable_domain, masked
-from referralhub.services.fraud import Verdict, assess, verdict_of
-from referralhub.services.fraud_rules import RULES, Facts, Finding, Friend, LacksData
+from referralhub.services.fraud import assessment
+from referralhub.services.fraud.assessment import Verdict, assess, verdict_of
+from referralhub.services.fraud.rules import RULES, Facts, Finding, Friend, LacksData
+from referralhub.services.mailing.addresses import canonical, disposable_domain, masked
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 PLAIN = Facts(
@@ -180,14 +180,14 @@ def test_a_rule_that_lacks_data_makes_the_check_incomplete():
         RULES["fast form"](replace(PLAIN, seconds=None))
     found = assess(replace(PLAIN, seconds=None))
     assert (found.verdict, found.incomplete) == (Verdict.INCOMPLETE, ["fast form"])
-    assert fraud.unknown("facts").snapshot()["verdict"] == "check incomplete"
+    assert assessment.unknown("facts").snapshot()["verdict"] == "check incomplete"
 
 
 def test_a_snapshot_says_it_all_in_plain_values():
     found = assess(replace(PLAIN, address="bob.miller@mailinator.com", seconds=1, same_network=True))
     snapshot = found.snapshot()
     assert json.loads(json.dumps(snapshot)) == snapshot
-    assert (snapshot["score"], snapshot["verdict"], snapshot["version"]) == (65, "likely fraud", fraud.VERSION)
+    assert (snapshot["score"], snapshot["verdict"], snapshot["version"]) == (65, "likely fraud", assessment.VERSION)
     assert [(f["rule"], f["points"]) for f in snapshot["findings"]] == [
         ("disposable", 40), ("fast form", 15), ("same network", 10)
     ]  # fmt: skip

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from referralhub.attribution import Attribution
+from referralhub.attribution import FollowedLink
 from referralhub.models import Channel
-from referralhub.services import accounts, passwords
-from referralhub.services.errors import WeakPassword
-from referralhub.services.growth import Month
-from referralhub.services.leaderboard import Period
-from referralhub.services.programs import format_amount, standing
+from referralhub.services.accounts import passwords, signup
+from referralhub.services.growth.monthly import Month
+from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.program.rules import format_amount, standing
+from referralhub.services.shared.errors import WeakPassword
 
 TIERS = [
     {"name": "Bronze", "at": 0},
@@ -100,7 +100,7 @@ def test_a_week_has_begun_at_most_seven_days_ago(now: datetime):
 
 
 def test_codes_are_eight_of_thirty_six_and_hardly_ever_the_same():
-    codes = [accounts.new_code() for _ in range(5000)]
+    codes = [signup.new_code() for _ in range(5000)]
     assert all(len(code) == 8 for code in codes)
     assert set("".join(codes)) == set("abcdefghijklmnopqrstuvwxyz0123456789")
     assert len(set(codes)) == len(codes)
@@ -130,6 +130,6 @@ def test_no_password_opens_an_account_without_one(kept: str | None):
 
 
 def test_an_attribution_cannot_be_changed():
-    kept = Attribution("abcd1234", Channel.LINK, datetime(2026, 1, 1, tzinfo=UTC))
+    kept = FollowedLink("abcd1234", Channel.LINK, datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(AttributeError):
         kept.code = "other123"

@@ -7,15 +7,16 @@ import pytest
 
 from referralhub.forms import USERNAME
 from referralhub.models import ReferralState
-from referralhub.services import fraud, sample_crowd, sample_data, suspicions
-from referralhub.services.crowds import Newcomer
-from referralhub.services.fraud import Verdict
+from referralhub.services.fraud import assessment
+from referralhub.services.fraud.assessment import Verdict
+from referralhub.services.sample import article, bulk, demo, fraud_cases
+from referralhub.services.sample.people import Newcomer
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
 CROWDS = {
-    "article": sample_data.article,
-    "demo": lambda: sample_data.demo(NOW),
-    "bulk": lambda: sample_crowd.large(3000, NOW),
+    "article": article.members,
+    "demo": lambda: demo.members(NOW),
+    "bulk": lambda: bulk.large(3000, NOW),
 }
 
 
@@ -26,14 +27,14 @@ def crowd(request: pytest.FixtureRequest) -> list[Newcomer]:
 
 @pytest.mark.parametrize(("month", "organic", "referred"), [(1, 127, 43), (2, 298, 187), (3, 401, 573)])
 def test_the_articles_months(month: int, organic: int, referred: int):
-    members = [member for member in sample_data.article() if member.joined.month == month]
+    members = [member for member in article.members() if member.joined.month == month]
     assert all(member.joined.year == 2026 for member in members)
     assert sum(member.referrer is None for member in members) == organic
     assert sum(member.referrer is not None for member in members) == referred
 
 
 def test_the_article_has_its_members_and_no_more():
-    assert len(sample_data.article()) == 1629
+    assert len(article.members()) == 1629
 
 
 def test_every_referrer_joined_before(crowd: list[Newcomer]):
@@ -65,23 +66,23 @@ def test_the_same_people_every_time(name: str):
 
 
 def test_nobody_in_the_demo_comes_from_the_future():
-    assert all(member.joined <= NOW for member in sample_data.demo(NOW))
+    assert all(member.joined <= NOW for member in demo.members(NOW))
 
 
 class TestBulk:
     def test_there_are_enough_names_for_any_number(self):
-        names = [member.username for member in sample_crowd.large(30_000, NOW)]
+        names = [member.username for member in bulk.large(30_000, NOW)]
         assert len(set(names)) == 30_000
         assert all(USERNAME.match(name) and 3 <= len(name) <= 30 for name in names)
 
     @pytest.mark.parametrize("number", [1, 2, 3, 10, 50])
     def test_small_numbers_are_possible(self, number: int):
-        members = sample_crowd.large(number, NOW)
+        members = bulk.large(number, NOW)
         assert len(members) == number
         assert members[0].referrer is None
 
     def test_the_first_one_is_the_same_in_any_number(self):
-        assert len({sample_crowd.large(number, NOW)[0].username for number in (1, 40, 2000)}) == 1
+        assert len({bulk.large(number, NOW)[0].username for number in (1, 40, 2000)}) == 1
 
     def test_few_bring_many(self):
         brought = Counter(member.referrer for member in CROWDS["bulk"]() if member.referrer is not None)
@@ -129,9 +130,9 @@ class TestBulk:
         members = CROWDS["bulk"]()
         friends = [member for member in members if member.referrer is not None][:200]
         verdicts = set()
-        for suspicion in suspicions.SUSPICIONS:
+        for suspicion in fraud_cases.SUSPICIONS:
             for friend in friends:
-                facts = suspicions.ordinary(friend, members[friend.referrer])
-                assert fraud.assess(facts).verdict is Verdict.CLEAR
-                verdicts.add(fraud.assess(suspicion(facts)).verdict)
+                facts = fraud_cases.ordinary(friend, members[friend.referrer])
+                assert assessment.assess(facts).verdict is Verdict.CLEAR
+                verdicts.add(assessment.assess(suspicion(facts)).verdict)
         assert verdicts == {Verdict.REVIEW, Verdict.LIKELY_FRAUD, Verdict.INCOMPLETE}

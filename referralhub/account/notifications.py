@@ -1,0 +1,58 @@
+"""Which mail a member gets, and the one click that ends a kind of it."""
+
+from flask import Response as FlaskResponse
+from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from werkzeug.wrappers import Response
+
+from referralhub.account.views import bp
+from referralhub.clock import now
+from referralhub.extensions import csrf
+from referralhub.models import NOTIFICATIONS, MessageKind
+from referralhub.services.mailing import subscriptions
+from referralhub.services.shared.errors import BadLink
+
+WORDS = {
+    MessageKind.FRIEND_JOINED: "A friend joined by my link",
+    MessageKind.REFERRAL_CONFIRMED: "A referral was confirmed and I was credited",
+    MessageKind.REFERRAL_HELD: "A referral is being looked at",
+    MessageKind.REFERRAL_REVERSED: "A credit was taken back",
+    MessageKind.BADGE_EARNED: "I earned a badge",
+    MessageKind.TIER_REACHED: "I reached a new tier",
+    MessageKind.WEEKLY_DIGEST: "A summary of the week, on Mondays",
+    MessageKind.INVITATION: "Invitations to this address",
+}
+
+
+@bp.route("/account/notifications", methods=["GET", "POST"])
+@login_required
+def notifications() -> Response | str:
+    """Switch each kind of news on or off."""
+    if request.method == "POST":
+        subscriptions.set_choices(current_user.id, [kind for kind in NOTIFICATIONS if kind.value in request.form])
+        flash("Saved.")
+        return redirect(url_for("account.notifications"), 303)
+    choices = [(kind, WORDS[kind], kind not in current_user.muted) for kind in NOTIFICATIONS]
+    return render_template("account/notifications.html", choices=choices)
+
+
+@bp.get("/account/unsubscribe/<token>")
+def unsubscribe(token: str) -> str | tuple[str, int]:
+    """Show one button; what scans mails follows links."""
+    try:
+        kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
+    except BadLink as error:
+        return render_template("account/unsubscribe.html", problem=str(error)), 400
+    return render_template("account/unsubscribe.html", token=token, words=WORDS[kind])
+
+
+@bp.post("/account/unsubscribe/<token>")
+@csrf.exempt  # RFC 8058: the mail program sends this by itself; the signed token is what counts
+def unsubscribe_now(token: str) -> FlaskResponse | str | tuple[str, int]:
+    """End this kind of mail, for a person and for a mail program alike."""
+    try:
+        kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
+        subscriptions.unsubscribe(token, current_app.config["SECRET_KEY"], now())
+    except BadLink as error:
+        return render_template("account/unsubscribe.html", problem=str(error)), 400
+    return render_template("account/unsubscribe.html", done=True, words=WORDS[kind])

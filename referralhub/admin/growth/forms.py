@@ -1,0 +1,98 @@
+"""What admins type on the growth page: a span of days, and what things cost."""
+
+import re
+from datetime import date, datetime
+from typing import Any
+
+from flask import request
+from flask_wtf import FlaskForm
+from wtforms import Field, StringField
+from wtforms.validators import ValidationError
+from wtforms.widgets import DateInput
+
+from referralhub.admin import amounts
+from referralhub.admin.forms import PanelForm
+from referralhub.forms import strip
+from referralhub.models import Program, Unit
+from referralhub.services.growth import ranges
+from referralhub.services.growth.ranges import DateRange
+
+YEARS = range(2000, 2101)
+MOST_YEARS = 5  # so that every month has room in a chart
+
+
+class RangeForm(PanelForm):
+    """The days to look at, in the address; a day that is not there is that of the usual range."""
+
+    first = StringField("From", name="from", widget=DateInput(), filters=[strip])
+    last = StringField("To, with that day", name="to", widget=DateInput(), filters=[strip])
+
+    @classmethod
+    def asked(cls, now: datetime) -> tuple["RangeForm", DateRange]:
+        """Give the form as it was sent, and the days that it means: the usual ones when something is wrong with it."""
+        usual = ranges.usual(now)
+        form = cls(formdata=request.args, first=usual.first.isoformat(), last=usual.last.isoformat())
+        form.first.data = form.first.data or usual.first.isoformat()
+        form.last.data = form.last.data or usual.last.isoformat()
+        return form, DateRange(_day(form.first.data), _day(form.last.data)) if form.validate() else usual
+
+    def validate_first(self, field: Field) -> None:
+        """Refuse what is no date."""
+        _day(field.data)
+
+    def validate_last(self, field: Field) -> None:
+        """Refuse what is no date, or ends before it begins, or is too long."""
+        last = _day(field.data)
+        try:
+            first = _day(self.first.data)
+        except ValidationError:
+            return  # which its own field says
+        if last < first:
+            raise ValidationError("This is before the first day.")
+        if (last.year - MOST_YEARS, last.month, last.day) >= (first.year, first.month, first.day):
+            raise ValidationError(f"Choose at most {MOST_YEARS} years.")
+
+    @property
+    def address(self) -> dict[str, str]:
+        """The days as they stand in an address; nothing while something is wrong with them."""
+        return {} if self.errors or not request.args else {"from": self.first.data, "to": self.last.data}
+
+
+class CostsForm(FlaskForm):
+    """What growth is compared with, in US dollars; empty is not known."""
+
+    paid_customer_cost = StringField("A customer won by advertising costs", filters=[strip])
+    thousand_units_cost = StringField("1,000 points or megabytes cost you", filters=[strip])
+
+    @classmethod
+    def of(cls, program: Program) -> "CostsForm":
+        """Make the form with the costs in force filled in."""
+        costs = {name: amounts.typed(getattr(program, name), Unit.US_CENTS) for name in COSTS}
+        return cls(formdata=None, **costs)
+
+    def validate_paid_customer_cost(self, field: Field) -> None:
+        """Refuse what is no amount."""
+        _cents(field.data)
+
+    validate_thousand_units_cost = validate_paid_customer_cost
+
+    def costs(self) -> dict[str, Any]:
+        """Give what was typed, in US cents."""
+        return {name: _cents(self[name].data) for name in COSTS}
+
+
+COSTS = ("paid_customer_cost", "thousand_units_cost")
+
+
+def _day(text: str) -> date:
+    try:
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else None
+    except ValueError:
+        day = None
+    if day is None or day.year not in YEARS:
+        raise ValidationError(f"Use a date such as 2026-01-31, from {YEARS[0]} to {YEARS[-1]}.")
+    return day
+
+
+def _cents(text: str | None) -> int | None:
+    return amounts.amount(text, Unit.US_CENTS) if text else None

@@ -1,0 +1,79 @@
+"""How the program grows: the first page of the panel."""
+
+from flask import Response, abort, flash, redirect, url_for
+from flask_admin import expose
+from werkzeug.wrappers import Response as BaseResponse
+
+from referralhub.admin import links
+from referralhub.admin.access import AdminPage, actor
+from referralhub.admin.growth import charts, tables
+from referralhub.admin.growth.forms import CostsForm, RangeForm
+from referralhub.admin.growth.tables import Table
+from referralhub.clock import now
+from referralhub.forms import show_error
+from referralhub.services.growth import cohorts, costs, funnel, headlines, monthly, referrers
+from referralhub.services.program import rules
+from referralhub.services.shared.csv import csv_lines
+from referralhub.services.shared.errors import BadSetting
+
+
+class Growth(AdminPage):
+    """Figures and charts for a span of time."""
+
+    about = "How many join, who brings them, and what that costs. Days and months are those of UTC."
+
+    @expose("/")
+    def index(self) -> str:
+        """Show how the program grows."""
+        return self._page(CostsForm.of(rules.current()))
+
+    @expose("/growth/<which>.csv")
+    def table(self, which: str) -> Response:
+        """Give one of the tables as CSV."""
+        if which not in set(Table):
+            abort(404)
+        form, days = RangeForm.asked(now())
+        if form.errors:
+            abort(400)
+        header, rows = tables.rows(Table(which), days, now())
+        file = f"{which}-{days.first}-{days.last}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+        return Response(csv_lines(header, rows), 200, headers, mimetype="text/csv")
+
+    @expose("/costs", methods=("POST",))
+    def set_costs(self) -> BaseResponse | tuple[str, int]:
+        """Say what things cost, so that growth can be compared with buying customers."""
+        form = CostsForm()
+        if form.validate_on_submit():
+            try:
+                rules.change(form.costs(), now(), actor())
+            except BadSetting as error:
+                show_error(error, form)
+            else:
+                flash("Saved. Credit is reckoned with these costs now.")
+                days, _ = RangeForm.asked(now())
+                return redirect(url_for(".index", _anchor="costs", **days.address), 303)
+        return self._page(form), 422
+
+    def _page(self, costs_form: CostsForm) -> str:
+        program, (form, days) = rules.current(), RangeForm.asked(now())
+        months = monthly.monthly(days)
+        found = cohorts.read(months, now())
+        shown = [figure for each in found.months if each.k.high is not None for figure in (each.k.high, each.raw_k)]
+        return self.render(
+            "admin/growth.html",
+            form=form,
+            days=days,
+            today=now().date(),
+            headlines=headlines.read(program.unit, now()),
+            months=months,
+            months_scale=charts.scale([month.signups for month in months], least=1),
+            funnel=funnel.read(days, now()),
+            cohorts=found,
+            k_scale=charts.scale(shown, lines=5),
+            referrers=referrers.top(days),
+            costs=costs.read(days, program),
+            costs_form=costs_form,
+            dollars=charts.dollars,
+            member=links.member,
+        )

@@ -1,0 +1,93 @@
+"""The outbox: what is on its way, what arrived, and what has to be sent again."""
+
+from typing import Any, ClassVar
+
+from flask import abort, flash, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+
+from referralhub.admin import links
+from referralhub.admin.access import actor
+from referralhub.admin.filters import Choice, OneOf
+from referralhub.admin.lists import ListPage
+from referralhub.clock import now
+from referralhub.forms import local_path
+from referralhub.models import MessageKind, OutboxMessage
+from referralhub.services.mailing import outbox
+from referralhub.services.mailing.outbox import MailState
+from referralhub.services.shared.errors import DomainError, NoSuchMessage
+
+
+class Mail(ListPage):
+    """Every message."""
+
+    list_template = "admin/mail.html"
+    about = (
+        "What the program mails. A message that was given up is a dead letter: mend the cause, then send it again. "
+        "What nobody wants any more is not sent."
+    )
+    columns = {
+        "id": "Number",
+        "kind": "Kind",
+        "user.username": "Member",
+        "address": "To",
+        "attempts": "Tries",
+        "delivered_at": "State",
+        "next_try_at": "Next try",
+        "created": "Written",
+    }
+    column_searchable_list = ("user.username", "user.email", "address")
+    column_sortable_list = ("id", "attempts", "next_try_at", "created")
+    column_filters = (
+        OneOf(OutboxMessage.next_try_at, "State", outbox.IN_STATE),
+        Choice(OutboxMessage.kind, "Kind", of=MessageKind),
+    )
+    column_formatters: ClassVar = {
+        "address": lambda _view, _context, message, _name: message.address or message.user.email,
+        "delivered_at": lambda _view, _context, message, _name: state(message),
+        "next_try_at": lambda _view, _context, message, _name: None if message.delivered_at else message.next_try_at,
+    }
+    load = (joinedload(OutboxMessage.user),)
+
+    def shown(self, row: OutboxMessage, column: str) -> Any:
+        """Give a cell as people read it, with a link to the member."""
+        words = super().shown(row, column)
+        return links.member(row.user_id, words) if column == "user.username" else words
+
+    def is_dead(self, message: OutboxMessage) -> bool:
+        """Whether a message can be sent again."""
+        return outbox.state_of(message) is MailState.GIVEN_UP
+
+    def dead(self) -> int:
+        """Count what can be sent again."""
+        return outbox.backlog(now()).dead
+
+    @expose("/<row:row_id>/again", methods=["POST"])
+    def send_again(self, row_id: int) -> Response:
+        """Send one dead letter again."""
+        try:
+            sent = outbox.send_again(now(), row_id, actor())
+        except NoSuchMessage:
+            abort(404)
+        except DomainError as error:
+            flash(str(error))
+        else:
+            flash("It is on its way again." if sent else "It was on its way already, or has arrived.")
+        return self._back()
+
+    @expose("/again", methods=["POST"])
+    def send_all_again(self) -> Response:
+        """Send every dead letter again."""
+        sent = outbox.send_again(now(), actor=actor())
+        flash(f"{sent:,} {'is' if sent == 1 else 'are'} on the way again." if sent else "There is no dead letter left.")
+        return self._back()
+
+    def _back(self) -> Response:
+        return redirect(local_path(request.form.get("next") or url_for(".index_view")), 303)
+
+
+def state(message: OutboxMessage) -> str:
+    """Say in words where a message is, with the mail server's reason where there is one."""
+    words = outbox.state_of(message).value
+    return f"{words}: {message.last_error}" if message.last_error else words

@@ -1,0 +1,1 @@
+"""Perks and claims in the panel."""

@@ -1,0 +1,61 @@
+"""What members claimed, and handing it over."""
+
+from typing import Any
+
+from flask import abort, flash, redirect, request, url_for
+from flask_admin import expose
+from sqlalchemy.orm import joinedload
+from werkzeug.wrappers import Response
+
+from referralhub.admin import links
+from referralhub.admin.access import actor
+from referralhub.admin.filters import Day, OneOf
+from referralhub.admin.lists import ListPage
+from referralhub.clock import now
+from referralhub.forms import local_path
+from referralhub.models import Profile, Redemption
+from referralhub.services.perks import claims
+from referralhub.services.shared.errors import NoSuchClaim
+
+WAITING = {"waiting": Redemption.fulfilled_at.is_(None), "handed over": Redemption.fulfilled_at.is_not(None)}
+
+
+class Claims(ListPage):
+    """Everything that was claimed."""
+
+    list_template = "admin/claims.html"
+    about = "What members claimed. Coupons are handed over at once; the rest waits until one of you has done it."
+    columns = {
+        "id": "Number",
+        "perk.name": "Perk",
+        "profile.user.username": "Member",
+        "created": "Claimed",
+        "fulfilled_at": "Handed over",
+    }
+    column_searchable_list = ("perk.name", "profile.user.username")
+    column_sortable_list = ("id", "created", "fulfilled_at")
+    column_filters = (
+        OneOf(Redemption.fulfilled_at, "State", WAITING),
+        Day(Redemption.created, "Claimed since"),
+        Day(Redemption.created, "Claimed until", until=True),
+    )
+    load = (joinedload(Redemption.perk), joinedload(Redemption.profile).joinedload(Profile.user))
+
+    def shown(self, row: Redemption, column: str) -> Any:
+        """Give a cell as people read it, with links to perk and member."""
+        words = super().shown(row, column)
+        if column == "perk.name":
+            return links.link(words, links.address("perk", row.perk_id))
+        if column == "profile.user.username":
+            return links.member(row.profile.user_id, words)
+        return words
+
+    @expose("/<row:row_id>/fulfil", methods=["POST"])
+    def fulfil(self, row_id: int) -> Response:
+        """Note that it was handed over, and go back to where the button was."""
+        try:
+            done = claims.fulfil(row_id, actor(), now())
+        except NoSuchClaim:
+            abort(404)
+        flash("Noted: it was handed over." if done else "It was handed over before.")
+        return redirect(local_path(request.form.get("next") or url_for(".index_view")), 303)

@@ -1,0 +1,117 @@
+"""What admins type about perks."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
+
+from referralhub.admin import amounts
+from referralhub.admin.forms import key_field
+from referralhub.forms import has_control_characters, no_control_characters, strip
+from referralhub.models import Unit
+
+MOST_CODES = 5000  # in one form
+LONGEST_CODE = 80
+
+
+def coupon_codes(text: str) -> list[str]:
+    """Read codes, one on each line. Raises ValidationError for what cannot be one."""
+    codes = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(codes) > MOST_CODES:
+        raise ValidationError(f"These are {len(codes):,} codes. Add at most {MOST_CODES:,} at once.")
+    for code in codes:
+        if len(code) > LONGEST_CODE:
+            raise ValidationError(f"“{code[:20]}…” is too long: a code has at most {LONGEST_CODE} characters.")
+        if has_control_characters(code):
+            raise ValidationError("One of the codes contains an invisible control character.")
+    return codes
+
+
+class PerkForm(FlaskForm):
+    """One more perk: bought at a price or unlocked by a number of referrals, counted in pieces or in coupons."""
+
+    name = StringField(
+        "Name",
+        [DataRequired("Give it a name."), Length(max=80, message="Use at most 80 characters."), no_control_characters],
+        filters=[strip],
+    )
+    summary = StringField(  # `description` is the name of a meta element
+        "Description",
+        [Length(max=500, message="Use at most 500 characters."), no_control_characters],
+        filters=[strip],
+    )
+    price = StringField("Price", [Optional()], filters=[strip])
+    unit = SelectField("Unit of the price", choices=amounts.unit_choices())
+    unlocked_at = StringField("Or unlocked at", [Optional()], filters=[strip])
+    stock = StringField("Pieces", [Optional()], filters=[strip])
+    coupons = TextAreaField("Or coupon codes", [Optional()])
+    key = key_field()
+
+    def validate_price(self, field: Field) -> None:
+        """Refuse what is no amount of that unit."""
+        if self.unlocked_at.data:
+            raise ValidationError("A perk is either bought or unlocked. Leave one of the two empty.")
+        if self.unit.data in set(Unit):
+            amounts.amount(field.data, Unit(self.unit.data), least=1)
+
+    def validate_unlocked_at(self, field: Field) -> None:
+        """Refuse what is no number of referrals."""
+        amounts.whole(field.data, 1)
+
+    def validate_stock(self, field: Field) -> None:
+        """Refuse what is no number of pieces."""
+        amounts.whole(field.data)
+
+    def validate_coupons(self, field: Field) -> None:
+        """Refuse what are no codes."""
+        if self.stock.data and coupon_codes(field.data):
+            raise ValidationError("Coupons are their own stock. Leave one of the two empty.")
+        coupon_codes(field.data)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Look at each field, and whether there is a price or a mark at all."""
+        fine: bool = super().validate(extra_validators)
+        if not self.price.data and not self.unlocked_at.data:
+            self.price.errors = ["Give it a price, or say how many referrals unlock it."]
+            return False
+        return fine
+
+    def terms(self) -> dict[str, Any]:
+        """Give what was typed as plain values."""
+        unit = Unit(self.unit.data)
+        return {
+            "price": amounts.amount(self.price.data, unit) if self.price.data else None,
+            "unit": unit,
+            "unlocked_at": amounts.whole(self.unlocked_at.data) if self.unlocked_at.data else None,
+            "stock": amounts.whole(self.stock.data) if self.stock.data else None,
+            "coupons": coupon_codes(self.coupons.data or "") or None,
+            "key": self.key.data,
+        }
+
+
+class StockForm(FlaskForm):
+    """More pieces."""
+
+    pieces = StringField("How many more", [DataRequired("Enter a whole number.")], filters=[strip])
+    key = key_field()
+
+    def validate_pieces(self, field: Field) -> None:
+        """Refuse what is no number of pieces."""
+        amounts.whole(field.data, 1)
+
+
+class CouponsForm(FlaskForm):
+    """More coupons."""
+
+    coupons = TextAreaField("Coupon codes")
+    key = key_field()
+
+    def validate_coupons(self, field: Field) -> None:
+        """Refuse what are no codes."""
+        if not coupon_codes(field.data or ""):
+            raise ValidationError("Paste the codes, one on each line.")
+
+    def codes(self) -> list[str]:
+        """Give the codes."""
+        return coupon_codes(self.coupons.data)

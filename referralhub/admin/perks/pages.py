@@ -1,0 +1,163 @@
+"""The perk catalogue: adding to it, and looking after what is in it."""
+
+import secrets
+from typing import Any, ClassVar
+
+from flask import abort, flash, redirect, url_for
+from flask_admin import expose
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+
+from referralhub.admin import amounts, changes, links
+from referralhub.admin.access import Answer, actor
+from referralhub.admin.filters import Choice
+from referralhub.admin.lists import ListPage
+from referralhub.admin.perks.forms import CouponsForm, PerkForm, StockForm
+from referralhub.clock import now
+from referralhub.forms import show_error
+from referralhub.models import Fulfilment, Perk
+from referralhub.services.perks import catalogue
+from referralhub.services.program.rules import format_amount
+from referralhub.services.shared.errors import BadPerk, DomainError, NoSuchPerk
+
+REPEATED = "That form was sent before. Nothing was added a second time."
+
+
+def terms(perk: Perk) -> str:
+    """Say what a perk takes."""
+    if perk.price is not None:
+        return format_amount(perk.price, perk.unit)
+    return f"unlocked by {perk.unlocked_at:,} referral{'' if perk.unlocked_at == 1 else 's'}"
+
+
+class Perks(ListPage):
+    """Everything that members can claim."""
+
+    list_template = "admin/perks.html"
+    about = "What members can claim: bought with what they earned, or unlocked by the number of their friends."
+    details_endpoint = "admin_perks.show"
+    columns = {
+        "id": "Number",
+        "name": "Perk",
+        "price": "Takes",
+        "left": "Left",
+        "claimed": "Claimed",
+        "fulfilment": "Handed over",
+        "is_active": "Offered",
+        "created": "Added",
+    }
+    column_searchable_list = ("name", "description")
+    column_sortable_list = ("id", "name", "created")
+    column_filters = (
+        Choice(Perk.is_active, "Offered"),
+        Choice(Perk.fulfilment, "Handed over", of=Fulfilment),
+    )
+    column_formatters: ClassVar = {
+        "price": lambda _view, _context, perk, _name: terms(perk),
+        "left": lambda _view, _context, perk, _name: "no limit" if perk.left is None else perk.left,
+    }
+    load = catalogue.COUNTS
+
+    @expose("/new")
+    def new(self) -> Answer:
+        """Show the form for one more perk."""
+        return self._form(PerkForm(key=secrets.token_urlsafe(16)))
+
+    @expose("/new", methods=["POST"])
+    def add(self) -> Answer:
+        """Put a perk into the catalogue."""
+        form = PerkForm()
+        if form.validate_on_submit():
+            try:
+                perk_id = catalogue.add(form.name.data, form.summary.data or "", now(), **form.terms(), actor=actor())
+            except DomainError as error:
+                show_error(error, form)
+            else:
+                flash(f"{form.name.data} is in the catalogue.")
+                return redirect(url_for(".show", row_id=perk_id), 303)
+        return self._form(form)
+
+    @expose("/<row:row_id>/")
+    def show(self, row_id: int) -> Answer:
+        """Show one perk, and what can be done with it."""
+        return self._page(row_id)
+
+    @expose("/<row:row_id>/off", methods=["POST"])
+    def switch_off(self, row_id: int) -> Answer:
+        """Stop offering it."""
+        return self._switch(row_id, active=False)
+
+    @expose("/<row:row_id>/on", methods=["POST"])
+    def switch_on(self, row_id: int) -> Answer:
+        """Offer it again."""
+        return self._switch(row_id, active=True)
+
+    @expose("/<row:row_id>/stock", methods=["POST"])
+    def add_stock(self, row_id: int) -> Answer:
+        """Put more pieces on the shelf."""
+        form = StockForm()
+        if form.validate_on_submit():
+            try:
+                done = catalogue.add_stock(row_id, amounts.whole(form.pieces.data, 1), form.key.data, actor(), now())
+            except NoSuchPerk:
+                abort(404)
+            except BadPerk as error:
+                show_error(error, form)
+            else:
+                flash(f"{form.pieces.data} more on the shelf." if done else REPEATED)
+                return redirect(url_for(".show", row_id=row_id), 303)
+        return self._page(row_id, stock=form)
+
+    @expose("/<row:row_id>/coupons", methods=["POST"])
+    def add_coupons(self, row_id: int) -> Answer:
+        """Put more codes into the pool."""
+        form = CouponsForm()
+        if form.validate_on_submit():
+            codes = form.codes()
+            try:
+                done = catalogue.add_coupons(row_id, codes, form.key.data, actor(), now())
+            except NoSuchPerk:
+                abort(404)
+            except BadPerk as error:
+                show_error(error, form)
+            else:
+                added = f"{len(codes):,} more coupon{'' if len(codes) == 1 else 's'} in the pool."
+                flash(added if done else REPEATED)
+                return redirect(url_for(".show", row_id=row_id), 303)
+        return self._page(row_id, coupons=form)
+
+    def _switch(self, row_id: int, active: bool) -> Response:
+        try:
+            changed = catalogue.set_active(row_id, active, actor(), now())
+        except NoSuchPerk:
+            abort(404)
+        if changed:
+            flash("Members can claim it again." if active else "It is not offered any more. What was claimed stays.")
+        else:
+            flash("It was offered already." if active else "It was switched off already.")
+        return redirect(url_for(".show", row_id=row_id), 303)
+
+    def _form(self, form: PerkForm) -> tuple[str, int]:
+        return self.render("admin/perk_new.html", form=form), 422 if form.errors else 200
+
+    def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
+        try:
+            detail = catalogue.detail(row_id)
+        except NoSuchPerk:
+            abort(404)
+        key = secrets.token_urlsafe(16)
+        # Fresh ones take nothing from the form that was sent, which was another one.
+        usual: dict[str, Any] = {
+            "stock": StockForm(formdata=None, key=key),
+            "coupons": CouponsForm(formdata=None, key=key),
+        }
+        page = self.render(
+            "admin/perk.html",
+            detail=detail,
+            perk=detail.perk,
+            terms=terms(detail.perk),
+            member=links.member,
+            change=changes.in_words,
+            **usual | forms,
+        )
+        return page, 422 if any(form.errors for form in forms.values()) else 200

@@ -1,0 +1,151 @@
+"""The form with every rule of the program, each as one types it."""
+
+import re
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
+from wtforms.fields import SelectChoice
+from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
+
+from referralhub.admin import amounts
+from referralhub.admin.program.words import LABELS
+from referralhub.config import SESSION_DAYS
+from referralhub.forms import has_control_characters, no_control_characters, strip
+from referralhub.models import Touch, Unit
+from referralhub.services.program.rules import LONGEST_HOLD
+
+MOST_STEPS = 30
+LONGEST_NAME = 40
+TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")
+MILESTONE = re.compile(r"(?P<at>[0-9,]+)(?:\s*=\s*(?P<bonus>\S.*))?")
+
+
+def tiers(text: str) -> list[dict[str, Any]]:
+    """Read tiers, one on each line: `10 Silver`. Raises ValidationError."""
+    steps = []
+    for line in _lines(text):
+        found = TIER.fullmatch(line)
+        if not found or len(found["name"]) > LONGEST_NAME or has_control_characters(line):
+            raise ValidationError(f"“{line[:20]}” is no tier. Write where it begins and its name, such as “10 Silver”.")
+        steps.append({"name": found["name"], "at": amounts.whole(found["at"])})
+    return steps
+
+
+def milestones(text: str, unit: Unit) -> list[dict[str, Any]]:
+    """Read milestones, one on each line: `10 = 50` with its bonus, or `10` alone. Raises ValidationError."""
+    steps: list[dict[str, Any]] = []
+    for line in _lines(text):
+        found = MILESTONE.fullmatch(line)
+        if not found:
+            raise ValidationError(f"“{line[:20]}” is no milestone. Write “10 = 50”, or “10” where there is no bonus.")
+        step = {"at": amounts.whole(found["at"], 1)}
+        steps.append(step | {"bonus": amounts.amount(found["bonus"], unit)} if found["bonus"] else step)
+    return steps
+
+
+def typed(rules: dict[str, Any]) -> dict[str, Any]:
+    """Give rules as they stand in the fields of the form."""
+    unit = rules["unit"]
+    fields = {key: rules[key] for key in ("name", "email_invitations", "personal_landing")}
+    fields |= {key: amounts.typed(rules[key], unit) for key in ("referrer_amount", "friend_amount", "member_cap")}
+    fields |= {key: str(rules[key]) for key in ("window_days", "hold_days")}
+    fields |= {key: rules[key].value for key in ("unit", "touch")}
+    fields["tiers"] = "\n".join(f"{step['at']} {step['name']}" for step in rules["tiers"])
+    fields["milestones"] = "\n".join(
+        f"{step['at']} = {amounts.typed(step['bonus'], unit)}" if "bonus" in step else str(step["at"])
+        for step in rules["milestones"]
+    )
+    return fields
+
+
+class RulesForm(FlaskForm):
+    """Every rule but those that only growth is reckoned with."""
+
+    version = HiddenField()  # which the form was made from
+    name = StringField(
+        LABELS["name"],
+        [DataRequired("Give it a name."), Length(max=40, message="Use at most 40 characters."), no_control_characters],
+        filters=[strip],
+    )
+    unit = SelectField(LABELS["unit"], choices=amounts.unit_choices())
+    referrer_amount = StringField(LABELS["referrer_amount"], [InputRequired("Enter an amount; it may be 0.")])
+    friend_amount = StringField(LABELS["friend_amount"], [InputRequired("Enter an amount; it may be 0.")])
+    member_cap = StringField(LABELS["member_cap"], filters=[strip])
+    window_days = StringField("Days for which a followed link counts", [InputRequired("Enter a number of days.")])
+    touch = SelectField(
+        LABELS["touch"],
+        choices=[SelectChoice(Touch.LAST.value, "the last one"), SelectChoice(Touch.FIRST.value, "the first one")],
+    )
+    hold_days = StringField("Days until a reward can be spent", [InputRequired("Enter a number of days; it may be 0.")])
+    tiers = TextAreaField(LABELS["tiers"], [InputRequired("Enter at least one tier, such as “0 Bronze”.")])
+    milestones = TextAreaField(LABELS["milestones"])
+    email_invitations = BooleanField("Members can invite by mail")
+    personal_landing = BooleanField("The signup page speaks in the referrer's name")
+
+    @classmethod
+    def of(cls, rules: dict[str, Any], version: int) -> "RulesForm":
+        """Make the form with these rules filled in, to be compared with that version."""
+        return cls(formdata=None, version=str(version), **typed(rules))
+
+    @property
+    def chosen_unit(self) -> Unit:
+        """The unit in which the amounts are typed; points where it is none, which its own field says."""
+        return Unit(self.unit.data) if self.unit.data in set(Unit) else Unit.POINTS
+
+    @property
+    def made_from(self) -> int:
+        """The version that the form was made from; 0, which never was one, for what is no number."""
+        return int(self.version.data) if re.fullmatch(r"[0-9]{1,9}", self.version.data or "") else 0
+
+    def validate_referrer_amount(self, field: Field) -> None:
+        """Refuse what is no amount."""
+        amounts.amount(field.data, self.chosen_unit)
+
+    validate_friend_amount = validate_referrer_amount
+
+    def validate_member_cap(self, field: Field) -> None:
+        """Refuse what is no amount; empty is no limit."""
+        if field.data:
+            amounts.amount(field.data, self.chosen_unit)
+
+    def validate_window_days(self, field: Field) -> None:
+        """Refuse longer than a visitor is remembered."""
+        amounts.whole(field.data, 1, SESSION_DAYS)
+
+    def validate_hold_days(self, field: Field) -> None:
+        """Refuse what is no number of days."""
+        amounts.whole(field.data, 0, LONGEST_HOLD)
+
+    def validate_tiers(self, field: Field) -> None:
+        """Refuse what are no tiers."""
+        tiers(field.data)
+
+    def validate_milestones(self, field: Field) -> None:
+        """Refuse what are no milestones."""
+        milestones(field.data or "", self.chosen_unit)
+
+    def rules(self) -> dict[str, Any]:
+        """Give the rules that were typed."""
+        unit = self.chosen_unit
+        return {
+            "name": self.name.data,
+            "unit": unit,
+            "referrer_amount": amounts.amount(self.referrer_amount.data, unit),
+            "friend_amount": amounts.amount(self.friend_amount.data, unit),
+            "member_cap": amounts.amount(self.member_cap.data, unit) if self.member_cap.data else None,
+            "window_days": amounts.whole(self.window_days.data),
+            "touch": Touch(self.touch.data),
+            "hold_days": amounts.whole(self.hold_days.data),
+            "tiers": tiers(self.tiers.data),
+            "milestones": milestones(self.milestones.data or "", unit),
+            "email_invitations": self.email_invitations.data,
+            "personal_landing": self.personal_landing.data,
+        }
+
+
+def _lines(text: str) -> list[str]:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_STEPS:
+        raise ValidationError(f"Use at most {MOST_STEPS} lines.")
+    return lines

@@ -1,0 +1,62 @@
+"""The short way in: a plain click on a member's link is answered before Flask is entered.
+
+Nothing here is done as often, and all that it takes is one script in Redis. Every other click goes on to the view
+`landing.follow`, which knows what to do with each.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from flask import Flask, Request
+from redis import RedisError
+
+from referralhub import security
+from referralhub.attribution import Arrival, arrive, channel_of
+from referralhub.landing.callers import Caller, caller
+from referralhub.landing.views import REDIS_FAILED, to_signup
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.sessions import Sessions
+
+
+def init_app(app: Flask) -> None:
+    """Put the door before all else: what a proxy says of the visitor makes no difference to it."""
+    app.wsgi_app = Door(app)  # type: ignore[method-assign] - how Flask takes middleware
+
+
+class Door:
+    """WSGI middleware that answers what it can, and leaves the rest to what is inside."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app, self.inside = app, app.wsgi_app
+        self.sessions = cast(Sessions, app.session_interface)
+        # Made once, as the view and Flask make it anew each time: answers differ by their cookie alone.
+        answer = security.protector(app.config["SETTINGS"])(to_signup())
+        _, self.status, self.headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer, or let the request in."""
+        sid = self._welcome(environ)
+        if sid is None:
+            return self.inside(environ, start_response)
+        start_response(self.status, [*self.headers, ("Set-Cookie", self.sessions.cookie(sid))])
+        return []
+
+    def _welcome(self, environ: dict[str, Any]) -> str | None:
+        """Remember a person's visit and give the session it is in; None if this is not for the door to answer."""
+        path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+        if environ["REQUEST_METHOD"] != "GET" or not self.sessions.is_link(path):
+            return None
+        if "HTTP_UPGRADE" in environ or not query.isascii():  # Flask refuses some of these
+            return None
+        request = Request(environ, populate_request=False)
+        if "i" in request.args or caller(request.headers) is not Caller.PERSON:
+            return None
+        channel, now = channel_of(request.args.get("via", "")), self.app.config["CLOCK"]()
+        visit = FollowedLink(path.strip("/").lower(), channel, now)
+        try:
+            arrival, sid = arrive(self.app.extensions["redis"], visit, self.sessions.sid_in(request))
+        except RedisError:
+            environ[REDIS_FAILED] = True  # so that a silent Redis is waited for once, and counts once
+            return None
+        # Otherwise the script has written nothing, and the view may run it again.
+        return sid if arrival in {Arrival.KEPT, Arrival.NEW} else None

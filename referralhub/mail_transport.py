@@ -1,0 +1,114 @@
+"""Handing mail over: to an SMTP server, or to a folder on a development machine."""
+
+import smtplib
+import ssl
+from contextlib import suppress
+from email.message import EmailMessage
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from referralhub.config import Settings
+from referralhub.services.mailing.delivery import Post, Refused
+
+PATIENCE = 35  # seconds to wait for each answer of a mail server
+REHEARSAL = 5  # the same while somebody watches
+
+
+def mail_folder(settings: Settings) -> Path:
+    """Where `MAIL_URL=file:` puts its .eml files."""
+    return settings.instance_path / "mail"
+
+
+def courier(settings: Settings) -> Post:
+    """Make what hands mail over, as `MAIL_URL` says: to a folder or to a server."""
+    return _courier(settings)
+
+
+def check(settings: Settings) -> None:
+    """Do everything that handing mail over takes, but send nothing. Raises OSError."""
+    _courier(settings).check()
+
+
+def _courier(settings: Settings) -> "_Folder | _Server":
+    if urlsplit(settings.mail_url).scheme == "file":
+        return _Folder(mail_folder(settings))
+    return _Server(settings.mail_url)
+
+
+class _Folder:
+    """Writes each mail to a file; a repeated delivery overwrites the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, mail: EmailMessage) -> None:
+        self.folder.mkdir(exist_ok=True)
+        name = mail["Message-ID"].strip("<>").partition("@")[0]
+        (self.folder / f"{name}.eml").write_bytes(mail.as_bytes())
+
+    def check(self) -> None:
+        """Write a file that is gone at once."""
+        self.folder.mkdir(exist_ok=True)
+        with TemporaryFile(dir=self.folder) as file:
+            file.write(b"mail")
+
+
+class _Server:
+    """Hands mail to an SMTP server; a connection that has served waits for the next mail, whichever thread sends it."""
+
+    def __init__(self, url: str) -> None:
+        self.server = urlsplit(url)
+        self.tls = parse_qs(self.server.query).get("tls") == ["1"]
+        self.idle: list[smtplib.SMTP] = []
+
+    def __call__(self, mail: EmailMessage) -> None:
+        """Deliver one mail. Raises OSError, of which smtplib's errors are a kind, or Refused."""
+        smtp = self._connection()
+        try:
+            smtp.send_message(mail)
+        except smtplib.SMTPRecipientsRefused as error:
+            smtp.close()
+            ((code, text),) = error.recipients.values()
+            raise refusal(code, text) from None
+        except smtplib.SMTPDataError as error:
+            smtp.close()
+            raise refusal(error.smtp_code, error.smtp_error) from None
+        except BaseException:
+            smtp.close()
+            raise
+        self.idle.append(smtp)
+
+    def check(self) -> None:
+        """Connect, greet, encrypt and sign in as configured, and say goodbye."""
+        with self._connect(REHEARSAL) as smtp:
+            smtp.ehlo_or_helo_if_needed()
+
+    def _connection(self) -> smtplib.SMTP:
+        while True:
+            try:
+                smtp = self.idle.pop()
+            except IndexError:
+                return self._connect()
+            with suppress(OSError):
+                if smtp.rset()[0] == 250:
+                    return smtp
+            smtp.close()  # the server ended it meanwhile, with a 421 or without a word
+
+    def _connect(self, patience: float = PATIENCE) -> smtplib.SMTP:
+        smtp = smtplib.SMTP(self.server.hostname or "localhost", self.server.port or 25, timeout=patience)
+        try:
+            if self.tls:
+                smtp.starttls(context=ssl.create_default_context())
+            if self.server.username:
+                smtp.login(unquote(self.server.username), unquote(self.server.password or ""))
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+
+def refusal(code: int, text: bytes | str) -> Exception:
+    """Make the error of a mail server's answer, which tells "never" (5xx, RFC 5321 4.2.1) from "not now"."""
+    said = text.decode(errors="replace") if isinstance(text, bytes) else text
+    return (Refused if code >= 500 else OSError)(f"{code} {said}")

@@ -1,0 +1,197 @@
+"""What an admin can do for a member, and what there is to know of one."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    AuditLine,
+    Profile,
+    Referral,
+    ReferralState,
+    RewardEntry,
+    RewardKind,
+    Unit,
+    User,
+)
+from referralhub.services.accounts import credentials, sign_ins
+from referralhub.services.ledger import entries, leaderboard
+from referralhub.services.ledger.entries import Balance, Line
+from referralhub.services.program import rules
+from referralhub.services.program.rules import LARGEST
+from referralhub.services.referrals import lifecycle
+from referralhub.services.shared import audit, once
+from referralhub.services.shared.audit import Actor
+from referralhub.services.shared.errors import CannotCorrect, CannotSwitch, NoSuchMember
+
+CORRECTED = "member.correct_referrer"
+SAID = 200  # characters of a reason
+
+
+@dataclass(frozen=True)
+class MemberPage:
+    """A member as an admin sees them."""
+
+    user: User
+    profile: Profile
+    referral: Referral | None  # by which they came
+    referrer: User | None
+    counts: dict[ReferralState, int]  # of those they brought
+    balances: list[Balance]
+    lines: list[Line]  # the newest of their ledger
+    audit: list[AuditLine]
+
+
+def page_of(user_id: int, now: datetime) -> MemberPage:
+    """Read all about one member. Raises NoSuchMember."""
+    user = db.session.get(User, user_id)
+    if user is None:
+        raise NoSuchMember
+    profile = user.profile
+    referral = db.session.scalar(
+        select(Referral)
+        .where(Referral.friend_id == profile.id)
+        .options(joinedload(Referral.referrer).joinedload(Profile.user))
+    )
+    by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile.id).group_by(Referral.state)
+    counts = {state: number for state, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
+    return MemberPage(
+        user,
+        profile,
+        referral,
+        referral.referrer.user if referral else None,
+        counts,
+        entries.balances(profile.id, rules.current().unit, now),
+        entries.lines(profile.id)[0],
+        audit.about("member", user.id),
+    )
+
+
+def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datetime) -> bool:
+    """Switch an account off, signing it out everywhere, or on again; says whether that changed anything.
+
+    Raises NoSuchMember, or CannotSwitch for one's own account and for one that was deleted.
+    """
+    if user_id == actor.user_id:
+        raise CannotSwitch("You cannot switch off the account that you are using.")
+    with transaction() as session:
+        user = _member(session, user_id)
+        if user.email.endswith("@erased.invalid"):
+            raise CannotSwitch("This member deleted the account; there is nothing left to switch on.")
+        if user.is_active == active:
+            return False
+        session.execute(update(User).where(User.id == user_id).values(is_active=active))
+        if not active:
+            sign_ins.end_all(session, user_id)
+        leaderboard.changed(session, user.profile.id)
+        states = {"is_active": not active}, {"is_active": active}
+        action = "member.activate" if active else "member.deactivate"
+        audit.record(session, actor, action, "member", user_id, *states, now, reason)
+    return True
+
+
+def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
+    """Mail the link that confirms the address once more, at most once a minute.
+
+    Says whether it did: not where the address is confirmed already. Raises NoSuchMember.
+    """
+    with transaction() as session:
+        user = _member(session, user_id)
+        if user.verified_at is not None or not user.is_active or not credentials.ask_to_verify(session, user_id, now):
+            return False
+        audit.record(session, actor, "member.resend_verification", "member", user_id, {}, {"mailed": True}, now)
+    return True
+
+
+def adjust(user_id: int, amount: int, unit: Unit, reason: str, key: str, actor: Actor, now: datetime) -> bool:
+    """Give a member an amount, or take it; a balance below zero is a debt.
+
+    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NoSuchMember.
+    """
+    if not 0 < abs(amount) <= LARGEST:
+        raise ValueError(amount)
+    with transaction() as session:
+        profile_id = _member(session, user_id).profile.id
+        if not once.first(session, f"adjust:{key}", now):
+            return False
+        entries.lock_profile(session, profile_id)
+        entry = entries.post(session, profile_id, RewardKind.ADJUSTMENT, amount, unit, now, note=reason)
+        before, after = ({"balance": each, "unit": unit.value} for each in (entry.balance - amount, entry.balance))
+        audit.record(session, actor, "member.adjust", "member", user_id, before, after, now, reason)
+    return True
+
+
+def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: datetime) -> None:
+    """Let the credit for a member go to the one who really brought them, once for each member.
+
+    How they came stays as it was recorded; the credit moves by two entries of the ledger, which a reversal of the
+    referral takes back too. Where nobody was credited, the right one gets what the program gives today.
+    Raises NoSuchMember or CannotCorrect.
+    """
+    with transaction() as session:
+        friend = _member(session, user_id).profile
+        right = lifecycle.find_by_code(code)
+        if right is None:
+            raise CannotCorrect("No member has this code, or not any more.")
+        found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()
+        referral = session.scalar(found.execution_options(populate_existing=True))
+        _check_correction(session, user_id, friend.id, right.profile_id, referral)
+        credited = _credited(session, referral) if referral else None
+        for profile_id in sorted({right.profile_id, *([credited.profile_id] if credited else [])}):
+            entries.lock_profile(session, profile_id)
+        if credited:
+            amount, unit, available_at = credited.amount, credited.unit, credited.available_at
+        else:
+            program = rules.current()
+            amount = entries.within_cap(session, right.profile_id, program, program.referrer_amount)
+            unit, available_at = program.unit, now + timedelta(days=program.hold_days)
+        moves = [(right.profile_id, amount)] + ([(credited.profile_id, -amount)] if credited else [])
+        for profile_id, change in moves:
+            if change:
+                entries.post(
+                    session, profile_id, RewardKind.ADJUSTMENT, change, unit, now,
+                    available_at=available_at, referral_id=referral.id if referral else None, note=reason,
+                )  # fmt: skip
+        before = {"referrer": _user_of(session, credited.profile_id) if credited else None}
+        after = {"referrer": _user_of(session, right.profile_id), "amount": amount, "unit": unit.value}
+        audit.record(session, actor, CORRECTED, "member", user_id, before, after, now, reason)
+
+
+def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int, referral: Referral | None) -> None:
+    if right_id >= friend_id:
+        raise CannotCorrect("Whoever brought this member must have been here before.")
+    if referral and referral.state in (ReferralState.PENDING, ReferralState.HELD):
+        raise CannotCorrect("This member's referral is not decided yet. Decide it first.")
+    if referral and referral.state is ReferralState.CONFIRMED and referral.referrer_id == right_id:
+        raise CannotCorrect("This member has the credit already.")
+    earlier = select(AuditLine.id).where(
+        AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
+    )
+    if session.scalar(earlier) is not None:
+        raise CannotCorrect("This was corrected before. Adjust the two balances instead.")
+
+
+def _credited(session: Session, referral: Referral) -> RewardEntry | None:
+    """Find the entry that credited the referrer, unless it was taken back."""
+    if referral.state is not ReferralState.CONFIRMED:
+        return None
+    return session.scalar(
+        select(RewardEntry).where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
+    )
+
+
+def _user_of(session: Session, profile_id: int) -> int:
+    return session.execute(select(Profile.user_id).where(Profile.id == profile_id)).scalar_one()
+
+
+def _member(session: Session, user_id: int) -> User:
+    # Not against those who only refer to the account: audit lines and mail do so, while they hold other locks.
+    lock = {"of": User, "key_share": True}
+    user = session.get(User, user_id, populate_existing=True, with_for_update=lock)
+    if user is None:
+        raise NoSuchMember
+    return user

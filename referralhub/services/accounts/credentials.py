@@ -1,0 +1,162 @@
+"""What a member signs in with: proving the address, changing it, and a new password."""
+
+import secrets
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import MessageKind, Profile, TokenPurpose, User
+from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.mailing import outbox
+from referralhub.services.referrals import lifecycle
+from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
+
+
+def ask_to_verify(session: Session, user_id: int, now: datetime) -> bool:
+    """Queue the mail that proves the address, at most one a minute; part of the caller's transaction.
+
+    Says whether there is one more.
+    """
+    return outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
+
+
+def resend_verification(user_id: int, now: datetime) -> None:
+    """Queue the mail again, at most one a minute; nothing happens once the address is confirmed."""
+    with transaction() as session:
+        if session.get_one(User, user_id).verified_at is None:
+            ask_to_verify(session, user_id, now)
+
+
+def verify_address(token: str, now: datetime) -> bool:
+    """Confirm an address and, with it, the referral that waited for it; all or nothing.
+
+    Says whether this call did it: False means it was done before. Raises BadLink.
+    """
+    with transaction() as session:
+        used = tokens.use(session, TokenPurpose.VERIFY_ADDRESS, token, now)
+        if used is None:
+            return False
+        first = session.scalar(
+            update(User)
+            .where(User.id == used.user_id, User.email == used.address, User.verified_at.is_(None), User.is_active)
+            .values(verified_at=now)
+            .returning(User.id)
+        )
+        if first is not None:
+            profile_id = session.execute(select(Profile.id).where(Profile.user_id == used.user_id)).scalar_one()
+            lifecycle.settle(session, profile_id, now, "address verified")
+        elif not session.scalar(select(User.is_active).where(User.id == used.user_id, User.email == used.address)):
+            raise BadLink  # the member has another address by now, or no open account
+    return first is not None
+
+
+def ask_for_reset(address: str, now: datetime) -> None:
+    """Queue the mail with which a forgotten password is replaced; for an unknown address nothing happens."""
+    with transaction() as session:
+        user_id = session.scalar(select(User.id).where(func.lower(User.email) == address.lower(), User.is_active))
+        if user_id is not None:
+            outbox.queue(session, MessageKind.RESET_PASSWORD, user_id, _key("reset", user_id, now), {}, now)
+
+
+def reset_password(token: str, password: str, now: datetime) -> User:
+    """Set a new password by a mailed token, and sign the member out everywhere.
+
+    Raises BadLink for a token that is unknown, too old or used; WeakPassword; TooManyAtOnce.
+    """
+    user_id = tokens.find(TokenPurpose.RESET_PASSWORD, token, now).user_id
+    user = db.session.get_one(User, user_id)
+    passwords.accept(password, user.username, user.email)
+    password_hash = passwords.hash_password(password)
+    with transaction() as session:
+        if tokens.use(session, TokenPurpose.RESET_PASSWORD, token, now) is None:
+            raise BadLink
+        changed = session.scalar(
+            update(User).where(User.id == user_id, User.is_active).values(password_hash=password_hash).returning(User)
+        )
+        if changed is None:
+            raise BadLink
+        _after_new_password(session, user_id, None, now)
+    return user
+
+
+def change_password(user: User, old: str, new: str, now: datetime) -> None:
+    """Set a new password for whoever knows the old one, and sign the member out everywhere else.
+
+    Raises WrongPassword, WeakPassword or TooManyAtOnce.
+    """
+    check_password(user, old)
+    passwords.accept(new, user.username, user.email, field="new_password")
+    password_hash = passwords.hash_password(new)
+    with transaction() as session:
+        session.execute(update(User).where(User.id == user.id).values(password_hash=password_hash))
+        _after_new_password(session, user.id, user.sign_in.id if user.sign_in else None, now)
+
+
+def check_password(user: User, password: str) -> None:
+    """Make sure that it is the member who sits there. Raises WrongPassword or TooManyAtOnce."""
+    if not passwords.matches(user.password_hash, password):
+        raise WrongPassword
+
+
+def confirm_password(user: User, password: str, now: datetime) -> None:
+    """Remember that the member has just shown to know the password. Raises WrongPassword or TooManyAtOnce."""
+    check_password(user, password)
+    if user.sign_in:
+        sign_ins.confirm(user.sign_in.id, now)
+
+
+def ask_to_change_address(user: User, password: str, address: str, now: datetime) -> None:
+    """Mail a link to the new address; until it is used the old one stays.
+
+    Raises WrongPassword, TooManyAtOnce, or Taken.
+    """
+    check_password(user, password)
+    with transaction() as session:
+        if session.scalar(select(User.id).where(func.lower(User.email) == address.lower())) not in (None, user.id):
+            raise Taken(username=False, email=True)
+        key = f"address:{user.id}:{secrets.token_hex(8)}"  # a mistyped address can be mended at once
+        outbox.queue(session, MessageKind.CHANGE_ADDRESS, user.id, key, {}, now, address=address)
+
+
+def change_address(token: str, now: datetime) -> bool:
+    """Take over the new address, which is confirmed by that, and notify the old one.
+
+    Says whether this call did it: False means it was done before. Raises BadLink, or Taken when another account has
+    the address by now.
+    """
+    with transaction() as session:
+        used = tokens.use(session, TokenPurpose.CHANGE_ADDRESS, token, now)
+        if used is None:
+            return False
+        user = session.get_one(User, used.user_id, populate_existing=True)
+        if not user.is_active:
+            raise BadLink
+        old, was_verified = user.email, user.verified_at is not None
+        try:
+            with session.begin_nested():
+                user.email, user.verified_at = used.address, user.verified_at or now
+        except IntegrityError:
+            raise Taken(username=False, email=True) from None
+        tokens.forget(session, user.id, TokenPurpose.VERIFY_ADDRESS, TokenPurpose.RESET_PASSWORD)
+        if not was_verified:
+            lifecycle.settle(session, user.profile.id, now, "address verified")
+        if old.lower() != used.address.lower():
+            key = f"address_changed:{used.id}"
+            outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
+    return True
+
+
+def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, now: datetime) -> None:
+    sign_ins.end_all(session, user_id, but=sign_in_id)
+    # Whoever knew the old password may have asked for another address with it.
+    tokens.forget(session, user_id, TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_ADDRESS)
+    outbox.withdraw(session, user_id, MessageKind.CHANGE_ADDRESS)
+    outbox.queue(session, MessageKind.PASSWORD_CHANGED, user_id, f"password:{user_id}:{now.isoformat()}", {}, now)
+
+
+def _key(what: str, user_id: int, now: datetime) -> str:
+    return f"{what}:{user_id}:{int(now.timestamp() // 60)}"

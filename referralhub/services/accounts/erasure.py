@@ -1,0 +1,49 @@
+"""Forgetting who a member was."""
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from referralhub.database import transaction
+from referralhub.models import Profile, User
+from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.fraud import signals
+from referralhub.services.ledger import leaderboard
+from referralhub.services.mailing import outbox
+from referralhub.services.referrals import invitations
+
+FORMER_MEMBER = "A former member"
+
+
+def erase(user_id: int, now: datetime) -> None:
+    """Forget who a member was; the rows stay under a pseudonym, so that nobody's totals change.
+
+    The account is closed, signed out everywhere, its mail is dropped, and it leaves the leaderboard.
+    """
+    with transaction() as session:
+        address = session.execute(select(User.email).where(User.id == user_id)).scalar_one()
+        addresses = {each.lower() for each in (address, *outbox.earlier_addresses(session, user_id))}
+        session.execute(
+            update(User)
+            .where(User.id == user_id)
+            .values(
+                username=f"gone:{user_id}",  # no form takes a colon, so that nobody has this name already
+                display_name=FORMER_MEMBER,
+                email=f"gone:{user_id}@erased.invalid",
+                password_hash=passwords.UNUSABLE,
+                is_active=False,
+                is_admin=False,
+                muted=[],
+            )
+        )
+        profile_id = session.execute(
+            update(Profile).where(Profile.user_id == user_id).values(listed=False, updated=now).returning(Profile.id)
+        ).scalar_one()
+        leaderboard.changed(session, profile_id)
+        outbox.drop(session, user_id)
+        sign_ins.end_all(session, user_id)
+        tokens.forget(session, user_id)
+        tokens.forget_addresses(session, addresses)
+        invitations.erase(session, profile_id, addresses)
+        outbox.forget_addresses(session, addresses)
+        signals.forget(session, profile_id)

@@ -1,0 +1,130 @@
+"""Everything that is held about a member, for the member to take along."""
+
+import io
+import json
+import zipfile
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import aliased
+
+from referralhub.extensions import db
+from referralhub.models import (
+    BadgeAward,
+    Coupon,
+    Invitation,
+    OutboxMessage,
+    Perk,
+    Profile,
+    Redemption,
+    Referral,
+    ReferralEvent,
+    RewardEntry,
+    Sighting,
+    SignIn,
+    SignupFacts,
+    User,
+    VisitDaily,
+)
+from referralhub.services.shared.csv import csv_text
+from referralhub.services.shared.names import shown_name
+
+Rows = list[dict[str, Any]]
+
+
+def everything_about(user: User) -> dict[str, Rows]:
+    """Read a member's rows, table by table, in plain values; other people appear by their shown name only."""
+    profile_id = user.profile.id
+    friend, friend_user = aliased(Profile), aliased(User)
+    account = select(
+        User.username, User.display_name, User.email, User.verified_at, User.last_seen_at, User.created, User.muted,
+        Profile.code, Profile.referral_count, Profile.listed, shown_name(friend_user).label("referred_by"),
+    ).join(Profile, Profile.user_id == User.id).outerjoin(friend, friend.id == Profile.referred_by_id).outerjoin(
+        friend_user, friend_user.id == friend.user_id
+    ).where(User.id == user.id)  # fmt: skip
+    referrals = (
+        select(
+            Referral.id, shown_name(User).label("friend"), Referral.state, Referral.channel,
+            Referral.visited_at, Referral.created, Referral.decided_at,
+        )
+        .join(Profile, Profile.id == Referral.friend_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.referrer_id == profile_id)
+        .order_by(Referral.id)
+    )  # fmt: skip
+    trail = (
+        select(
+            ReferralEvent.referral_id, ReferralEvent.from_state, ReferralEvent.to_state, ReferralEvent.reason,
+            ReferralEvent.created,
+        )
+        .join(Referral, Referral.id == ReferralEvent.referral_id)
+        .where((Referral.referrer_id == profile_id) | (Referral.friend_id == profile_id))
+        .order_by(ReferralEvent.id)
+    )  # fmt: skip
+    ledger = (
+        select(
+            RewardEntry.number, RewardEntry.unit, RewardEntry.kind, RewardEntry.amount, RewardEntry.balance,
+            RewardEntry.referral_id, RewardEntry.note, RewardEntry.available_at, RewardEntry.created,
+        )
+        .where(RewardEntry.profile_id == profile_id)
+        .order_by(RewardEntry.id)
+    )  # fmt: skip
+    perks = (
+        select(Perk.name, Coupon.code, Redemption.created, Redemption.fulfilled_at)
+        .join(Perk, Perk.id == Redemption.perk_id)
+        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
+        .where(Redemption.profile_id == profile_id)
+        .order_by(Redemption.id)
+    )
+    return {
+        "account": _rows(account),
+        "referrals": _rows(referrals),
+        "trail": _rows(trail),
+        "ledger": _rows(ledger),
+        "badges": _rows(select(BadgeAward.badge, BadgeAward.created).where(BadgeAward.profile_id == profile_id)),
+        "perks": _rows(perks),
+        "visits": _rows(
+            select(VisitDaily.day, VisitDaily.channel, VisitDaily.visits, VisitDaily.visitors)
+            .where(VisitDaily.profile_id == profile_id)
+            .order_by(VisitDaily.day, VisitDaily.channel)
+        ),
+        "invitations": _rows(
+            select(Invitation.address, Invitation.words, Invitation.state, Invitation.created, Invitation.changed)
+            .where(Invitation.profile_id == profile_id)
+            .order_by(Invitation.id)
+        ),
+        "mail": _rows(
+            select(OutboxMessage.kind, OutboxMessage.created, OutboxMessage.delivered_at)
+            .where(OutboxMessage.user_id == user.id)
+            .order_by(OutboxMessage.id)
+        ),
+        "sightings": _rows(
+            select(Sighting.network, Sighting.agent, Sighting.created, SignupFacts.seconds.label("signup_seconds"))
+            .outerjoin(SignupFacts, SignupFacts.sighting_id == Sighting.id)
+            .where(Sighting.profile_id == profile_id)
+            .order_by(Sighting.id)
+        ),
+        "sign_ins": _rows(select(SignIn.browser, SignIn.created, SignIn.last_seen_at).where(SignIn.user_id == user.id)),
+    }
+
+
+def archive(user: User, now: datetime) -> bytes:
+    """Pack it as a zip: one JSON file with all of it, and a CSV file for each table."""
+    tables = everything_about(user)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as pack:
+        whole = {"made_at": now.isoformat(), **tables}
+        pack.writestr("everything.json", json.dumps(whole, indent=2, ensure_ascii=False, default=_plain))
+        for name, rows in tables.items():
+            if rows:
+                pack.writestr(f"{name}.csv", csv_text(rows))
+    return out.getvalue()
+
+
+def _rows(query: Select[*tuple[Any, ...]]) -> Rows:
+    return [dict(row._mapping) for row in db.session.execute(query)]
+
+
+def _plain(value: Any) -> str:
+    return str(value.isoformat() if hasattr(value, "isoformat") else value)

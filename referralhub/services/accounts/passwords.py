@@ -1,0 +1,91 @@
+"""Passwords: what is accepted, how it is stored, how it is checked."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
+
+SHORTEST, LONGEST = 8, 128
+UNUSABLE = "!"  # a stored value that no password matches
+
+
+def make_hasher() -> PasswordHasher:
+    """Argon2id as OWASP's Password Storage Cheat Sheet has it: 19 MiB of memory, two passes, one lane."""
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+_hasher = make_hasher()
+
+# Hashing fills a processor each, and whoever waits for one holds a web thread. So as many hash as there are processors,
+# others may wait, and one thread of a web process is always left for other pages; see `leave_room`.
+_processors = BoundedSemaphore(os.cpu_count() or 1)
+_room = BoundedSemaphore(1)
+
+
+def leave_room(web_threads: int) -> None:
+    """Let all threads of this process but one hash, or wait for it, at the same time."""
+    global _room  # noqa: PLW0603 - there is one for a process, as there are processors
+    _room = BoundedSemaphore(max(1, web_threads - 1))
+
+
+@cache
+def _common() -> frozenset[str]:
+    file = Path(__file__).parent.parent.parent / "data" / "common-passwords.txt"
+    return frozenset(file.read_text(encoding="utf-8").split())
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("checked when there is no account, so that the answer takes as long")
+
+
+def accept(password: str, username: str, email: str, field: str = "password") -> None:
+    """Raise WeakPassword unless it would take an attacker more than a list of guesses (NIST SP 800-63B, 5.1.1.2)."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise WeakPassword(f"Use {SHORTEST} to {LONGEST} characters.", field)
+    lowered = password.lower()
+    if lowered in _common() or len(set(lowered)) < 3:
+        raise WeakPassword("This password is one of the first that attackers try. Please choose another one.", field)
+    if lowered in {username.lower(), email.lower(), email.lower().partition("@")[0]}:
+        raise WeakPassword("Your password must not be your name or your address.", field)
+
+
+def hash_password(password: str) -> str:
+    """Hash with Argon2id; takes tens of milliseconds on purpose. Raises TooManyAtOnce."""
+    with _place():
+        return _hasher.hash(password)
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Tell whether the password is right; takes as long for an account that does not exist (None).
+
+    Raises TooManyAtOnce.
+    """
+    with _place():
+        try:
+            return _hasher.verify(password_hash or _nobodys_hash(), password) and password_hash is not None
+        except (Argon2Error, InvalidHashError):
+            return False
+
+
+def is_outdated(password_hash: str) -> bool:
+    """Whether a hash was made with other settings than today's."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+@contextmanager
+def _place() -> Iterator[None]:
+    if not _room.acquire(blocking=False):
+        raise TooManyAtOnce
+    try:
+        with _processors:
+            yield
+    finally:
+        _room.release()

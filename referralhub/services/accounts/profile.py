@@ -1,0 +1,28 @@
+"""How a member appears to others."""
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+
+from referralhub.database import transaction
+from referralhub.models import Profile, User
+from referralhub.services.ledger import leaderboard
+from referralhub.services.shared.errors import Taken
+
+
+def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:
+    """Set the user name, the name that others see ("" is the user name), and whether the leaderboard shows the member.
+
+    Raises Taken.
+    """
+    with transaction() as session:
+        try:
+            with session.begin_nested():
+                session.execute(
+                    update(User).where(User.id == user_id).values(username=username, display_name=display_name)
+                )
+        except IntegrityError:  # of the unique index on names
+            raise Taken(username=True, email=False) from None
+        profile_id = session.execute(
+            update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
+        ).scalar_one()
+        leaderboard.changed(session, profile_id)

@@ -1,0 +1,92 @@
+"""Who is signed in where. A session is worth something only as long as its row is here."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import SignIn, User
+from referralhub.services.fraud import signals
+from referralhub.services.fraud.signals import RequestOrigin
+
+SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
+
+
+def begin(user: User, browser: str, seen: RequestOrigin, now: datetime) -> None:
+    """Record that a member signs in with this browser."""
+    with transaction() as session:
+        signals.note(session, user.profile.id, seen, now)
+        sign_in = SignIn(
+            id=secrets.randbits(62),
+            user_id=user.id,
+            browser=browser[:60],
+            confirmed_at=now,
+            last_seen_at=now,
+            created=now,
+        )
+        session.add(sign_in)
+        session.flush()
+        user.sign_in = sign_in
+
+
+def member(sign_in_id: int) -> User | None:
+    """Give the member of a sign-in that was not ended, unless the account was switched off. One query."""
+    row = db.session.execute(
+        select(User, SignIn).join(SignIn, SignIn.user_id == User.id).where(SignIn.id == sign_in_id, User.is_active)
+    ).one_or_none()
+    if row is None:
+        return None
+    user: User
+    user, user.sign_in = row
+    return user
+
+
+def note_seen(user: User, seen: RequestOrigin, now: datetime) -> bool:
+    """Remember that a member was here; at most once an hour is it written. Says whether it was."""
+    here = user.sign_in
+    if here is None or now - here.last_seen_at < SEEN_EVERY:
+        return False
+    with transaction() as session:
+        signals.note(session, user.profile.id, seen, now)
+        session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
+        session.execute(update(SignIn).where(SignIn.id == here.id).values(last_seen_at=now))
+    return True
+
+
+def confirm(sign_in_id: int, now: datetime) -> None:
+    """Remember that the member has just typed the password again."""
+    with transaction() as session:
+        session.execute(update(SignIn).where(SignIn.id == sign_in_id).values(confirmed_at=now))
+
+
+def of_member(user_id: int) -> list[SignIn]:
+    """List where a member is signed in, the latest first."""
+    query = select(SignIn).where(SignIn.user_id == user_id).order_by(SignIn.last_seen_at.desc(), SignIn.created.desc())
+    return list(db.session.scalars(query))
+
+
+def end_one(user_id: int, sign_in_id: int) -> None:
+    """Sign a member out in one browser; somebody else's is left alone."""
+    with transaction() as session:
+        session.execute(delete(SignIn).where(SignIn.id == sign_in_id, SignIn.user_id == user_id))
+
+
+def end_others(user_id: int, sign_in_id: int) -> None:
+    """Sign a member out everywhere but in one browser."""
+    with transaction() as session:
+        end_all(session, user_id, but=sign_in_id)
+
+
+def end_all(session: Session, user_id: int, but: int | None = None) -> None:
+    """Sign a member out everywhere, but for one; part of the caller's transaction."""
+    query = delete(SignIn).where(SignIn.user_id == user_id)
+    session.execute(query if but is None else query.where(SignIn.id != but))
+
+
+def tidy(now: datetime, lifetime: timedelta) -> None:
+    """Delete the rows whose session in Redis has ended long ago."""
+    with transaction() as session:
+        session.execute(delete(SignIn).where(SignIn.last_seen_at < now - lifetime))

@@ -1,0 +1,1 @@
+"""What speaks against a referral, by rules that explain themselves."""

@@ -1,0 +1,1 @@
+"""Who was credited what, and what follows from it."""

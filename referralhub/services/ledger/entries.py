@@ -1,0 +1,251 @@
+"""The ledger: every amount that was given or taken, and the balances that follow from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from referralhub.extensions import db
+from referralhub.models import (
+    Profile,
+    Program,
+    Referral,
+    RewardEntry,
+    RewardKind,
+    Unit,
+    User,
+)
+from referralhub.services.shared.names import shown_name
+
+PAGE = 20
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What a member has in one unit. `available` can be spent today; the rest is still in its hold period."""
+
+    unit: Unit
+    amount: int
+    available: int
+
+    @property
+    def debt(self) -> int:
+        """What a clawback took beyond what was left; the next credits pay it."""
+        return max(0, -self.amount)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One entry as a member reads it; `friend` is whose joining it was for."""
+
+    kind: RewardKind
+    amount: int
+    unit: Unit
+    balance: int
+    friend: str | None
+    mark: int | None
+    note: str
+    available_at: datetime
+    created: datetime
+
+
+def lock_profile(session: Session, profile_id: int) -> None:
+    """Make other writers to this member's ledger wait until the transaction ends."""
+    session.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update())
+
+
+def post(
+    session: Session,
+    profile_id: int,
+    kind: RewardKind,
+    amount: int,
+    unit: Unit,
+    now: datetime,
+    *,
+    available_at: datetime | None = None,
+    referral_id: int | None = None,
+    reverses_id: int | None = None,
+    mark: int | None = None,
+    note: str = "",
+) -> RewardEntry:
+    """Add one entry after the member's last one in that unit. The caller has locked the member's ledger."""
+    last = session.execute(
+        select(RewardEntry.number, RewardEntry.balance)
+        .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == unit)
+        .order_by(RewardEntry.number.desc())
+        .limit(1)
+    ).one_or_none()
+    entry = RewardEntry(
+        profile_id=profile_id,
+        referral_id=referral_id,
+        reverses_id=reverses_id,
+        kind=kind,
+        amount=amount,
+        unit=unit,
+        number=last.number + 1 if last else 1,
+        balance=last.balance + amount if last else amount,
+        mark=mark,
+        note=note,
+        available_at=available_at or now,
+        created=now,
+    )
+    session.add(entry)
+    session.flush()
+    return entry
+
+
+def credit(session: Session, referral: Referral, program: Program, now: datetime) -> dict[str, int]:
+    """Give both sides what the referral's program promised, and say how much each got.
+
+    A side that gets nothing has no entry. A second credit breaks a unique constraint, and with it the transaction.
+    """
+    given = {}
+    for side, profile_id, kind, promised in (
+        ("referrer", referral.referrer_id, RewardKind.REFERRER, program.referrer_amount),
+        ("friend", referral.friend_id, RewardKind.FRIEND, program.friend_amount),
+    ):
+        lock_profile(session, profile_id)
+        amount = within_cap(session, profile_id, program, promised) if kind is RewardKind.REFERRER else promised
+        if amount:
+            post(
+                session,
+                profile_id,
+                kind,
+                amount,
+                program.unit,
+                now,
+                available_at=now + timedelta(days=program.hold_days),
+                referral_id=referral.id,
+            )
+        given[side] = amount
+    return given
+
+
+def credit_milestone(session: Session, referral: Referral, program: Program, count: int, now: datetime) -> None:
+    """Give the bonus of a milestone that this referral reached, if the program has one there."""
+    bonus = sum(milestone.get("bonus", 0) for milestone in program.milestones if milestone["at"] == count)
+    amount = within_cap(session, referral.referrer_id, program, bonus)
+    if amount:
+        post(
+            session,
+            referral.referrer_id,
+            RewardKind.MILESTONE,
+            amount,
+            program.unit,
+            now,
+            available_at=now + timedelta(days=program.hold_days),
+            referral_id=referral.id,
+            mark=count,
+        )
+
+
+def concerned(session: Session, referral: Referral) -> list[int]:
+    """List whose ledgers a referral has entries in: its two sides, and whoever its credit was moved to."""
+    query = select(RewardEntry.profile_id).where(RewardEntry.referral_id == referral.id)
+    return sorted({referral.referrer_id, referral.friend_id, *session.scalars(query)})
+
+
+def take_back(session: Session, referral: Referral, count: int, now: datetime, note: str) -> None:
+    """Write the opposite of everything a referral gave, and of milestones its referrer no longer reaches.
+
+    `count` is the referrer's number of confirmed referrals without it. Balances may fall below zero: a debt.
+    The caller has locked the ledgers concerned.
+    """
+    reversal = aliased(RewardEntry)
+    standing = ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists()
+    own = [RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.ADJUSTMENT]
+    originals = session.scalars(
+        select(RewardEntry)
+        .where(
+            standing,
+            ((RewardEntry.referral_id == referral.id) & RewardEntry.kind.in_(own))
+            | (
+                (RewardEntry.profile_id == referral.referrer_id)
+                & (RewardEntry.kind == RewardKind.MILESTONE)
+                & (RewardEntry.mark > count)
+            ),
+        )
+        .order_by(RewardEntry.id)
+    ).all()
+    for original in originals:
+        post(
+            session,
+            original.profile_id,
+            RewardKind.REVERSAL,
+            -original.amount,
+            original.unit,
+            now,
+            available_at=original.available_at,  # what was still on hold is taken from what is on hold
+            reverses_id=original.id,
+            note=note,
+        )
+
+
+def balance(session: Session, profile_id: int, unit: Unit, now: datetime) -> Balance:
+    """Read what a member has in one unit. Two queries."""
+    amount = session.scalar(
+        select(RewardEntry.balance)
+        .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == unit)
+        .order_by(RewardEntry.number.desc())
+        .limit(1)
+    )
+    waiting = session.scalar(
+        select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(
+            RewardEntry.profile_id == profile_id, RewardEntry.unit == unit, RewardEntry.available_at > now
+        )
+    )
+    return Balance(unit, amount or 0, (amount or 0) - (waiting or 0))
+
+
+def balances(profile_id: int, unit: Unit, now: datetime) -> list[Balance]:
+    """Read what a member has: in the program's unit first, then in those of earlier programs. Few queries."""
+    units = db.session.scalars(select(RewardEntry.unit).where(RewardEntry.profile_id == profile_id).distinct()).all()
+    others = sorted(set(units) - {unit})
+    return [balance(db.session(), profile_id, each, now) for each in (unit, *others)]
+
+
+def lines(profile_id: int, page: int = 1) -> tuple[list[Line], bool]:
+    """Read one page of a member's ledger, newest first, and whether there is another. One query."""
+    original = aliased(RewardEntry)
+    friend = aliased(Profile)
+    rows = db.session.execute(
+        select(
+            RewardEntry.kind,
+            RewardEntry.amount,
+            RewardEntry.unit,
+            RewardEntry.balance,
+            shown_name(User),
+            RewardEntry.mark,
+            RewardEntry.note,
+            RewardEntry.available_at,
+            RewardEntry.created,
+        )
+        .outerjoin(original, original.id == RewardEntry.reverses_id)
+        .outerjoin(Referral, Referral.id == func.coalesce(RewardEntry.referral_id, original.referral_id))
+        .outerjoin(friend, friend.id == Referral.friend_id)
+        .outerjoin(User, User.id == friend.user_id)
+        .where(RewardEntry.profile_id == profile_id)
+        .order_by(RewardEntry.id.desc())
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
+    )
+    found: Sequence[Line] = [Line(*row) for row in rows]
+    return list(found[:PAGE]), len(found) > PAGE
+
+
+def within_cap(session: Session, profile_id: int, program: Program, amount: int) -> int:
+    """Cut an amount so that what a member earned by referring stays within the program's cap."""
+    if program.member_cap is None or not amount:
+        return amount
+    reversal = aliased(RewardEntry)
+    earned = session.scalar(
+        select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(
+            RewardEntry.profile_id == profile_id,
+            RewardEntry.unit == program.unit,
+            RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.MILESTONE]),
+            ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists(),
+        )
+    )
+    return max(0, min(amount, program.member_cap - (earned or 0)))

@@ -1,0 +1,244 @@
+"""Who brought the most friends: kept in Redis sorted sets, counted by SQL whenever those are not exact.
+
+A change of somebody's place is a row of `leaderboard_change`, written in the transaction that causes it and deleted
+once Redis knows. As long as there is one, or Redis lacks a set, readers count by SQL, so that what they see is right
+at every moment.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from redis import Redis, RedisError
+from sqlalchemy import Row, Select, delete, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
+from referralhub.services.shared.names import shown_name
+
+log = logging.getLogger(__name__)
+
+CHANGED = "leaderboard changed"  # in session.info: this transaction moved somebody
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
+KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
+LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
+
+
+class Period(StrEnum):
+    """The span that a leaderboard covers; months and weeks are the calendar's, in UTC."""
+
+    ALL = "all"
+    MONTH = "month"
+    WEEK = "week"
+
+    def start(self, now: datetime) -> datetime | None:
+        """Give the first moment of the span; None for all time."""
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        match self:
+            case Period.ALL:
+                return None
+            case Period.MONTH:
+                return midnight.replace(day=1)
+            case Period.WEEK:
+                return midnight - timedelta(days=now.weekday())
+
+
+@dataclass(frozen=True)
+class Place:
+    """One line: rank from 1, and the number of confirmed referrals."""
+
+    rank: int
+    profile_id: int
+    name: str
+    referrals: int
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """The first places, and the member's own when they have one further down or among them."""
+
+    period: Period
+    places: list[Place]
+    own: Place | None
+
+
+def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
+    """Read the first places and a member's own: two queries, and at most one round trip to Redis.
+
+    Equal counts are ordered by who got there first (to the second), then by who joined first.
+    """
+    board = None
+    if not db.session.scalar(select(exists().where(LeaderboardChange.id > 0))):
+        try:
+            board = _from_redis(redis, period, now, profile_id, limit)
+        except RedisError as error:
+            log.warning("The leaderboard is counted by SQL: %s", error)
+    return board or from_sql(period, now, profile_id, limit)
+
+
+def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
+    """Count the same from the referrals themselves; this is what Redis must equal."""
+    ranked = _ranked(period.start(now)).subquery()
+    rows = db.session.execute(
+        select(ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
+        .where(or_(ranked.c.place <= limit, ranked.c.id == profile_id))
+        .order_by(ranked.c.place)
+    )
+    places = [Place(*row) for row in rows]
+    own = next((place for place in places if place.profile_id == profile_id), None)
+    return Leaderboard(period, places[:limit], own)
+
+
+def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> int:
+    """Write all sets, one for each Period, anew from the database; says how many members the board of all time has.
+
+    `progress` hears of each set. Raises RedisError.
+    """
+    numbers = []
+    with transaction() as session:
+        _one_at_a_time(session)
+        session.execute(delete(LeaderboardChange))
+        for period in Period:
+            numbers.append(_fill(session, redis, period, now))
+            progress(1)
+    return numbers[0]
+
+
+def changed(session: Session, profile_id: int) -> None:
+    """Note that a member's place may have changed; part of the caller's transaction."""
+    session.add(LeaderboardChange(profile_id=profile_id))
+    session.info[CHANGED] = True
+
+
+def catch_up(redis: "Redis", now: datetime) -> None:
+    """Tell Redis what changed since the last time; a set that it does not have is written anew. Raises RedisError."""
+    with transaction() as session:
+        # The rows go when this commits, so a failure on the way leaves them for the next time.
+        _one_at_a_time(session)
+        ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
+        for period in Period:
+            if redis.exists(_marker(period, now)):
+                _update(session, redis, period, now, ids)
+            else:
+                _fill(session, redis, period, now)
+
+
+def differences(redis: "Redis", now: datetime) -> list[str]:
+    """List where Redis and SQL differ once it has caught up, a line each. Raises RedisError."""
+    catch_up(redis, now)
+    everybody = 1 << 31
+    return [
+        f"leaderboard {period.value}: Redis and the database differ"
+        for period in Period
+        if _from_redis(redis, period, now, None, everybody) != from_sql(period, now, limit=everybody)
+    ]
+
+
+def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
+    if not ids:
+        return
+    rows = session.execute(_counted(period.start(now)).where(Profile.id.in_(ids))).all()
+    pipeline = redis.pipeline(transaction=True)
+    gone = ids - {row.id for row in rows}
+    if gone:
+        pipeline.zrem(_key(period, now), *(_member(profile_id) for profile_id in gone))
+    if rows:
+        pipeline.zadd(_key(period, now), _scores(rows))
+    pipeline.execute()
+
+
+def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> int:
+    rows = session.execute(_counted(period.start(now))).all()
+    key, marker = _key(period, now), _marker(period, now)
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.delete(key)
+    if rows:
+        pipeline.zadd(key, _scores(rows))
+    pipeline.set(marker, 1)
+    if period is not Period.ALL:
+        pipeline.expire(key, KEPT)
+        pipeline.expire(marker, KEPT)
+    pipeline.execute()
+    return len(rows)
+
+
+def _from_redis(
+    redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int
+) -> Leaderboard | None:
+    key, member = _key(period, now), _member(profile_id or 0)
+    pipeline = redis.pipeline(transaction=True)  # one moment for all answers
+    pipeline.exists(_marker(period, now))
+    pipeline.zrange(key, 0, limit - 1, withscores=True)
+    pipeline.zrank(key, member)
+    pipeline.zscore(key, member)
+    complete, top, own_rank, own_score = pipeline.execute()
+    if not complete:
+        return None
+    found = [(rank, int(name), _referrals(score)) for rank, (name, score) in enumerate(top, 1)]
+    if own_rank is not None and own_rank >= limit:
+        found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
+    ids = [each for _, each, _ in found]
+    known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
+    names = {each: name for each, name in db.session.execute(known)}  # noqa: C416 - a Row is no pair for dict()
+    places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
+    own = next((place for place in places if place.profile_id == profile_id), None)
+    return Leaderboard(period, places[:limit], own)
+
+
+def _counted(start: datetime | None) -> Select[*tuple[Any, ...]]:
+    """Count for each listed member: id, n, and when the last of the n came."""
+    if start is None:
+        return (
+            select(Profile.id, Profile.referral_count.label("n"), Profile.last_confirmed_at.label("reached"))
+            .join(User, User.id == Profile.user_id)
+            .where(Profile.referral_count > 0, Profile.listed, User.is_active)
+        )
+    return (
+        select(Profile.id, func.count().label("n"), func.max(Referral.decided_at).label("reached"))
+        .join(Referral, Referral.referrer_id == Profile.id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.state == ReferralState.CONFIRMED, Referral.decided_at >= start, Profile.listed, User.is_active)
+        .group_by(Profile.id)
+    )
+
+
+def _ranked(start: datetime | None) -> Select[*tuple[Any, ...]]:
+    counted = _counted(start).subquery()
+    place = func.row_number().over(order_by=(counted.c.n.desc(), counted.c.reached, counted.c.id))
+    return (
+        select(counted.c.id, counted.c.n, place.label("place"), shown_name(User).label("name"))
+        .join(Profile, Profile.id == counted.c.id)
+        .join(User, User.id == Profile.user_id)
+    )
+
+
+def _one_at_a_time(session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":  # on SQLite the write lock does the same
+        session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+
+
+def _key(period: Period, now: datetime) -> str:
+    start = period.start(now)
+    return f"leaderboard:{period.value}:{start.date().isoformat() if start else 'ever'}"
+
+
+def _marker(period: Period, now: datetime) -> str:
+    return f"{_key(period, now)}:complete"
+
+
+def _member(profile_id: int) -> str:
+    return f"{profile_id:010}"  # of equal scores Redis puts the lower name first: who joined first
+
+
+def _scores(rows: Sequence[Row[Any]]) -> dict[str, int]:
+    return {_member(row.id): -row.n * SECONDS + int(((row.reached or EPOCH) - EPOCH).total_seconds()) for row in rows}
+
+
+def _referrals(score: float) -> int:
+    return -(int(score) // SECONDS)

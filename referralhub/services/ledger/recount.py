@@ -1,0 +1,170 @@
+"""Recounting everything from the ledger and the trail, and mending what is only a copy of them."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    Badge,
+    BadgeAward,
+    LeaderboardChange,
+    Profile,
+    Referral,
+    ReferralEvent,
+    ReferralState,
+    RewardEntry,
+    RewardKind,
+)
+from referralhub.services.ledger import badges, leaderboard
+
+CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
+STEPS = 4  # of a recount
+
+
+def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> Iterator[str]:
+    """Give a line for everything that does not follow from the ledger and the trail; nothing when all is well.
+
+    `progress` hears of each of the steps. Raises RedisError in the end when the leaderboard could not be compared.
+    """
+    for part in (_ledger, _referrals, _caches):
+        yield from part()
+        progress(1)
+    yield from leaderboard.differences(redis, now)
+    progress(1)
+
+
+def repair(redis: "Redis", now: datetime) -> None:
+    """Set counts, badges and the leaderboard to what a recount gives. The ledger itself is never touched."""
+    with transaction() as session:
+        refresh_caches(session, now)
+    leaderboard.rebuild(redis, now)
+
+
+def refresh_caches(session: Session, now: datetime) -> None:
+    """Recount every member's referrals and badges; part of the caller's transaction."""
+    counted = (
+        select(Referral.referrer_id, func.count().label("n"), func.max(Referral.decided_at).label("latest"))
+        .where(Referral.state == ReferralState.CONFIRMED)
+        .group_by(Referral.referrer_id)
+        .subquery()
+    )
+    # Counted once for all: to count for each member, SQLite would read every confirmed referral each time.
+    none = update(Profile).where(or_(Profile.referral_count != 0, Profile.last_confirmed_at.is_not(None)))
+    some = update(Profile).where(Profile.id == counted.c.referrer_id)
+    for statement in (
+        none.values(referral_count=0, last_confirmed_at=None),
+        some.values(referral_count=counted.c.n, last_confirmed_at=counted.c.latest),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+    session.execute(delete(BadgeAward))
+    for badge in Badge:
+        values = literal(badge, BadgeAward.badge.type), literal(now, BadgeAward.created.type)
+        earned = select(Profile.id, *values).where(Profile.referral_count >= badge.mark)
+        session.execute(insert(BadgeAward).from_select(["profile_id", "badge", "created"], earned))
+    moved = select(Profile.id).where(Profile.referral_count > 0)
+    session.execute(insert(LeaderboardChange).from_select(["profile_id"], moved))
+    session.info[leaderboard.CHANGED] = True
+
+
+def _ledger() -> Iterator[str]:
+    same, order = (RewardEntry.profile_id, RewardEntry.unit), RewardEntry.number
+    running = select(
+        RewardEntry.id,
+        RewardEntry.balance,
+        RewardEntry.number,
+        func.sum(RewardEntry.amount).over(partition_by=same, order_by=order).label("total"),
+        func.row_number().over(partition_by=same, order_by=order).label("position"),
+    ).subquery()
+    wrong = select(running).where(or_(running.c.balance != running.c.total, running.c.number != running.c.position))
+    for row in _rows(wrong):
+        yield f"ledger entry {row.id}: says balance {row.balance} as number {row.number}, the sum is {row.total}"
+    original = aliased(RewardEntry)
+    unequal = (
+        select(RewardEntry.id, original.id.label("original"))
+        .join(original, original.id == RewardEntry.reverses_id)
+        .where(
+            or_(
+                RewardEntry.amount != -original.amount,
+                RewardEntry.profile_id != original.profile_id,
+                RewardEntry.unit != original.unit,
+            )
+        )
+    )
+    for row in _rows(unequal):
+        yield f"ledger entry {row.id}: is not the opposite of entry {row.original}"
+
+
+def _referrals() -> Iterator[str]:
+    last = select(func.max(ReferralEvent.id)).where(ReferralEvent.referral_id == Referral.id).scalar_subquery()
+    event = aliased(ReferralEvent)
+    untold = (
+        select(Referral.id, Referral.state, event.to_state)
+        .outerjoin(event, event.id == last)
+        .where(or_(event.id.is_(None), event.to_state != Referral.state))
+    )
+    for row in _rows(untold):
+        yield f"referral {row.id}: is {row.state.value}, the trail ends in {row.to_state and row.to_state.value}"
+
+    reversal = aliased(RewardEntry)
+    entries = (
+        select(
+            Referral.id,
+            Referral.state,
+            RewardEntry.id.label("entry"),
+            RewardEntry.kind,
+            RewardEntry.amount,
+            reversal.id.label("reversal"),
+        )
+        .join(Referral, Referral.id == RewardEntry.referral_id)
+        .outerjoin(reversal, reversal.reverses_id == RewardEntry.id)
+        .where(RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.FRIEND]))
+    )
+    paid: dict[tuple[int, str], int] = {}
+    for row in _rows(entries):
+        paid[row.id, row.kind.value] = row.amount
+        if row.state not in CREDITED:
+            yield f"referral {row.id}: is {row.state.value} and has ledger entry {row.entry}"
+        elif (row.state is ReferralState.REVERSED) != (row.reversal is not None):
+            yield f"referral {row.id}: is {row.state.value}, entry {row.entry} has reversal {row.reversal}"
+    promised = select(ReferralEvent.referral_id, ReferralEvent.evidence).where(
+        ReferralEvent.to_state == ReferralState.CONFIRMED
+    )
+    for row in _rows(promised):
+        for side, amount in row.evidence["given"].items():
+            if paid.get((row.referral_id, side), 0) != amount:
+                actual = paid.get((row.referral_id, side), 0)
+                yield f"referral {row.referral_id}: the trail gives the {side} {amount}, the ledger {actual}"
+
+
+def _caches() -> Iterator[str]:
+    confirmed = and_(Referral.referrer_id == Profile.id, Referral.state == ReferralState.CONFIRMED)
+    counted = (
+        select(
+            Profile.id,
+            Profile.referral_count,
+            Profile.last_confirmed_at,
+            func.count(Referral.id).label("n"),
+            func.max(Referral.decided_at).label("latest"),
+        )
+        .outerjoin(Referral, confirmed)
+        .group_by(Profile.id)
+    )
+    held: dict[int, set[Badge]] = {}
+    for award in _rows(select(BadgeAward.profile_id, BadgeAward.badge)):
+        held.setdefault(award.profile_id, set()).add(award.badge)
+    for row in _rows(counted):
+        if row.referral_count != row.n or row.last_confirmed_at != row.latest:
+            cached, recounted = f"{row.referral_count} at {row.last_confirmed_at}", f"{row.n} at {row.latest}"
+            yield f"member {row.id}: count {cached}, recount {recounted}"
+        if held.get(row.id, set()) != set(badges.deserved(row.n)):
+            yield f"member {row.id}: badges {sorted(held.get(row.id, set()))}, {row.n} referrals"
+
+
+def _rows(query: Select[*tuple[Any, ...]]) -> Any:
+    return db.session.execute(query)

@@ -1,0 +1,1 @@
+"""Mail that waits, goes out, comes back or is not wanted."""

@@ -1,0 +1,62 @@
+"""Figures for a monitoring system: how much there is, and what waits for too long."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from referralhub.extensions import db
+from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, RewardKind, User, VisitDaily
+from referralhub.services.mailing import outbox
+
+NO_TIME = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All of them at one moment; an age is no time where nothing waits."""
+
+    members: int  # whose account is open
+    referrals: Mapping[ReferralState, int]
+    oldest_held: timedelta
+    visits: int
+    visitors: int
+    bots: int
+    ledger_entries: Mapping[RewardKind, int]
+    mail_waiting: int
+    mail_dead: int
+    oldest_due_mail: timedelta
+    last_audit_line: int
+
+
+def read(now: datetime) -> Figures:
+    """Read the figures. Six queries, whatever there is."""
+    members = db.session.scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
+    states = {
+        state: (number, since)
+        for state, number, since in db.session.execute(
+            select(Referral.state, func.count(), func.min(func.coalesce(Referral.decided_at, Referral.created)))
+            .group_by(Referral.state)
+        )
+    }  # fmt: skip
+    held_since = states.get(ReferralState.HELD, (0, None))[1]
+    visits, visitors, bots = db.session.execute(
+        select(func.sum(VisitDaily.visits), func.sum(VisitDaily.visitors), func.sum(VisitDaily.bots))
+    ).one()
+    by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
+    entries = {kind: number for kind, number in db.session.execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
+    backlog = outbox.backlog(now)
+    return Figures(
+        members=members,
+        referrals={state: states.get(state, (0, None))[0] for state in ReferralState},
+        oldest_held=now - held_since if held_since else NO_TIME,
+        visits=visits or 0,
+        visitors=visitors or 0,
+        bots=bots or 0,
+        ledger_entries={kind: entries.get(kind, 0) for kind in RewardKind},
+        mail_waiting=backlog.waiting,
+        mail_dead=backlog.dead,
+        oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
+        last_audit_line=db.session.scalar(select(func.max(AuditLine.id))) or 0,
+    )

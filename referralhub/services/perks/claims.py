@@ -1,0 +1,128 @@
+"""Claims: a member takes a perk, once, and it is handed over."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
+from referralhub.services.ledger import entries
+from referralhub.services.program.rules import format_amount
+from referralhub.services.shared import audit
+from referralhub.services.shared.audit import Actor
+from referralhub.services.shared.errors import CannotRedeem, NoSuchClaim
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One perk that a member has; `coupon` is there at once or never, `fulfilled_at` says when it was handed over."""
+
+    name: str
+    coupon: str | None
+    fulfilled_at: datetime | None
+    created: datetime
+
+
+def claims_of(profile_id: int) -> list[Claim]:
+    """List what a member has claimed, newest first. One query."""
+    rows = db.session.execute(
+        select(Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created)
+        .join(Perk, Perk.id == Redemption.perk_id)
+        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
+        .where(Redemption.profile_id == profile_id)
+        .order_by(Redemption.id.desc())
+    )
+    return [Claim(*row) for row in rows]
+
+
+def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
+    """Claim a perk; `key` is the form's own, so that sending the form again claims nothing more.
+
+    Says whether this call did it. Raises CannotRedeem. The member's ledger and the perk are locked in this order, so of
+    many who want the last one, one gets it, and nobody spends what they do not have.
+    """
+    with transaction() as session:
+        entries.lock_profile(session, profile_id)
+        perk = session.scalar(
+            select(Perk)
+            .where(Perk.id == perk_id, Perk.is_active)
+            .with_for_update()
+            .execution_options(populate_existing=True)  # the stock as it is now, not as this session saw it before
+        )
+        if perk is None:
+            raise CannotRedeem("This perk is not offered any more.")
+        if perk.unlocked_at is not None:
+            key = f"unlocked:{perk.id}"  # once for each member, whatever form it comes from
+        done = session.scalar(select(Redemption.id).where(Redemption.profile_id == profile_id, Redemption.key == key))
+        if done is not None:
+            return False
+        _require_reached(session, perk, profile_id, now)
+        coupon = _take_from_stock(session, perk)
+        entry_id = None
+        if perk.price is not None:
+            note = f"for {perk.name}"
+            entry = entries.post(session, profile_id, RewardKind.REDEMPTION, -perk.price, perk.unit, now, note=note)
+            entry_id = entry.id
+        redemption = Redemption(
+            profile_id=profile_id,
+            perk_id=perk.id,
+            key=key,
+            entry_id=entry_id,
+            fulfilled_at=now if coupon else None,
+            created=now,
+        )
+        session.add(redemption)
+        session.flush()
+        if coupon:
+            coupon.redemption_id = redemption.id
+    return True
+
+
+def _require_reached(session: Session, perk: Perk, profile_id: int, now: datetime) -> None:
+    if perk.unlocked_at is not None:
+        count = session.scalar(select(Profile.referral_count).where(Profile.id == profile_id)) or 0
+        if count < perk.unlocked_at:
+            missing = perk.unlocked_at - count
+            raise CannotRedeem(f"{missing} more confirmed referral{'' if missing == 1 else 's'} unlock this.")
+        return
+    available = entries.balance(session, profile_id, perk.unit, now).available
+    if perk.price is not None and available < perk.price:
+        has, costs = format_amount(max(0, available), perk.unit), format_amount(perk.price, perk.unit)
+        raise CannotRedeem(f"This costs {costs}, and you can spend {has} today.")
+
+
+def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
+    sold_out = CannotRedeem(f"{perk.name} is gone: somebody else took the last one.")
+    if perk.fulfilment is Fulfilment.COUPON:
+        coupon = session.scalar(
+            select(Coupon)
+            .where(Coupon.perk_id == perk.id, Coupon.redemption_id.is_(None))
+            .order_by(Coupon.id)
+            .limit(1)
+            .execution_options(populate_existing=True)
+        )
+        if coupon is None:
+            raise sold_out
+        return coupon
+    if perk.stock is not None:
+        if perk.stock == 0:
+            raise sold_out
+        perk.stock -= 1
+    return None
+
+
+def fulfil(claim_id: int, actor: Actor, now: datetime) -> bool:
+    """Note that a claimed perk was handed over; says whether this call did it. Raises NoSuchClaim."""
+    with transaction() as session:
+        query = update(Redemption).where(Redemption.id == claim_id, Redemption.fulfilled_at.is_(None))
+        perk_id = session.scalar(query.values(fulfilled_at=now).returning(Redemption.perk_id))
+        if perk_id is None:
+            if session.get(Redemption, claim_id) is None:
+                raise NoSuchClaim
+            return False
+        states = {"handed_over": False}, {"handed_over": True, "perk": perk_id}
+        audit.record(session, actor, "claim.fulfil", "claim", claim_id, *states, now)
+    return True

@@ -1,0 +1,1 @@
+"""The rules that an admin sets, in versions."""

@@ -1,0 +1,119 @@
+"""What a change of the rules would mean, before it is made, and which there have been."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from referralhub.extensions import db
+from referralhub.models import (
+    AuditLine,
+    Perk,
+    Profile,
+    Program,
+    Referral,
+    ReferralState,
+    RewardEntry,
+    Unit,
+    User,
+)
+from referralhub.services.program import rules
+from referralhub.services.shared.errors import StaleRules
+
+SHOWN = 30  # versions of the history
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would come in force, and for whom it matters.
+
+    `pending` and `held` referrals keep the version that they began under; `other_tier` members would be in another
+    tier. Where the unit changes, `holders` members have something in the old one, and `perks` take it.
+    """
+
+    before: Program
+    after: dict[str, Any]
+    pending: int
+    held: int
+    other_tier: int
+    holders: int
+    perks: int
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of the rules, the one before it, and the line of the audit log that tells who made it."""
+
+    program: Program
+    before: Program | None
+    line: AuditLine | None
+
+
+def preview_of(values: dict[str, Any], made_from: int) -> Preview | None:
+    """Tell what putting these values in force would mean; nothing where they are in force already.
+
+    Writes nothing; a fixed number of queries. Raises BadSetting, or StaleRules like `programs.put_in_force`.
+    """
+    before = rules.current()
+    changed = rules.changes(before, values)
+    if not changed:
+        return None
+    if made_from != before.version:
+        raise StaleRules(before.version)
+    pending, held = _undecided()
+    return Preview(
+        before,
+        rules.rules_of(before) | changed,
+        pending,
+        held,
+        _in_another_tier(before.tiers, changed["tiers"]) if "tiers" in changed else 0,
+        _holders(before.unit) if "unit" in changed else 0,
+        _perks_in(before.unit) if "unit" in changed else 0,
+    )
+
+
+def history(limit: int = SHOWN) -> list[Version]:
+    """List the versions of the rules, the newest first. Two queries."""
+    versions = list(db.session.scalars(select(Program).order_by(Program.version.desc()).limit(limit + 1)))
+    about = (AuditLine.subject == "program", AuditLine.subject_id.in_([program.id for program in versions]))
+    lines = db.session.scalars(select(AuditLine).where(*about).options(joinedload(AuditLine.actor)))
+    by_id = {line.subject_id: line for line in lines}
+    pairs = zip(versions, [*versions[1:], None], strict=True)
+    return [Version(program, before, by_id.get(program.id)) for program, before in pairs][:limit]
+
+
+def _undecided() -> tuple[int, int]:
+    states = (ReferralState.PENDING, ReferralState.HELD)
+    row = db.session.execute(select(*(func.count().filter(Referral.state == state) for state in states))).one()
+    return row[0], row[1]
+
+
+def _in_another_tier(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> int:
+    """Count the members with an account by the number of their friends; there are few different numbers."""
+    counts = db.session.execute(
+        select(Profile.referral_count, func.count())
+        .join(User, User.id == Profile.user_id)
+        .where(User.is_active)
+        .group_by(Profile.referral_count)
+    )
+    return sum(
+        members
+        for referrals, members in counts
+        if rules.standing(old, referrals).tier != rules.standing(new, referrals).tier
+    )
+
+
+def _holders(unit: Unit) -> int:
+    with_some = (
+        select(RewardEntry.profile_id)
+        .where(RewardEntry.unit == unit)
+        .group_by(RewardEntry.profile_id)
+        .having(func.sum(RewardEntry.amount) > 0)
+    )
+    return db.session.scalar(select(func.count()).select_from(with_some.subquery())) or 0
+
+
+def _perks_in(unit: Unit) -> int:
+    priced = (Perk.is_active, Perk.price.is_not(None), Perk.unit == unit)
+    return db.session.scalar(select(func.count()).select_from(Perk).where(*priced)) or 0

@@ -1,0 +1,222 @@
+"""The rules in force and what follows from them without asking the database."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from referralhub.config import SESSION_DAYS
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import Program, Touch, Unit
+from referralhub.services.shared import audit
+from referralhub.services.shared.audit import OPERATOR, Actor
+from referralhub.services.shared.errors import BadSetting, StaleRules
+
+LONGEST_HOLD = 3650  # days
+LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a number of confirmed referrals puts a member; `next_name` is None at the top."""
+
+    tier: str
+    floor: int
+    next_name: str | None
+    next_at: int
+    remaining: int
+
+
+def current() -> Program:
+    """Give the highest version of the rules. One query."""
+    return db.session.scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
+
+
+TIERS = [
+    {"name": "Bronze", "at": 0},
+    {"name": "Silver", "at": 10},
+    {"name": "Gold", "at": 50},
+    {"name": "Diamond", "at": 100},
+]
+DEFAULT: dict[str, Any] = {
+    "name": "referralhub",
+    "unit": Unit.POINTS,
+    "referrer_amount": 10,
+    "friend_amount": 0,
+    "member_cap": None,
+    "window_days": 30,
+    "touch": Touch.LAST,
+    "hold_days": 0,
+    "tiers": TIERS,
+    "milestones": [],
+    "email_invitations": False,
+    "personal_landing": False,
+    "paid_customer_cost": None,
+    "thousand_units_cost": None,
+}
+OPTIONAL = {"member_cap", "paid_customer_cost", "thousand_units_cost"}  # which can be "none"
+# What the companies of the founding article's case studies did.
+PRESETS: dict[str, dict[str, Any]] = {
+    "referralhub": DEFAULT,
+    # Storage to both sides, up to a limit: 500 MB for each friend, 16 GB in all.
+    "dropbox": DEFAULT
+    | {
+        "name": "dropbox",
+        "unit": Unit.MEGABYTES,
+        "referrer_amount": 500,
+        "friend_amount": 500,
+        "member_cap": 16_000,
+    },
+    # Twenty dollars to both, spread by e-mail invitations.
+    "paypal": DEFAULT
+    | {
+        "name": "paypal",
+        "unit": Unit.US_CENTS,
+        "referrer_amount": 2000,
+        "friend_amount": 2000,
+        "email_invitations": True,
+    },
+    # Twenty-five dollars of travel credit to both, and a page in the referrer's own name.
+    "airbnb": DEFAULT
+    | {
+        "name": "airbnb",
+        "unit": Unit.US_CENTS,
+        "referrer_amount": 2500,
+        "friend_amount": 2500,
+        "personal_landing": True,
+    },
+    # No points: places on the leaderboard, and perks that milestones unlock.
+    "tesla": DEFAULT
+    | {
+        "name": "tesla",
+        "referrer_amount": 0,
+        "milestones": [{"at": 1}, {"at": 5}, {"at": 10}, {"at": 20}, {"at": 50}],
+    },
+}
+
+
+def change(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> Program:
+    """Put a new version of the rules in force: the current one with these values changed.
+
+    Referrals that began under an earlier version keep it. Values that are in force already make no new version.
+    Raises BadSetting.
+    """
+    return put_in_force(values, now, actor)[0]
+
+
+def put_in_force(
+    values: dict[str, Any], now: datetime, actor: Actor = OPERATOR, *, made_from: int | None = None
+) -> tuple[Program, bool]:
+    """Do so, and say whether there is a new version.
+
+    `made_from` is the version that somebody looked at when choosing the values: StaleRules is raised when another one
+    came in force meanwhile, unless it is what they wanted.
+    """
+    with transaction() as session:
+        _one_after_the_other(session)
+        before = current()
+        changed = changes(before, values)
+        if not changed:
+            return before, False
+        if made_from not in {None, before.version}:
+            raise StaleRules(before.version)
+        program = Program(version=before.version + 1, created=now, **rules_of(before) | changed)
+        session.add(program)
+        session.flush()
+        old = {key: getattr(before, key) for key in changed}
+        audit.record(session, actor, "program.change", "program", program.id, old, changed, now)
+    return program, True
+
+
+def _one_after_the_other(session: Session) -> None:
+    """Let whoever else changes the rules wait until the transaction ends, but nobody who refers to them."""
+    session.execute(select(Program.id).where(Program.version == 1).with_for_update(key_share=True))
+
+
+def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
+    """Tell which of these values would be new. Raises BadSetting for those that cannot be."""
+    rules = rules_of(before)
+    check(rules | values)
+    return {key: value for key, value in values.items() if rules[key] != value}
+
+
+def rules_of(program: Program) -> dict[str, Any]:
+    """Give the rules of a version as plain values, by name."""
+    return {key: getattr(program, key) for key in DEFAULT}
+
+
+def parse(key: str, text: str) -> dict[str, Any]:
+    """Read one value as it is typed on the command line. Raises BadSetting."""
+    if key not in DEFAULT:
+        raise BadSetting(key, f"there is no such setting; there are {', '.join(DEFAULT)}")
+    try:
+        match DEFAULT[key]:
+            case bool():
+                value: Any = {"true": True, "false": False}[text.lower()]
+            case list():
+                value = json.loads(text)
+            case Unit() | Touch() as example:
+                value = type(example)(text)
+            case str():
+                value = text
+            case _:
+                value = None if key in OPTIONAL and text.lower() == "none" else int(text)
+    except (ValueError, KeyError):
+        raise BadSetting(key, f"{text!r} is not a value for it") from None
+    return {key: value}
+
+
+def check(rules: dict[str, Any]) -> None:
+    """Refuse rules that make no sense. Raises BadSetting."""
+    if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
+        raise BadSetting("hold_days", f"must be between 0 and {LONGEST_HOLD:,}")
+    for key in ("referrer_amount", "friend_amount", *OPTIONAL):
+        if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
+            raise BadSetting(key, f"must be between 0 and {LARGEST:,}")
+    if not 1 <= rules["window_days"] <= SESSION_DAYS:
+        raise BadSetting("window_days", f"must be between 1 and {SESSION_DAYS}, as long as a visitor is remembered")
+    if not 1 <= len(rules["name"]) <= 40:
+        raise BadSetting("name", "must have 1 to 40 characters")
+    for key in ("tiers", "milestones"):
+        steps = rules[key]
+        if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("at"), int) for s in steps):
+            raise BadSetting(key, 'must be a list such as [{"at": 10}]')
+        marks = [step["at"] for step in steps]
+        if marks != sorted(set(marks)):
+            raise BadSetting(key, "must rise, each mark once")
+    if not rules["tiers"] or rules["tiers"][0]["at"] != 0 or not all(tier.get("name") for tier in rules["tiers"]):
+        raise BadSetting("tiers", "must begin at 0, each with a name")
+    for milestone in rules["milestones"]:
+        bonus = milestone.get("bonus", 0)
+        if milestone["at"] < 1 or not isinstance(bonus, int) or not 0 <= bonus <= LARGEST:
+            raise BadSetting("milestones", f"need a mark from 1 and a bonus of 0 to {LARGEST:,}")
+
+
+def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:
+    """Find the tier for a count; `tiers` are those of a Program, lowest first."""
+    reached = [tier for tier in tiers if tier["at"] <= referrals][-1]
+    ahead = [tier for tier in tiers if tier["at"] > referrals]
+    if not ahead:
+        return Standing(reached["name"], reached["at"], None, reached["at"], 0)
+    return Standing(reached["name"], reached["at"], ahead[0]["name"], ahead[0]["at"], ahead[0]["at"] - referrals)
+
+
+def tier_reached(tiers: Sequence[dict[str, Any]], referrals: int) -> str | None:
+    """Name the tier that begins with exactly this count; none for the one that everybody begins in."""
+    return next((tier["name"] for tier in tiers if referrals and tier["at"] == referrals), None)
+
+
+def format_amount(amount: int, unit: Unit | str) -> str:
+    """Write an amount in its unit: "10 points", "500 MB", "$20.00"."""
+    match Unit(unit):
+        case Unit.POINTS:
+            return f"{amount:,} point{'' if abs(amount) == 1 else 's'}"
+        case Unit.MEGABYTES:
+            return f"{amount:,} MB"
+        case Unit.US_CENTS:
+            return f"{'-' if amount < 0 else ''}${abs(amount) / 100:,.2f}"

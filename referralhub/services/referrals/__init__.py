@@ -1,0 +1,1 @@
+"""A referral's life, and what is seen of it."""

@@ -1,0 +1,56 @@
+"""One referral in detail, as an admin reads it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from referralhub.extensions import db
+from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry, User
+from referralhub.services.fraud import explanations
+from referralhub.services.fraud.explanations import Explanation
+from referralhub.services.shared.errors import NoSuchReferral
+
+
+@dataclass(frozen=True)
+class Step:
+    """One change of state; `who` is the admin who made it, none for the system or an operator."""
+
+    event: ReferralEvent
+    who: str | None
+
+
+@dataclass(frozen=True)
+class ReferralDetail:
+    """A referral with its trail, the verdict on it, and the entries that it caused in the ledger."""
+
+    referral: Referral
+    steps: list[Step]
+    explanation: Explanation | None
+    entries: list[RewardEntry]
+
+
+def of_referral(referral_id: int) -> ReferralDetail:
+    """Read it. Five queries. Raises NoSuchReferral."""
+    people = (
+        joinedload(Referral.referrer).joinedload(Profile.user),
+        joinedload(Referral.friend).joinedload(Profile.user),
+    )
+    referral = db.session.scalar(select(Referral).where(Referral.id == referral_id).options(*people))
+    if referral is None:
+        raise NoSuchReferral
+    trail = db.session.execute(
+        select(ReferralEvent, User.username)
+        .outerjoin(User, User.id == ReferralEvent.actor_id)
+        .where(ReferralEvent.referral_id == referral_id)
+        .order_by(ReferralEvent.id)
+    )
+    own = select(RewardEntry.id).where(RewardEntry.referral_id == referral_id)
+    entries = db.session.scalars(
+        select(RewardEntry)
+        .where((RewardEntry.referral_id == referral_id) | RewardEntry.reverses_id.in_(own))
+        .options(joinedload(RewardEntry.profile).joinedload(Profile.user))
+        .order_by(RewardEntry.id)
+    )
+    steps = [Step(event, who) for event, who in trail]
+    return ReferralDetail(referral, steps, explanations.explanation(referral_id), list(entries))

@@ -1,0 +1,271 @@
+"""Invitations by mail: who may be invited, and what became of it.
+
+They follow the PayPal case of the founding article, with limits that keep a member from becoming a spammer.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlalchemy import func, not_, or_, select, update
+from sqlalchemy.orm import Session
+
+from referralhub.database import insert, transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    Invitation,
+    InvitationState,
+    MailRefusal,
+    MessageKind,
+    OutboxMessage,
+    Profile,
+    User,
+)
+from referralhub.services.ledger import entries
+from referralhub.services.mailing import outbox
+from referralhub.services.mailing.addresses import address_hash
+from referralhub.services.program import rules
+from referralhub.services.shared.errors import CannotInvite
+from referralhub.services.shared.names import shown_name
+
+DAILY = 20  # invitations that one member can send in 24 hours
+LONGEST_WORDS = 500
+REMIND_AFTER = timedelta(days=3)
+PAGE = 20
+
+
+class Objection(StrEnum):
+    """Why an address is not invited, as the member reads it."""
+
+    OWN = "that is your own address"
+    MEMBER = "is a member already"
+    REFUSED = "does not want invitations"
+    INVITED = "was invited before"
+    OVER_LIMIT = f"over the limit of {DAILY} a day; try again tomorrow"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who is to be invited, and who is not and why."""
+
+    invited: list[str]
+    refused: dict[str, Objection]
+
+
+@dataclass(frozen=True)
+class InvitationPage:
+    """One page of a member's invitations, and how many they can send today."""
+
+    lines: list[Invitation]
+    left_today: int
+    page: int
+    more: bool
+    now: datetime
+
+    def can_remind(self, line: Invitation) -> bool:
+        """Whether a reminder is due and was not sent yet."""
+        return _can_remind(line, self.now)
+
+
+def check_allowed(user: User) -> None:
+    """Raise CannotInvite unless the program has invitations and the member's own address is confirmed."""
+    if not rules.current().email_invitations:
+        raise CannotInvite("Invitations by mail are switched off in this program. Your link works everywhere else.")
+    if user.verified_at is None:
+        raise CannotInvite("Confirm your own address first. Then you can invite others.")
+
+
+def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -> Plan:
+    """Tell which of these addresses would be invited. Four queries, however many addresses. Raises CannotInvite."""
+    check_allowed(user)
+    by_hash = {address_hash(address, secret_key): address for address in addresses}
+    emails = [address.lower() for address in by_hash.values()]
+    members = set(db.session.scalars(select(func.lower(User.email)).where(func.lower(User.email).in_(emails))))
+    refusing = set(
+        db.session.scalars(select(MailRefusal.address_hash).where(MailRefusal.address_hash.in_(list(by_hash))))
+    )
+    before = set(db.session.scalars(select(Invitation.address_hash).where(Invitation.address_hash.in_(list(by_hash)))))
+    left = _left_today(user.profile.id, now)
+    found = Plan([], {})
+    for digest, address in by_hash.items():
+        if address.lower() == user.email.lower():
+            found.refused[address] = Objection.OWN
+        elif address.lower() in members:
+            found.refused[address] = Objection.MEMBER
+        elif digest in refusing:
+            found.refused[address] = Objection.REFUSED
+        elif digest in before:
+            found.refused[address] = Objection.INVITED
+        elif len(found.invited) >= left:
+            found.refused[address] = Objection.OVER_LIMIT
+        else:
+            found.invited.append(address)
+    return found
+
+
+def invite(user: User, addresses: Sequence[str], words: str, secret_key: str, now: datetime) -> Plan:
+    """Invite those who can be invited, with the member's own words; says who was and who was not.
+
+    Raises CannotInvite.
+    """
+    with transaction() as session:
+        entries.lock_profile(session, user.profile.id)  # two forms sent at once must not pass the limit together
+        found = plan(user, addresses, secret_key, now)
+        # Everybody in the same order, or two members with the same friends would wait for each other.
+        for address in sorted(found.invited, key=str.lower):
+            invitation_id = session.scalar(
+                insert(Invitation)
+                .values(
+                    profile_id=user.profile.id, address=address, address_hash=address_hash(address, secret_key),
+                    words=words, state=InvitationState.QUEUED, changed=now, created=now,
+                )
+                .on_conflict_do_nothing(index_elements=["address_hash"])
+                .returning(Invitation.id)
+            )  # fmt: skip
+            if invitation_id is None:  # another member was quicker by a moment
+                found.invited.remove(address)
+                found.refused[address] = Objection.INVITED
+                continue
+            _queue(session, MessageKind.INVITATION, user.id, invitation_id, address, now)
+    return found
+
+
+def remind(user: User, invitation_id: int, now: datetime) -> None:
+    """Send the one reminder that an invitation can have. Raises CannotInvite."""
+    check_allowed(user)
+    with transaction() as session:
+        line = session.scalar(
+            select(Invitation)
+            .where(Invitation.id == invitation_id, Invitation.profile_id == user.profile.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        if line is None or line.address is None or not _can_remind(line, now):
+            raise CannotInvite("There is no reminder to send: it was sent before, or it is too early, or they joined.")
+        line.reminded_at = now
+        _queue(session, MessageKind.INVITATION_REMINDER, user.id, line.id, line.address, now)
+
+
+def page_of(profile_id: int, page: int, now: datetime) -> InvitationPage:
+    """Read a member's invitations, newest first. Two queries."""
+    query = (
+        select(Invitation)
+        .where(Invitation.profile_id == profile_id)
+        .order_by(Invitation.created.desc(), Invitation.id.desc())
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
+    )
+    lines = list(db.session.scalars(query))
+    return InvitationPage(lines[:PAGE], _left_today(profile_id, now), page, len(lines) > PAGE, now)
+
+
+def letter(invitation_id: int) -> dict[str, Any]:
+    """Give what an invitation's mail says: the inviter's name and words, and what both sides get."""
+    words, name = db.session.execute(
+        select(Invitation.words, shown_name(User))
+        .join(Profile, Profile.id == Invitation.profile_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Invitation.id == invitation_id)
+    ).one()
+    return {"inviter": name, "words": words.splitlines(), "program": rules.current()}
+
+
+def still_wanted(address: str, secret_key: str) -> bool:
+    """Whether an address neither refused nor joined since the invitation was queued. One query."""
+    digest = address_hash(address, secret_key)
+    refused = select(MailRefusal.created).where(MailRefusal.address_hash == digest).exists()
+    member = select(User.id).where(func.lower(User.email) == address.lower()).exists()
+    return bool(db.session.scalar(select(not_(or_(refused, member)))))  # SQLite says 1
+
+
+def token(invitation_id: int, secret_key: str) -> str:
+    """Make what tells, in a link, which invitation it came from."""
+    return _serializer(secret_key).dumps(invitation_id)
+
+
+def read_token(text: str, secret_key: str) -> int | None:
+    """Give the invitation that a link came from; None for anything that we did not sign."""
+    try:
+        invitation_id: int = _serializer(secret_key).loads(text)
+    except BadSignature:
+        return None
+    return invitation_id
+
+
+def note_visited(invitation_id: int, code: str, now: datetime) -> None:
+    """Remember that the invited person followed the link of the member with this code."""
+    with transaction() as session:
+        profile_id = session.scalar(select(Profile.id).where(Profile.code == code))
+        _advance(session, invitation_id, profile_id, InvitationState.VISITED, now)
+
+
+def note_joined(session: Session, invitation_id: int, profile_id: int, friend_id: int, now: datetime) -> None:
+    """Remember who the invited person became; part of the caller's transaction."""
+    _advance(session, invitation_id, profile_id, InvitationState.JOINED, now, friend_id=friend_id)
+
+
+def note_posted(session: Session, message: OutboxMessage, now: datetime) -> None:
+    """Remember that an invitation went out; part of the caller's transaction."""
+    if message.kind is MessageKind.INVITATION:
+        _advance(session, message.payload["invitation_id"], None, InvitationState.SENT, now)
+
+
+def note_bounced(session: Session, message: OutboxMessage, now: datetime) -> None:
+    """Remember that there is no such mailbox; part of the caller's transaction."""
+    if message.kind in (MessageKind.INVITATION, MessageKind.INVITATION_REMINDER):
+        _advance(session, message.payload["invitation_id"], None, InvitationState.BOUNCED, now)
+
+
+def erase(session: Session, profile_id: int, addresses: Collection[str]) -> None:
+    """Forget whom a member invited, and who was invited as that member; part of the caller's transaction.
+
+    The addresses are the member's own, in lower case.
+    """
+    session.execute(update(Invitation).where(Invitation.profile_id == profile_id).values(address=None, words=""))
+    theirs = or_(func.lower(Invitation.address).in_(addresses), Invitation.friend_id == profile_id)
+    session.execute(update(Invitation).where(theirs).values(address=None))
+
+
+# From which states an invitation can come to each; what happens late or twice changes nothing.
+_BEFORE = {
+    InvitationState.SENT: [InvitationState.QUEUED],
+    InvitationState.BOUNCED: [InvitationState.QUEUED, InvitationState.SENT],
+    InvitationState.VISITED: [InvitationState.QUEUED, InvitationState.SENT],
+    InvitationState.JOINED: [InvitationState.QUEUED, InvitationState.SENT, InvitationState.VISITED],
+}
+
+
+def _advance(
+    session: Session,
+    invitation_id: int,
+    profile_id: int | None,
+    state: InvitationState,
+    now: datetime,
+    **values: Any,
+) -> None:
+    query = update(Invitation).where(Invitation.id == invitation_id, Invitation.state.in_(_BEFORE[state]))
+    if profile_id is not None:
+        query = query.where(Invitation.profile_id == profile_id)
+    session.execute(query.values(state=state, changed=now, **values))
+
+
+def _can_remind(line: Invitation, now: datetime) -> bool:
+    waiting = line.state in (InvitationState.SENT, InvitationState.VISITED)
+    return waiting and line.reminded_at is None and now - line.created >= REMIND_AFTER
+
+
+def _left_today(profile_id: int, now: datetime) -> int:
+    sent = select(func.count()).where(Invitation.profile_id == profile_id, Invitation.created > now - timedelta(days=1))
+    return max(0, DAILY - (db.session.scalar(sent) or 0))
+
+
+def _queue(session: Session, kind: MessageKind, user_id: int, invitation_id: int, address: str, now: datetime) -> None:
+    key = f"{kind.value}:{invitation_id}"
+    outbox.queue(session, kind, user_id, key, {"invitation_id": invitation_id}, now, address=address)
+
+
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="invitation")

@@ -1,0 +1,92 @@
+"""A member's friends, as the member reads of them: who came, how far it has come, and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from referralhub.extensions import db
+from referralhub.models import Profile, Referral, ReferralEvent, ReferralState, User
+from referralhub.services.shared.names import shown_name
+
+PAGE = 20
+
+
+@dataclass(frozen=True)
+class ReferralLine:
+    """One referral as its referrer reads it: the friend, the state, and why."""
+
+    username: str
+    state: ReferralState
+    created: datetime
+    visited_at: datetime
+    decided_at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReferralPage:
+    """One page of a member's referrals, and how many there are in each state."""
+
+    lines: list[ReferralLine]
+    counts: dict[ReferralState, int]
+    page: int
+    more: bool
+
+
+@dataclass(frozen=True)
+class RecentReferral:
+    """One line of a member's list."""
+
+    username: str
+    state: ReferralState
+    created: datetime
+
+
+def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
+    """Read a member's referrals, newest first, in one state or in all. Two queries."""
+    by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
+    counts = {each: number for each, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
+    reason = (
+        select(ReferralEvent.reason)
+        .where(ReferralEvent.referral_id == Referral.id)
+        .order_by(ReferralEvent.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(shown_name(User), Referral.state, Referral.created, Referral.visited_at, Referral.decided_at, reason)
+        .join(Profile, Profile.id == Referral.friend_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.referrer_id == profile_id)
+        .order_by(Referral.created.desc(), Referral.id.desc())
+        .offset((page - 1) * PAGE)
+        .limit(PAGE + 1)
+    )
+    if state is not None:
+        query = query.where(Referral.state == state)
+    lines = [ReferralLine(*row) for row in db.session.execute(query)]
+    return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
+
+
+def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
+    """List the newest referrals of a member, newest first. One query."""
+    rows = db.session.execute(
+        select(shown_name(User), Referral.state, Referral.created)
+        .join(Profile, Profile.id == Referral.friend_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.referrer_id == profile_id)
+        .order_by(Referral.created.desc(), Referral.id.desc())
+        .limit(limit)
+    )
+    return [RecentReferral(*row) for row in rows]
+
+
+def name_of_friend(referral_id: int) -> str:
+    """Give what the friend of a referral is called today."""
+    return db.session.execute(
+        select(shown_name(User))
+        .join(Profile, Profile.user_id == User.id)
+        .join(Referral, Referral.friend_id == Profile.id)
+        .where(Referral.id == referral_id)
+    ).scalar_one()

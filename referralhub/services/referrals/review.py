@@ -1,0 +1,220 @@
+"""The review queue: what waits for a person, side by side with why, and what happens when nobody comes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import String, cast, func, literal, select
+from sqlalchemy.orm import Session, aliased
+
+from referralhub.database import insert, transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    MessageKind,
+    Once,
+    Profile,
+    Referral,
+    ReferralEvent,
+    ReferralState,
+    Sighting,
+    SignupFacts,
+    User,
+)
+from referralhub.services.fraud import explanations
+from referralhub.services.fraud.assessment import LIKELY
+from referralhub.services.fraud.explanations import Explanation
+from referralhub.services.mailing import outbox
+from referralhub.services.referrals import lifecycle
+from referralhub.services.shared.audit import SYSTEM, Actor
+from referralhub.services.shared.errors import DomainError
+from referralhub.services.shared.names import shown_name
+
+SHOWN = 100  # cases on a page, the oldest first
+REMIND_AFTER = (timedelta(days=3), timedelta(days=7))
+RELEASE_AFTER = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One referral that waits; `explanation` is none where a person held it, for `note`."""
+
+    id: int
+    referrer: str
+    referrer_user_id: int
+    friend: str
+    friend_user_id: int
+    score: int | None
+    channel: str
+    created: datetime
+    held_at: datetime
+    note: str
+    explanation: Explanation | None
+    network: str | None  # equal for those who signed up from one place
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cases that look alike, and in what."""
+
+    title: str
+    cases: list[Case]
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What waits: `total` in all, of which the oldest are in the groups."""
+
+    groups: list[Group]
+    total: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of a decision on several cases."""
+
+    done: int
+    refused: list[str]  # a sentence for each that could not be decided
+
+
+def queue() -> Queue:
+    """Read what waits for a decision, grouped by what the cases have in common. Three queries."""
+    total = db.session.scalar(select(func.count()).where(Referral.state == ReferralState.HELD)) or 0
+    rows = db.session.execute(_oldest()).all()
+    held = _reasons([row.id for row in rows])
+    cases = [_case(row, held.get(row.id)) for row in rows]
+    return Queue(_grouped(cases), total)
+
+
+def decide(
+    ids: Collection[int],
+    confirm: bool,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    verification_required: bool = True,
+) -> Decided:
+    """Confirm or reject cases, each in a transaction of its own: one that was decided meanwhile stops no other."""
+    release = partial(lifecycle.release, verification_required=verification_required)
+    step = release if confirm else lifecycle.reject
+    refused: list[str] = []
+    for referral_id in sorted(set(ids)):
+        try:
+            step(referral_id, actor, reason, now)
+        except DomainError as error:
+            refused.append(f"Referral {referral_id}: {error}")
+    return Decided(len(set(ids)) - len(refused), refused)
+
+
+def remind(now: datetime) -> int:
+    """Mail the admins when cases have waited for 3 days, and again at 7; says how many cases that was about.
+
+    One mail, however many cases. It can be called any number of times: each case is told of once for each span.
+    """
+    with transaction() as session:
+        due = sum(_newly_due(session, after, now) for after in REMIND_AFTER)
+        if due:
+            waiting = session.scalar(select(func.count()).where(Referral.state == ReferralState.HELD)) or 0
+            admins = session.scalars(select(User.id).where(User.is_admin, User.is_active).order_by(User.id)).all()
+            for user_id in admins:
+                key = f"{MessageKind.REVIEW_REMINDER.value}:{user_id}:{now:%Y-%m-%dT%H:%M}"
+                outbox.queue(session, MessageKind.REVIEW_REMINDER, user_id, key, {"waiting": waiting}, now)
+    return due
+
+
+def release_due(now: datetime, *, verification_required: bool = True) -> int:
+    """Confirm cases that nobody decided for 30 days, unless they are likely fraud or a person held them.
+
+    Says how many; each in its own transaction, with an audit line in the system's name.
+    """
+    query = select(Referral.id).where(
+        Referral.state == ReferralState.HELD, Referral.decided_at <= now - RELEASE_AFTER, Referral.score < LIKELY
+    )
+    reason = f"nobody decided within {RELEASE_AFTER.days} days, and the score is under {LIKELY}"
+    return decide(
+        db.session.scalars(query).all(), True, reason, SYSTEM, now, verification_required=verification_required
+    ).done
+
+
+def _newly_due(session: Session, after: timedelta, now: datetime) -> int:
+    """Mark the cases that have waited for so long, and count those that were not marked before. One statement."""
+    key = literal("review:") + cast(Referral.id, String) + literal(f":{after.days}")
+    waited = select(key, literal(now, Once.created.type)).where(
+        Referral.state == ReferralState.HELD,
+        Referral.decided_at <= now - after,
+        Referral.decided_at > now - RELEASE_AFTER,  # older ones were told of; these marks are not kept for ever
+    )
+    marking = insert(Once).from_select(["key", "created"], waited).on_conflict_do_nothing().returning(Once.key)
+    return len(session.scalars(marking).all())
+
+
+def _oldest() -> Any:
+    referrer, friend = aliased(Profile), aliased(Profile)
+    one, other = aliased(User), aliased(User)
+    return (
+        select(
+            Referral.id,
+            Referral.score,
+            Referral.channel,
+            Referral.created,
+            Referral.decided_at,
+            one.id.label("referrer_user_id"),
+            shown_name(one).label("referrer"),
+            other.id.label("friend_user_id"),
+            shown_name(other).label("friend"),
+            Sighting.network,
+        )
+        .join(referrer, referrer.id == Referral.referrer_id)
+        .join(one, one.id == referrer.user_id)
+        .join(friend, friend.id == Referral.friend_id)
+        .join(other, other.id == friend.user_id)
+        .outerjoin(SignupFacts, SignupFacts.profile_id == friend.id)
+        .outerjoin(Sighting, Sighting.id == SignupFacts.sighting_id)
+        .where(Referral.state == ReferralState.HELD)
+        .order_by(Referral.decided_at, Referral.id)
+        .limit(SHOWN)
+    )
+
+
+def _reasons(ids: Sequence[int]) -> dict[int, ReferralEvent]:
+    """Read how each of these came to be held."""
+    query = select(ReferralEvent).where(
+        ReferralEvent.referral_id.in_(ids), ReferralEvent.to_state == ReferralState.HELD
+    )
+    return {event.referral_id: event for event in db.session.scalars(query)}
+
+
+def _case(row: Any, event: ReferralEvent | None) -> Case:
+    return Case(
+        row.id, row.referrer, row.referrer_user_id, row.friend, row.friend_user_id, row.score, row.channel.value,
+        row.created, row.decided_at, event.reason if event else "",
+        explanations.read(event, ReferralState.HELD) if event else None, row.network,
+    )  # fmt: skip
+
+
+def _grouped(cases: Sequence[Case]) -> list[Group]:
+    """Put cases together that came from one place, and of the others those that the same rules held."""
+    by_network = Counter(case.network for case in cases if case.network)
+    alike: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    for case in cases:
+        shared = case.network and by_network[case.network] > 1
+        alike[("network", case.network or "") if shared else ("rules", *_pattern(case))].append(case)
+    groups = [Group(_title(key), members) for key, members in alike.items() if len(members) > 1]
+    alone = [members[0] for members in alike.values() if len(members) == 1]
+    return [*groups, Group("Like no other", alone)] if alone else groups
+
+
+def _pattern(case: Case) -> tuple[str, ...]:
+    if case.explanation is None:
+        return ()
+    return tuple(sorted({*(finding.rule for finding in case.explanation.findings), *case.explanation.incomplete}))
+
+
+def _title(key: tuple[str, ...]) -> str:
+    kind, *names = key
+    if kind == "network":
+        return "From one network"
+    return " and ".join(name.replace("_", " ") for name in names).capitalize() or "Held by a person"

@@ -1,0 +1,1 @@
+"""Made-up members to try the program with."""

@@ -1,0 +1,219 @@
+"""Writing sample members into the tables: many rows at a time, all in the caller's transaction."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from random import Random
+from typing import Any
+
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.orm import Session
+
+from referralhub.database import transaction
+from referralhub.extensions import db
+from referralhub.models import (
+    Channel,
+    Profile,
+    Referral,
+    ReferralEvent,
+    ReferralState,
+    RewardEntry,
+    User,
+    VisitDaily,
+)
+from referralhub.services.accounts import passwords, signup
+from referralhub.services.ledger import recount
+from referralhub.services.program import rules
+from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
+from referralhub.services.referrals.visits import FOLDED
+from referralhub.services.sample import ledger
+from referralhub.services.sample.people import HOSTS, Newcomer
+from referralhub.services.shared import audit
+
+BATCH = 200  # members
+
+Row = dict[str, Any]
+
+
+class Writer:
+    """Newcomers with the ids that their rows have, so that rows can name each other before they are there."""
+
+    def __init__(
+        self, session: Session, newcomers: Sequence[Newcomer], password_hash: str, folded_before: date
+    ) -> None:
+        self.session, self.newcomers = session, newcomers
+        self.password_hash, self.folded_before = password_hash, folded_before
+        self.random = Random(len(newcomers))  # noqa: S311 - the same numbers every time
+        self.program = rules.current()
+        self.ledger = ledger.keep(newcomers, self.program)
+        friends = [position for position, newcomer in enumerate(newcomers) if newcomer.referrer is not None]
+        self.user_ids = _reserve(session, User, len(newcomers))
+        self.profile_ids = _reserve(session, Profile, len(newcomers))
+        self.referral_ids = dict(zip(friends, _reserve(session, Referral, len(friends)), strict=True))
+        self.entry_ids = _reserve(session, RewardEntry, len(self.ledger.entries))
+        self.visits: Counter[tuple[int, date, Channel]] = Counter()
+
+    def write(self, progress: Callable[[int], None]) -> None:
+        """Write everything but what people decided."""
+        for first in range(0, len(self.newcomers), BATCH):
+            batch = range(first, min(first + BATCH, len(self.newcomers)))
+            self._insert(User, [self._user(position) for position in batch])
+            self._insert(Profile, [self._profile(position) for position in batch])
+            friends = [position for position in batch if position in self.referral_ids]
+            self._insert(Referral, [self._referral(position) for position in friends])
+            self._insert(ReferralEvent, [step for position in friends for step in self._trail(position)])
+            progress(len(batch))
+        self._insert(RewardEntry, [self._entry(position) for position in range(len(self.entry_ids))])
+        self._insert(VisitDaily, [_visit(*key, number) for key, number in self.visits.items() if number])
+
+    def write_decisions(self) -> None:
+        """Write the audit lines of what people decided, in the order of time; the last thing in a transaction."""
+        decided = [(each.decided_at, position) for position, each in enumerate(self.newcomers) if each.decided_at]
+        for at, position in sorted(decided):
+            newcomer = self.newcomers[position]
+            before = ReferralState.HELD if newcomer.state is ReferralState.REJECTED else ReferralState.CONFIRMED
+            states = {"state": before.value}, {"state": newcomer.state.value}
+            action, referral_id = f"referral.{newcomer.state.value}", self.referral_ids[position]
+            audit.record(self.session, audit.OPERATOR, action, "referral", referral_id, *states, at, newcomer.reason)
+
+    def _user(self, position: int) -> Row:
+        member = self.newcomers[position]
+        address = member.address or f"{member.username}@{self.random.choice(HOSTS)}"
+        last_seen = member.joined + timedelta(days=self.random.expovariate(1 / 20))
+        return {
+            "id": self.user_ids[position],
+            "username": member.username,
+            "display_name": "",
+            "email": address,
+            "password_hash": self.password_hash,
+            "is_admin": member.is_admin,
+            "is_active": True,
+            "verified_at": member.verified_at,
+            "last_seen_at": min(last_seen, self.newcomers[-1].joined),  # nobody was seen in the future
+            "created": member.joined,
+        }
+
+    def _profile(self, position: int) -> Row:
+        member = self.newcomers[position]
+        return {
+            "id": self.profile_ids[position],
+            "user_id": self.user_ids[position],
+            "code": signup.new_code(),
+            "referred_by_id": None if member.referrer is None else self.profile_ids[member.referrer],
+            "referral_count": 0,
+            "listed": True,
+            "created": member.joined,
+            "updated": member.joined,
+        }
+
+    def _referral(self, position: int) -> Row:
+        """Make a referral's row, and count the visits that led to it."""
+        member = self.newcomers[position]
+        referrer = member.referrer or 0  # a friend has one
+        referrer_id, earliest = self.profile_ids[referrer], self.newcomers[referrer].joined
+        visited_at = max(earliest, member.joined - timedelta(hours=self.random.expovariate(1 / 6)))
+        day = FOLDED if visited_at.date() < self.folded_before else visited_at.date()
+        visitors = self.random.randint(1, 4) if member.visitors is None else member.visitors
+        self.visits[referrer_id, day, member.channel] += visitors
+        return {
+            "id": self.referral_ids[position],
+            "referrer_id": referrer_id,
+            "friend_id": self.profile_ids[position],
+            "program_id": self.program.id,
+            "state": member.state,
+            "channel": member.channel,
+            "score": member.assessment and member.assessment["score"],
+            "visited_at": visited_at,
+            "created": member.joined,
+            "decided_at": member.decided_at or _expired_at(member) or member.verified_at,
+        }
+
+    def _trail(self, position: int) -> Iterator[Row]:
+        """Tell how a referral came to its state."""
+        member, state, given = self.newcomers[position], ReferralState, self.ledger.given.get(position)
+        judged = {"assessment": member.assessment} if member.assessment else {}
+        kept_back = member.state in {state.HELD, state.REJECTED}
+
+        def step(
+            before: ReferralState | None, after: ReferralState, reason: str, at: datetime | None, **evidence: Any
+        ) -> Row:
+            row = {"referral_id": self.referral_ids[position], "from_state": before, "to_state": after}
+            return row | {"reason": reason, "evidence": evidence, "created": at}
+
+        yield step(None, state.PENDING, "signed up", member.joined)
+        if member.state is state.EXPIRED:
+            reason = f"the address was not confirmed within {EXPIRES_DAYS} days"
+            yield step(state.PENDING, state.EXPIRED, reason, _expired_at(member))
+        elif kept_back:
+            yield step(state.PENDING, state.HELD, "address verified", member.verified_at, **judged)
+        elif given is not None:
+            yield step(state.PENDING, state.CONFIRMED, "address verified", member.verified_at, given=given, **judged)
+        if member.decided_at:
+            before = state.HELD if kept_back else state.CONFIRMED
+            yield step(before, member.state, member.reason, member.decided_at)
+
+    def _entry(self, position: int) -> Row:
+        entry = self.ledger.entries[position]
+        reversal = entry.reverses is not None
+        return {
+            "id": self.entry_ids[position],
+            "profile_id": self.profile_ids[entry.member],
+            "referral_id": None if reversal else self.referral_ids[entry.friend],
+            "reverses_id": None if entry.reverses is None else self.entry_ids[entry.reverses],
+            "kind": entry.kind,
+            "amount": entry.amount,
+            "unit": self.program.unit,
+            "balance": entry.balance,
+            "number": entry.number,
+            "mark": entry.mark,
+            "note": entry.note,
+            "available_at": entry.available_at,
+            "created": entry.at,
+        }
+
+    def _insert(self, model: type[Any], rows: Sequence[Row]) -> None:
+        if rows:  # through the table: for a model, rows that differ in what is None are statements of their own
+            self.session.execute(insert(model.__table__), rows)
+
+
+def _visit(profile_id: int, day: date, channel: Channel, number: int) -> Row:
+    key = {"profile_id": profile_id, "day": day, "channel": channel}
+    return key | {"visits": number, "visitors": number, "bots": 0}
+
+
+def _expired_at(member: Newcomer) -> datetime | None:
+    return member.joined + timedelta(days=EXPIRES_DAYS) if member.state is ReferralState.EXPIRED else None
+
+
+def _reserve(session: Session, model: type[Any], number: int) -> Sequence[int]:
+    """Take so many ids, rising, that nobody else will get."""
+    if session.connection().dialect.name == "postgresql":
+        draw = func.nextval(func.pg_get_serial_sequence(f'"{model.__tablename__}"', "id"))
+        return session.scalars(select(draw).select_from(func.generate_series(1, number))).all()
+    first = (session.scalar(select(func.max(model.id))) or 0) + 1  # the transaction has SQLite's write lock
+    return range(first, first + number)
+
+
+def load(
+    newcomers: Sequence[Newcomer],
+    password: str | None,
+    progress: Callable[[int], None],
+    folded_before: date | None = None,
+) -> bool:
+    """Write the members with their referrals, ledger and visits, all or nothing.
+
+    Nobody can sign in without a `password`. `progress` is told how many more are done. Visits of before the day
+    `folded_before` are written as the worker leaves them: added up.
+    Says False, and writes nothing, when the first of them is here already.
+    """
+    if db.session.scalar(select(User.id).where(User.username == newcomers[0].username)):
+        return False
+    password_hash = passwords.hash_password(password) if password else passwords.UNUSABLE
+    with transaction() as session:
+        writer = Writer(session, newcomers, password_hash, folded_before or date.min)
+        writer.write(progress)
+        if session.connection().dialect.name == "postgresql":
+            session.execute(text("ANALYZE"))  # else it plans for tables as empty as they were a moment ago
+        recount.refresh_caches(session, newcomers[-1].joined)
+        writer.write_decisions()
+    return True

@@ -1,0 +1,151 @@
+"""A person's plain click is answered at the door, before Flask is entered, and exactly as the view answers."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from unittest import mock
+from urllib.parse import urlsplit
+
+import msgspec
+import pytest
+from flask import Flask
+from redis import Redis
+from werkzeug.test import Client
+
+from referralhub.services.referrals import invitations
+from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
+from tests.conftest import SECRET_KEY
+from tests.pages import Visitor
+from tests.people import Person
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@dataclass
+class Click:
+    """What comes to a link. In braces: what `names` knows."""
+
+    path: str = "/{code}/"
+    headers: dict[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    environ: dict[str, str] = field(default_factory=dict)
+
+
+AT_THE_DOOR = {
+    "somebody new": Click(),
+    "somebody new, in a browser": Click(headers=NAVIGATES | {"User-Agent": BROWSERS[0]}),
+    "somebody who was here before": Click(headers={"Cookie": "session={kept}"}),
+    "the code in capitals": Click("/{CODE}/"),
+    "no slash": Click("/{code}"),
+    "a channel": Click("/{code}/?via=whatsapp"),
+    "a channel in capitals": Click("/{code}/?via=WhatsApp"),
+    "a channel, encoded, among others": Click("/{code}/?utm_source=%ff&&=&%76ia=%77hatsapp&via=x&I=1;i=2"),
+    "an unknown channel": Click("/{code}/?via=nowhere"),
+    "half a query": Click("/{code}/?via&%&=%00"),
+    "a cookie of nobody's": Click(headers={"Cookie": "session=guessed"}),
+    "an empty cookie": Click(headers={"Cookie": "session="}),
+    "a quoted cookie": Click(headers={"Cookie": 'session="{kept}"'}),
+    "an escaped cookie": Click(headers={"Cookie": r'session="\303\274\"\073"'}),
+    "a cookie among others": Click(headers={"Cookie": "=; a;session; b=session={member} ;session={kept}; c=1"}),
+    "the cookie twice": Click(headers={"Cookie": "session={kept}; session={member}"}),
+    "a cookie that is no text": Click(environ={"HTTP_COOKIE": "session=\xff\xc3\x01"}),
+    "an odd host": Click(headers={"Host": "not a host"}),
+}
+INSIDE = {
+    "a member": Click(headers={"Cookie": "session={member}"}),
+    "a link that Redis does not know": Click("/{cold}/"),
+    "a link of nobody's": Click("/zzzzzzzz/"),
+    "a page named like a link": Click("/leaderboard"),
+    "an invitation": Click("/{code}/?i={token}", NAVIGATES),
+    "an invitation, looked at": Click("/{code}/?i={token}"),
+    "an invitation, encoded": Click("/{code}/?%69={token}", NAVIGATES),
+    "a forged invitation": Click("/{code}/?via=x&i", NAVIGATES),
+    "HEAD": Click(method="HEAD"),
+    "POST": Click(method="POST"),
+    "a crawler": Click(headers={"User-Agent": CRAWLERS[0]}),
+    "a prefetch": Click(headers={"Sec-Purpose": "prefetch"}),
+    "a websocket": Click(headers={"Connection": "Upgrade", "Upgrade": "websocket"}),
+    "a query that is no text": Click(environ={"QUERY_STRING": "via=\xff"}),
+    "two slashes": Click(environ={"PATH_INFO": "//{code}/"}),
+    "a line break": Click("/{code}%0a"),
+    **{what: Click(headers=headers) for what, headers in LOOKED_AT.items()},
+}
+
+
+@pytest.fixture
+def names(alice: Person, bob: Person, link: str, visitor: Visitor, valkey) -> dict[str, str]:
+    """Alice has a link that somebody followed, Bob one that nobody did; a page is no link, whatever Redis says."""
+    visitor.get(link, 302)
+    valkey.client.set("link:leaderboard", 1)
+    bob.sign_up()
+    names = {"code": alice.code, "CODE": alice.code.upper(), "cold": bob.code, "kept": visitor.session_id()}
+    return names | {"member": alice.session_id(), "token": invitations.token(1, SECRET_KEY)}
+
+
+@pytest.fixture
+def outcome(names: dict[str, str], valkey) -> Callable[[object, Click], tuple]:
+    """Let a click come to a WSGI application, and give what it answers and what it leaves, but for what is random.
+
+    Every click finds Redis as it was for the first.
+    """
+    redis = valkey.client
+    before = {key: (max(redis.pttl(key), 0), redis.dump(key)) for key in redis.scan_iter()}
+
+    def plain(text: str) -> str:
+        """Hide the id of a new session, and the date that the `Max-Age` beside it decides."""
+        for sid in re.findall(r"session[=:]([\w-]{43})", text):
+            text = text if f"session:{sid}".encode() in before else text.replace(sid, "NEW")
+        return re.sub("Expires=[^;]+", "Expires=…", text)
+
+    def read(key: bytes) -> tuple[object, int]:
+        kept = key.startswith(b"session:")
+        value = msgspec.msgpack.decode(redis.get(key)) if kept else redis.dump(key)
+        return value, math.ceil(redis.ttl(key) / 60)
+
+    def come(wsgi: object, click: Click) -> tuple:
+        redis.flushdb()
+        for key, (lifetime, value) in before.items():
+            redis.restore(key, lifetime, value)
+        headers, environ = (
+            {name: value.format(**names) for name, value in given.items()} for given in (click.headers, click.environ)
+        )
+        answer = Client(wsgi, use_cookies=False).open(
+            click.path.format(**names), method=click.method, headers=headers, environ_overrides=environ
+        )
+        said = sorted((name, plain(value)) for name, value in answer.headers)
+        left = {plain(key.decode()): read(key) for key in redis.scan_iter()}
+        return answer.status, said, answer.data, left
+
+    return come
+
+
+@pytest.mark.parametrize(
+    ("click", "entered"),
+    [(click, False) for click in AT_THE_DOOR.values()] + [(click, True) for click in INSIDE.values()],
+    ids=[*AT_THE_DOOR, *INSIDE],
+)
+def test_it_does_what_the_view_does(app: Flask, outcome, click: Click, entered: bool):
+    with mock.patch.object(app, "full_dispatch_request", wraps=app.full_dispatch_request) as flask:
+        at_the_door = outcome(app.wsgi_app, click)
+        assert flask.called is entered
+        assert at_the_door == outcome(app.wsgi_app.inside, click)
+        assert flask.call_count == 1 + entered
+
+
+def test_on_https_too(make_app, outcome):
+    app = make_app(base_url="https://refer.example.com", trusted_proxies=1)
+    at_the_door = outcome(app.wsgi_app, Click())
+    assert "Strict-Transport-Security" in dict(at_the_door[1])
+    assert at_the_door == outcome(app.wsgi_app.inside, Click())
+
+
+def test_while_redis_is_away_it_lets_in_whom_the_view_then_carries(app: Flask, link: str, visitor: Visitor, valkey):
+    """And Redis is not asked again: a silent one would be waited for twice, and might count both."""
+    asked = mock.patch.object(Redis, "evalsha", autospec=True, side_effect=Redis.evalsha)
+    with valkey.away(), asked as evalsha:
+        arrived = visitor.get(f"{link}?via=whatsapp", 302)
+    assert evalsha.call_count == 1
+    assert urlsplit(arrived.location).path == "/signup"
+    assert "Set-Cookie" not in arrived.headers
+    assert "Referred by alice" in visitor.follow(arrived).text
