@@ -14,44 +14,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from referralhub.extensions import limiter
-from referralhub.services.shared.errors import TooManyAtOnce
+from referralhub.services.shared.errors import Conflict, NotFound, TooManyAtOnce
+from referralhub.words.error_pages import BUSY, CONFLICT, EXPIRED, PAGES
+from referralhub.words.errors import say
 
 log = logging.getLogger(__name__)
 
 UNAVAILABLE = (RedisError, OperationalError, InterfaceError, PoolTimeout)
 RETRY_AFTER = 5  # seconds
-
-WORDS = {
-    400: (
-        "That request didn't make sense",
-        "Something in it was missing or damaged. Go back and try once more.",
-    ),
-    403: ("That isn't yours to open", "Sign in with the account it belongs to."),
-    404: (
-        "There is nothing here",
-        "The address may be mistyped, or the page is gone. If a friend sent you a link, check that you have all of it.",
-    ),
-    405: ("That can't be done here", "Go back and use the buttons on the page."),
-    413: ("That is too much at once", "Send a smaller form or file."),
-    429: ("That was a little too often", "This protects accounts from being guessed and forms from robots."),
-    500: (
-        "Something broke on our side",
-        "It has been written down. Nothing of yours was changed; please try again.",
-    ),
-    503: (
-        "We can't reach our database right now",
-        "Nothing was lost, and nothing was half done. This page will work again in a moment; please try again then.",
-    ),
-}
-EXPIRED = (
-    "This page was open for too long",
-    "To keep your account safe a form works only for a while. Go back, reload the page, and send it again.",
-)
-
-BUSY = (
-    "Many people are signing in right now",
-    "Nothing was changed. Go back and try again in a moment.",
-)
 
 
 def init_app(app: Flask) -> None:
@@ -59,6 +29,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(TooManyRequests, _too_often)
     app.register_error_handler(TooManyAtOnce, _busy)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(Conflict, _conflict)
     app.register_error_handler(HTTPException, _http_error)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _unavailable)
@@ -91,7 +63,7 @@ def _http_error(error: HTTPException) -> object:
     status = error.code or 500
     fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
-    return _page(status, *WORDS.get(status, fallback), headers)
+    return _page(status, *PAGES.get(status, fallback), headers)
 
 
 def _expired(_: CSRFError) -> object:
@@ -99,11 +71,19 @@ def _expired(_: CSRFError) -> object:
 
 
 def _too_often(_: TooManyRequests) -> object:
-    title, advice = WORDS[429]
+    title, advice = PAGES[429]
     limit = limiter.current_limit
     seconds = max(1, int(limit.reset_at - time.time())) if limit else 60
     wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
     return _page(429, title, f"{advice} Please come back in {wait}.", {"Retry-After": str(seconds)})
+
+
+def _not_found(_: NotFound) -> object:
+    return _page(404, *PAGES[404])
+
+
+def _conflict(error: Conflict) -> object:
+    return _page(409, CONFLICT, say(error))
 
 
 def _busy(_: TooManyAtOnce) -> object:
@@ -112,4 +92,4 @@ def _busy(_: TooManyAtOnce) -> object:
 
 def _unavailable(error: Exception) -> object:
     log.error("A service is away: %s", error)
-    return _page(503, *WORDS[503], {"Retry-After": str(RETRY_AFTER)})
+    return _page(503, *PAGES[503], {"Retry-After": str(RETRY_AFTER)})

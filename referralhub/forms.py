@@ -11,6 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, Regexp, Validatio
 
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
 from referralhub.services.shared.errors import DomainError
+from referralhub.words.errors import by_field
 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
@@ -100,7 +101,7 @@ def own_password_field() -> PasswordField:
 
 def show_error(error: DomainError, form: FlaskForm) -> None:
     """Put what a service refused at the fields it is about, or on top."""
-    for name, message in error.fields.items():
+    for name, message in by_field(error).items():
         if name in form:
             form[name].errors = [*form[name].errors, message]
         else:

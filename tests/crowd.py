@@ -10,6 +10,7 @@ from referralhub.extensions import db
 from referralhub.models import (
     Channel,
     Profile,
+    Reason,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -68,7 +69,7 @@ def befriend(
                     referral_id=referral.id,
                     from_state=None,
                     to_state=state,
-                    reason="made",
+                    reason=Reason.stated("made"),
                     evidence={"given": {"referrer": 10, "friend": 0}},
                     created=when,
                 )

@@ -14,6 +14,7 @@ from referralhub.forms import own_password_field, show_error
 from referralhub.services.accounts import credentials, erasure, exports
 from referralhub.services.referrals import visits
 from referralhub.services.shared.errors import DomainError
+from referralhub.words.referrals import FORMER_MEMBER
 
 
 class DeletionForm(FlaskForm):
@@ -53,7 +54,7 @@ def delete() -> Response | tuple[str, int]:
             show_error(error, form)
         else:
             code = current_user.profile.code
-            erasure.erase(current_user.id, now())
+            erasure.erase(current_user.id, FORMER_MEMBER, now())
             attribution.unlearn(code)
             logout_user()
             session.clear()

@@ -11,6 +11,7 @@ from referralhub.extensions import csrf
 from referralhub.models import NOTIFICATIONS, MessageKind
 from referralhub.services.mailing import subscriptions
 from referralhub.services.shared.errors import BadLink
+from referralhub.words.errors import say
 
 WORDS = {
     MessageKind.FRIEND_JOINED: "A friend joined by my link",
@@ -42,7 +43,7 @@ def unsubscribe(token: str) -> str | tuple[str, int]:
     try:
         kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
     except BadLink as error:
-        return render_template("account/unsubscribe.html", problem=str(error)), 400
+        return render_template("account/unsubscribe.html", problem=say(error)), 400
     return render_template("account/unsubscribe.html", token=token, words=WORDS[kind])
 
 
@@ -54,5 +55,5 @@ def unsubscribe_now(token: str) -> FlaskResponse | str | tuple[str, int]:
         kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
         subscriptions.unsubscribe(token, current_app.config["SECRET_KEY"], now())
     except BadLink as error:
-        return render_template("account/unsubscribe.html", problem=str(error)), 400
+        return render_template("account/unsubscribe.html", problem=say(error)), 400
     return render_template("account/unsubscribe.html", done=True, words=WORDS[kind])

@@ -7,8 +7,8 @@ from wtforms.validators import ValidationError
 
 from referralhub.models import Unit
 from referralhub.services.program.rules import LARGEST
+from referralhub.words.amounts import UNITS
 
-UNITS = {Unit.POINTS: "points", Unit.MEGABYTES: "megabytes", Unit.US_CENTS: "US dollars"}
 _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
 _DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<cents>[0-9]{2}))?")
 

@@ -10,6 +10,7 @@ from referralhub.admin.filters import Choice, Contains, Day
 from referralhub.admin.lists import ListPage
 from referralhub.models import AuditLine, Role
 from referralhub.services.shared import audit
+from referralhub.words.referrals import audit_reason
 
 
 class Audit(ListPage):
@@ -41,6 +42,7 @@ class Audit(ListPage):
     column_formatters: ClassVar = {
         "subject": lambda _view, _context, line, _name: _subject(line),
         "before": lambda _view, _context, line, _name: changes.in_words(line),
+        "reason": lambda _view, _context, line, _name: audit_reason(line.reason, line.after),
     }
     load = (joinedload(AuditLine.actor),)
 

@@ -57,7 +57,7 @@ class OneOf(BaseSQLAFilter):
     """One of several conditions, chosen by name."""
 
     def __init__(self, column: Any, name: str, conditions: Mapping[str, Any]) -> None:
-        super().__init__(column, name, options=[(each, each) for each in conditions])
+        super().__init__(column, name, options=[(each, each.replace("_", " ")) for each in conditions])
         self.conditions = conditions
 
     def clean(self, value: str) -> Any:

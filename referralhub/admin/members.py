@@ -3,7 +3,7 @@
 import secrets
 from typing import Any
 
-from flask import abort, current_app, flash, redirect, url_for
+from flask import current_app, flash, redirect, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload
@@ -18,7 +18,8 @@ from referralhub.forms import show_error
 from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
 from referralhub.services.accounts import administration
 from referralhub.services.program import rules
-from referralhub.services.shared.errors import DomainError, NoSuchMember
+from referralhub.services.shared.errors import Conflict
+from referralhub.words.errors import by_field
 
 
 class Members(ListPage):
@@ -66,10 +67,7 @@ class Members(ListPage):
     @expose("/<row:row_id>/verification", methods=["POST"])
     def resend(self, row_id: int) -> Answer:
         """Mail the link that confirms the address once more."""
-        try:
-            sent = administration.resend_verification(row_id, actor(), now())
-        except NoSuchMember:
-            abort(404)
+        sent = administration.resend_verification(row_id, actor(), now())
         flash("The mail is on its way." if sent else "Nothing was sent: it is confirmed, or a mail went out just now.")
         return redirect(url_for(".show", row_id=row_id), 303)
 
@@ -80,10 +78,7 @@ class Members(ListPage):
         if not form.validate_on_submit():
             return self._page(row_id, adjust=form)
         unit = Unit(form.unit.data)
-        try:
-            done = administration.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
-        except NoSuchMember:
-            abort(404)
+        done = administration.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
         flash("The ledger has a new line." if done else "That was done before.")
         return redirect(url_for(".show", row_id=row_id), 303)
 
@@ -94,10 +89,8 @@ class Members(ListPage):
         if form.validate_on_submit():
             try:
                 administration.correct_referrer(row_id, form.code.data.lower(), form.reason.data, actor(), now())
-            except NoSuchMember:
-                abort(404)
-            except DomainError as error:
-                form.code.errors = list(error.fields.values())
+            except Conflict as error:
+                form.code.errors = list(by_field(error).values())
             else:
                 flash("The credit has moved. Both members see it in their ledger.")
                 return redirect(url_for(".show", row_id=row_id), 303)
@@ -109,9 +102,7 @@ class Members(ListPage):
             try:
                 administration.set_active(row_id, active, form.reason.data, actor(), now())
                 found = administration.page_of(row_id, now())
-            except NoSuchMember:
-                abort(404)
-            except DomainError as error:
+            except Conflict as error:
                 show_error(error, form)
             else:
                 attribution.unlearn(found.profile.code)
@@ -120,10 +111,7 @@ class Members(ListPage):
         return self._page(row_id, active=form)
 
     def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
-        try:
-            found = administration.page_of(row_id, now())
-        except NoSuchMember:
-            abort(404)
+        found = administration.page_of(row_id, now())
         # Fresh ones take nothing from the form that was sent, which was another one.
         unit = rules.current().unit
         usual: dict[str, Any] = {

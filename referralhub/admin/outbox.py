@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
@@ -16,7 +16,8 @@ from referralhub.forms import local_path
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.outbox import MailState
-from referralhub.services.shared.errors import DomainError, NoSuchMessage
+from referralhub.services.shared.errors import Conflict
+from referralhub.words.errors import say
 
 
 class Mail(ListPage):
@@ -68,10 +69,8 @@ class Mail(ListPage):
         """Send one dead letter again."""
         try:
             sent = outbox.send_again(now(), row_id, actor())
-        except NoSuchMessage:
-            abort(404)
-        except DomainError as error:
-            flash(str(error))
+        except Conflict as error:
+            flash(say(error))
         else:
             flash("It is on its way again." if sent else "It was on its way already, or has arrived.")
         return self._back()
@@ -89,5 +88,5 @@ class Mail(ListPage):
 
 def state(message: OutboxMessage) -> str:
     """Say in words where a message is, with the mail server's reason where there is one."""
-    words = outbox.state_of(message).value
+    words = outbox.state_of(message).value.replace("_", " ")
     return f"{words}: {message.last_error}" if message.last_error else words

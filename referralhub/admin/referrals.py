@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from flask import abort, current_app, flash, redirect, request, url_for
+from flask import current_app, flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
 
@@ -12,9 +12,10 @@ from referralhub.admin.forms import ReasonForm
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error
-from referralhub.models import Channel, Profile, Referral, ReferralState
+from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
 from referralhub.services.referrals import detail, lifecycle, review
-from referralhub.services.shared.errors import DomainError, NoSuchReferral
+from referralhub.services.shared.errors import Conflict
+from referralhub.words.errors import say
 
 
 class Referrals(ListPage):
@@ -63,8 +64,8 @@ class Referrals(ListPage):
         if form.validate_on_submit():
             try:
                 options = _verification() if step == "release" else {}
-                self.steps[step][1](row_id, actor(), form.reason.data, now(), **options)
-            except DomainError as error:
+                self.steps[step][1](row_id, actor(), Reason.stated(form.reason.data), now(), **options)
+            except Conflict as error:
                 show_error(error, form)
             else:
                 flash("Done. It is in the referral's trail, for both members to read.")
@@ -72,10 +73,7 @@ class Referrals(ListPage):
         return self._page(row_id, form)
 
     def _page(self, row_id: int, form: ReasonForm) -> tuple[str, int]:
-        try:
-            found = detail.of_referral(row_id)
-        except NoSuchReferral:
-            abort(404)
+        found = detail.of_referral(row_id)
         steps = [step for step, (state, _) in self.steps.items() if state is found.referral.state]
         page = self.render("admin/referral.html", detail=found, form=form, steps=steps)
         return page, 422 if form.errors else 200
@@ -102,7 +100,9 @@ class Review(AdminPage):
         step = request.form.get("step")
         if form.validate_on_submit():
             if ids and step in ("confirm", "reject"):
-                result = review.decide(ids, step == "confirm", form.reason.data, actor(), now(), **_verification())
+                result = review.decide(
+                    ids, step == "confirm", Reason.stated(form.reason.data), actor(), now(), **_verification()
+                )
                 flash(_said(result, "confirmed" if step == "confirm" else "rejected"))
                 return redirect(url_for(".index"), 303)
             form.form_errors.append("Tick one or more cases, and choose “Confirm” or “Reject”.")
@@ -121,4 +121,4 @@ def _verification() -> dict[str, bool]:
 
 def _said(result: review.Decided, what: str) -> str:
     cases = f"{result.done} case{'' if result.done == 1 else 's'} {what}."
-    return " ".join([cases, *result.refused])
+    return " ".join([cases, *(f"Referral {number}: {say(error)}" for number, error in result.refused)])

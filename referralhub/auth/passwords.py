@@ -11,6 +11,7 @@ from referralhub.forms import show_error
 from referralhub.models import TokenPurpose
 from referralhub.services.accounts import credentials, tokens
 from referralhub.services.shared.errors import BadLink, DomainError
+from referralhub.words.errors import say
 
 
 @bp.route("/password/forgot", methods=["GET", "POST"])
@@ -30,7 +31,7 @@ def reset_password(token: str) -> str | tuple[str, int]:
     try:
         tokens.find(TokenPurpose.RESET_PASSWORD, token, now())
     except BadLink as error:
-        return render_template("auth/reset.html", form=None, problem=str(error)), 400
+        return render_template("auth/reset.html", form=None, problem=say(error)), 400
     return render_template("auth/reset.html", form=ResetForm(), token=token)
 
 
@@ -43,7 +44,7 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
         try:
             user = credentials.reset_password(token, form.password.data, now())
         except BadLink as error:
-            return render_template("auth/reset.html", form=None, problem=str(error)), 400
+            return render_template("auth/reset.html", form=None, problem=say(error)), 400
         except DomainError as error:
             show_error(error, form)
         else:

@@ -19,6 +19,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.referrals.lifecycle import FollowedLink
 from referralhub.services.shared.errors import BadLink, DomainError
+from referralhub.words.errors import say
 
 bp = Blueprint("auth", __name__)
 
@@ -121,7 +122,9 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
     try:
         first = credentials.verify_address(token, now())
     except BadLink as error:
-        return render_template("auth/verify.html", token=None, problem=f"{error} Sign in and ask for a new one."), 400
+        return render_template(
+            "auth/verify.html", token=None, problem=f"{say(error)} Sign in and ask for a new one."
+        ), 400
     flash("Your address is confirmed. Welcome aboard." if first else "Your address was confirmed before. All is well.")
     return redirect(url_for("dashboard.home" if current_user.is_authenticated else "auth.login"), 303)
 

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from threading import Thread
+from typing import Any
 
 import click
 from flask import current_app
@@ -14,6 +15,7 @@ from referralhub.cli.output import FINDINGS, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.services.operations.checks import CHECKS
 from referralhub.services.operations.doctor import Installation, Look, Remark, Report, Status, examine, is_sound
+from referralhub.words import operations as words
 
 
 @click.command("doctor", epilog=FINDINGS)
@@ -37,7 +39,7 @@ def doctor(as_json: bool) -> None:
     with progress(len(CHECKS), "Examining") as bar:
         reports = examine(installation, CHECKS, _in_time, bar.update)
     sound = is_sound(reports)
-    answer(as_json, {"ok": sound, "checks": [asdict(report) for report in reports]}, _lines(reports))
+    answer(as_json, {"ok": sound, "checks": [_document(report) for report in reports]}, _lines(reports))
     if not sound:
         sys.exit(1)
 
@@ -63,12 +65,18 @@ def _in_time(look: Look, patience: float) -> list[Remark]:
     return remarks
 
 
+def _document(report: Report) -> dict[str, Any]:
+    remarks = [{"code": each.code, "level": each.level, **words.remark(each)._asdict()} for each in report.remarks]
+    return asdict(report) | {"remarks": remarks}
+
+
 def _lines(reports: Sequence[Report]) -> Iterator[str]:
     for report in reports:
-        cause = f" (first mend {report.because_of})" if report.because_of else ""
+        cause = f" (first put right {report.because_of})" if report.because_of else ""
         yield f"{report.status.value:8} {report.name}{cause}"
         for remark in report.remarks:
-            yield f"         {remark.wrong}"
-            yield f"         → {remark.remedy}"
+            text = words.remark(remark)
+            yield f"         {text.wrong}"
+            yield f"         → {text.remedy}"
     findings = sum(report.status is Status.FINDING for report in reports)
     yield "All is well." if not findings else f"Findings: {findings} of {len(reports)} checks."

@@ -12,6 +12,7 @@ from referralhub.clock import now
 from referralhub.services.ledger import leaderboard as boards
 from referralhub.services.ledger import recount
 from referralhub.services.shared.errors import in_short
+from referralhub.words.operations import drift
 
 ledger = Commands("ledger", help="The ledger and everything that follows from it.")
 leaderboard = Commands("leaderboard", help="The leaderboard in Redis.")
@@ -63,7 +64,7 @@ def _recount() -> Recount:
     found: list[str] = []
     with progress(recount.STEPS, "Recounting") as bar:
         try:
-            found.extend(recount.drifts(current_app.extensions["redis"], now(), bar.update))
+            found.extend(map(drift, recount.drifts(current_app.extensions["redis"], now(), bar.update)))
         except RedisError as error:
             click.echo(f"Redis does not answer, so its leaderboard was not compared: {in_short(error)}", err=True)
             return Recount(found, complete=False)

@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from referralhub.errors import UNAVAILABLE
 from referralhub.services.shared.errors import DomainError, in_short
+from referralhub.words.errors import say
 
 EXIT_CODES = "Exit code 0: done, or so already. 1: refused; standard error says why. 2: wrong usage."
 FINDINGS = "Exit code 0: all is well. 1: there are findings, or it could not be looked. 2: wrong usage."
@@ -34,7 +35,7 @@ class Commands(AppGroup):
         try:
             return super().invoke(ctx)
         except DomainError as error:
-            raise click.ClickException(" ".join(error.fields.values())) from None
+            raise click.ClickException(say(error)) from None
         except UNAVAILABLE as error:
             raise click.ClickException(f"A service does not answer: {in_short(error)}") from None
 

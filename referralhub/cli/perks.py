@@ -9,7 +9,7 @@ from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Unit
 from referralhub.services.perks import catalogue
-from referralhub.services.shared.errors import AlreadySo
+from referralhub.services.shared.errors import AlreadyDone
 
 perks = Commands("perks", help="What members can claim.")
 
@@ -58,6 +58,6 @@ def add(
             coupons=coupons,
         )
         changed, text = True, f"{name} is in the catalogue."
-    except AlreadySo:
+    except AlreadyDone:
         changed, text = False, f"{name} is in the catalogue already, on these terms. Nothing was changed."
     answer(as_json, {"name": name, "changed": changed}, [text])

@@ -10,7 +10,7 @@ from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Program
 from referralhub.services.program import rules
-from referralhub.services.program.rules import format_amount
+from referralhub.words.amounts import format_amount
 
 commands = Commands("program", help="What each side earns, and by which rules. Every change is a new version.")
 

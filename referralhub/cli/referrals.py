@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from typing import Any
 
 import click
 from flask import current_app
@@ -10,13 +11,15 @@ from flask import current_app
 from referralhub.cli.arguments import ROW, at_most
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
-from referralhub.models import ReferralState
+from referralhub.models import Reason, ReferralState
 from referralhub.services.fraud import explanations
+from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.explanations import Explanation
 from referralhub.services.referrals import lifecycle as service
 from referralhub.services.referrals import review
 from referralhub.services.shared.audit import OPERATOR
-from referralhub.services.shared.errors import AlreadySo
+from referralhub.services.shared.errors import AlreadyDone
+from referralhub.words.fraud import VERDICTS, compared, rule_name, sentence
 
 referrals = Commands("referrals", help="Decide a referral, with a reason that its members will read.")
 
@@ -26,9 +29,9 @@ why = click.option("--reason", required=True, callback=at_most(200), help="Its m
 
 def _decide(step: Callable[..., None], after: ReferralState, referral_id: int, reason: str, as_json: bool) -> None:
     try:
-        step(referral_id, OPERATOR, reason, now())
+        step(referral_id, OPERATOR, Reason.stated(reason), now())
         changed, text = True, f"Referral {referral_id} is {after.value} now."
-    except AlreadySo:
+    except AlreadyDone:
         changed, text = False, f"Referral {referral_id} is {after.value} already. Nothing was changed."
     answer(as_json, {"id": referral_id, "state": after, "changed": changed}, [text])
 
@@ -103,18 +106,26 @@ def explain(referral_id: int, as_json: bool) -> None:
     found = explanations.explanation(referral_id)
     if found is None:
         raise click.ClickException("This referral was not judged yet.")
-    answer(as_json, {"id": referral_id, **asdict(found)}, _lines(found))
+    answer(as_json, {"id": referral_id, **_document(found)}, _lines(found))
+
+
+def _document(found: Explanation) -> dict[str, Any]:
+    """Return an explanation in plain values, the findings with their words beside their codes."""
+    findings = [asdict(each) | {"words": sentence(each), "compared": compared(each)} for each in found.findings]
+    return asdict(found) | {"findings": findings, "reasons": [sentence(each) for each in found.reasons]}
 
 
 def _lines(found: Explanation) -> Iterator[str]:
     yield (
-        f"{found.verdict}: {found.score} of 100 points, by rules of version {found.version} "
+        f"{VERDICTS[found.verdict]}: {found.score} of 100 points, by rules of version {found.version} "
         f"at {found.judged_at:%Y-%m-%d %H:%M} UTC; the referral is {found.state.value} today."
     )
     for reason in found.reasons:
-        yield f"  because: {reason}"
+        yield f"  because: {sentence(reason)}"
     for finding in found.findings:
-        one, other = finding.values
-        yield f"{finding.points:4}  {finding.rule}: {one} / {other}; without it: {found.without[finding.rule]}"
+        one, other = compared(finding)
+        without = VERDICTS[found.without[finding.rule]]
+        yield f"{finding.points:4}  {rule_name(finding.rule)}: {one} / {other}; without it: {without}"
     for rule in found.incomplete:
-        yield f"   ?  {rule}: failed or lacked data; without it: {found.without.get(rule, 'clear')}"
+        without = VERDICTS[found.without.get(rule, Verdict.CLEAR)]
+        yield f"   ?  {rule_name(rule)}: failed or lacked data; without it: {without}"

@@ -8,7 +8,8 @@ from referralhub.cli import arguments
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.services.accounts import signup
-from referralhub.services.shared.errors import AlreadySo
+from referralhub.services.shared.errors import AlreadyDone
+from referralhub.words.errors import say
 
 users = Commands("users", help="Accounts.")
 
@@ -31,6 +32,6 @@ def create_admin(username: str, email: str, password_stdin: bool, as_json: bool)
     try:
         signup.create_admin(username, email, password, now())
         changed, text = True, f"{username} can sign in and run the program."
-    except AlreadySo as error:
-        changed, text = False, f"{error} Nothing was changed, the password neither."
+    except AlreadyDone as error:
+        changed, text = False, f"{say(error)} Nothing was changed, the password neither."
     answer(as_json, {"username": username, "email": email, "is_admin": True, "changed": changed}, [text])

@@ -20,6 +20,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.invitations import LONGEST_WORDS
 from referralhub.services.shared.errors import CannotInvite
+from referralhub.words.errors import say
 
 MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
 
@@ -69,7 +70,7 @@ def invite() -> Response | str:
             )
         sent = invitations.invite(user, typed.addresses, words, secret_key, now())
     except CannotInvite as error:
-        form.form_errors.append(str(error))
+        form.form_errors.append(say(error))
         return _show(form, 403)
     flash(_summary(len(sent.invited), len(sent.refused)))
     return redirect(url_for("dashboard.invite"), 303)
@@ -78,13 +79,9 @@ def invite() -> Response | str:
 @bp.post("/dashboard/invitations/<int:invitation_id>/remind")
 @login_required
 @limiter.limit("60 per hour")
-def remind(invitation_id: int) -> Response | tuple[str, int]:
+def remind(invitation_id: int) -> Response:
     """Send the one reminder."""
-    try:
-        invitations.remind(current_user, invitation_id, now())
-    except CannotInvite as error:
-        page = render_template("errors/error.html", status=409, title="That didn't work", advice=str(error))
-        return page, 409
+    invitations.remind(current_user, invitation_id, now())
     flash("The reminder is on its way. There is one for each invitation, and no more.")
     return redirect(url_for("dashboard.invite"), 303)
 
@@ -95,7 +92,7 @@ def _show(form: InvitationForm, status: int = 200) -> Response:
     try:
         invitations.check_allowed(current_user)
     except CannotInvite as error:
-        closed = str(error)
+        closed = say(error)
     response = htmx.page_or_fragment(
         "dashboard/invite.html", "dashboard/_invitations.html", form=form, found=found, closed=closed
     )

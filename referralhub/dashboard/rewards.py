@@ -2,7 +2,7 @@
 
 import secrets
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, request, url_for
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -12,7 +12,6 @@ from referralhub.dashboard.views import bp, page_number
 from referralhub.services.ledger import entries
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
-from referralhub.services.shared.errors import CannotRedeem
 
 
 @bp.get("/dashboard/rewards")
@@ -42,11 +41,6 @@ def redeem(perk_id: int) -> BaseResponse:
     key = request.form.get("key", "")[:64]
     if not key.isascii() or not key.isprintable() or not key:
         key = secrets.token_urlsafe(16)
-    try:
-        claims.redeem(current_user.profile.id, perk_id, key, now())
-    except CannotRedeem as error:
-        return Response(
-            render_template("errors/error.html", status=409, title="That didn't work", advice=str(error)), 409
-        )
+    claims.redeem(current_user.profile.id, perk_id, key, now())
     flash("It's yours. You find it below, under “What you claimed”.")
     return redirect(url_for("dashboard.show_rewards"), 303)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from referralhub.models import Channel
-from referralhub.services.program.rules import format_amount
 from referralhub.services.referrals.statistics import Statistics
+from referralhub.words.amounts import format_amount
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from referralhub.landing.picture import draw
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
-from referralhub.services.program.rules import format_amount
 from referralhub.services.referrals import invitations, lifecycle, visits
 from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.words.amounts import format_amount
 
 bp = Blueprint("landing", __name__)
 

@@ -9,8 +9,8 @@ from referralhub.models.once import Once
 from referralhub.models.outbox import NOTIFICATIONS, MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
-from referralhub.models.program import Program, Touch, Unit
-from referralhub.models.referral import Channel, Referral, ReferralEvent, ReferralState
+from referralhub.models.program import Amount, Program, Touch, Unit
+from referralhub.models.referral import Channel, Reason, ReasonCode, Referral, ReferralEvent, ReferralState
 from referralhub.models.reward import RewardEntry, RewardKind
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
@@ -20,6 +20,7 @@ from referralhub.models.visit import VisitDaily
 
 __all__ = [
     "NOTIFICATIONS",
+    "Amount",
     "AuditLine",
     "Badge",
     "BadgeAward",
@@ -39,6 +40,8 @@ __all__ = [
     "Perk",
     "Profile",
     "Program",
+    "Reason",
+    "ReasonCode",
     "Redemption",
     "Referral",
     "ReferralEvent",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -16,6 +16,13 @@ class Unit(StrEnum):
     POINTS = "points"
     MEGABYTES = "megabytes"
     US_CENTS = "us_cents"
+
+
+class Amount(NamedTuple):
+    """A whole number of a unit."""
+
+    number: int
+    unit: Unit
 
 
 class Touch(StrEnum):

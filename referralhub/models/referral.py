@@ -1,11 +1,12 @@
 """Who brought whom, how far that has come, and why."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
 from referralhub.models.profile import Profile
@@ -20,6 +21,35 @@ class ReferralState(StrEnum):
     REJECTED = "rejected"
     REVERSED = "reversed"
     EXPIRED = "expired"
+
+
+class ReasonCode(StrEnum):
+    """Why a referral changed its state."""
+
+    SIGNED_UP = "signed_up"
+    ADDRESS_VERIFIED = "address_verified"
+    VERIFICATION_NOT_REQUIRED = "verification_not_required"
+    NOT_VERIFIED_IN_TIME = "not_verified_in_time"  # within so many `days`
+    NOT_DECIDED_IN_TIME = "not_decided_in_time"  # within so many `days`, with a score `below` the mark
+    STATED = "stated"  # by a person, in the words of `text`
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason by its code, with the values that belong to it."""
+
+    code: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def stated(cls, text: str) -> Self:
+        """Return the reason that a person gave in words of their own."""
+        return cls(ReasonCode.STATED, {"text": text})
+
+    @property
+    def text(self) -> str:
+        """What a person wrote; nothing for a reason of the system's."""
+        return str(self.values.get("text", ""))
 
 
 class Channel(StrEnum):
@@ -74,6 +104,9 @@ class ReferralEvent(Base):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))  # none: the system itself
     from_state: Mapped[ReferralState | None] = mapped_column(stored_by_value(ReferralState, "from_state"))
     to_state: Mapped[ReferralState] = mapped_column(stored_by_value(ReferralState, "to_state"))
-    reason: Mapped[str] = mapped_column(String(200))
+    reason_code: Mapped[str] = mapped_column(String(40))
+    reason_values: Mapped[dict[str, Any]] = mapped_column(Json)
     evidence: Mapped[dict[str, Any]] = mapped_column(Json)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    reason: Mapped[Reason] = composite(Reason, "reason_code", "reason_values")

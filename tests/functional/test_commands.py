@@ -11,7 +11,7 @@ from referralhub import config, mail_content
 from referralhub.models import AuditLine, Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
 from referralhub.services.accounts import passwords, signup
 from referralhub.services.mailing.delivery import Delivery, Refused
-from referralhub.services.shared.errors import AlreadySo
+from referralhub.services.shared.errors import AlreadyDone
 from tests.people import Person, all_at_once
 
 # What takes seconds and is about the database in nothing that other tests are not.
@@ -157,7 +157,7 @@ class TestCreateAdmin:
             with app.app_context():
                 try:
                     signup.create_admin("alice", alice.email, alice.password, clock())
-                except AlreadySo:
+                except AlreadyDone:
                     return False
                 return True
 

@@ -322,7 +322,7 @@ class CheckedMachine(RuleBasedStateMachine):
         expected_trails = {each.id: each.trail for each in self.model.referrals.values()}
         holds(8, trails == expected_trails, f"the trail is {dict(trails)}, not {expected_trails}")
         decided = Counter(
-            (row.referral_id, row.to_state, row.actor_id, row.reason)
+            (row.referral_id, row.to_state, row.actor_id, row.reason_values.get("text"))
             for row in self.tables()["referral_event"]
             if row.actor_id is not None
         )

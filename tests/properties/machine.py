@@ -22,6 +22,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import BadSetting, CannotRedeem, DomainError, Taken, Unverified, WrongState
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.properties.invariants import holds
 from tests.properties.joining import JoiningRules
 from tests.properties.mailing import MailRules
@@ -223,7 +224,7 @@ class ProgramMachine(JoiningRules, MailRules):
         before = self.tables()
 
         def send() -> None:
-            erasure.erase(member.user_id, self.now)
+            erasure.erase(member.user_id, FORMER_MEMBER, self.now)
 
         self.request(10, send)
         self.model.erase(member)

@@ -12,6 +12,7 @@ from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, User
 from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import Delivery, Refused, Unwanted
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import link_in, text_of
 from tests.properties.invariants import Broken, CheckedMachine, holds
 from tests.properties.model import Member
@@ -53,7 +54,7 @@ class MailRules(CheckedMachine):
             check(10, member.active, f"{letter['Subject']} is sent to a former member")
             if how == "erased meanwhile":
                 with self.world.app.app_context():
-                    erasure.erase(member.user_id, self.now)
+                    erasure.erase(member.user_id, FORMER_MEMBER, self.now)
                 self.model.erase(member)
             if how == "bounced" and message_id % 2:
                 self.given_up.add(message_id)

@@ -58,7 +58,7 @@ def test_rules_and_tables_know_nothing_of_the_web(name: str):
 def test_tables_know_nothing_but_tables(name: str):
     names = imports(FILES[name])
     assert ours(names) <= {"models"}
-    assert packages(names) <= {"referralhub", "sqlalchemy", "flask_login", "datetime", "enum", "typing"}
+    assert packages(names) <= {"referralhub", "sqlalchemy", "flask_login", "dataclasses", "datetime", "enum", "typing"}
 
 
 @pytest.mark.parametrize("name", in_folder("auth", "landing", "dashboard", "cli"))

@@ -10,6 +10,7 @@ from referralhub.services.fraud import assessment
 from referralhub.services.fraud.assessment import Verdict, assess, verdict_of
 from referralhub.services.fraud.rules import RULES, Facts, Finding, Friend, LacksData
 from referralhub.services.mailing.addresses import canonical, disposable_domain, masked
+from referralhub.words.fraud import compared, sentence
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
 PLAIN = Facts(
@@ -38,16 +39,16 @@ AT_SCHOOL = {"address": "bob@school.example"}
 @pytest.mark.parametrize(
     ("rule", "points", "facts"),
     [
-        ("same browser", 60, {"same_browser": True}),
-        ("same browser", 0, {}),
+        ("same_browser", 60, {"same_browser": True}),
+        ("same_browser", 0, {}),
         ("ring", 45, {"ancestors_in_browser": 1}),
         ("ring", 45, {"siblings_in_browser": 3}),
         ("ring", 15, RING_OF_TWO),
         ("ring", 0, {"siblings_in_browser": 1}),
-        ("same address", 60, {"address": "Alice+bob@example.org"}),
-        ("same address", 60, {"before": (friend(9, "x", "b.o.b+2@googlemail.com"),)}),
-        ("same address", 60, {"after": (friend(-9, "x", "bob+@gmail.com"),)}),
-        ("same address", 0, {"before": (friend(9, "x", "bob@outlook.com"),)}),
+        ("same_address", 60, {"address": "Alice+bob@example.org"}),
+        ("same_address", 60, {"before": (friend(9, "x", "b.o.b+2@googlemail.com"),)}),
+        ("same_address", 60, {"after": (friend(-9, "x", "bob+@gmail.com"),)}),
+        ("same_address", 0, {"before": (friend(9, "x", "bob@outlook.com"),)}),
         ("trap", 60, {"trapped": True}),
         ("trap", 0, {}),
         ("disposable", 40, {"address": "bob@mailinator.com"}),
@@ -66,23 +67,23 @@ AT_SCHOOL = {"address": "bob@school.example"}
         ("namesake", 15, {"username": "alice2"}),
         ("namesake", 15, {"address": "a.b.9@gmail.com", "referrer_address": "ab@gmail.com"}),
         ("namesake", 0, {"username": "alicia"}),
-        ("fast form", 15, {"seconds": 2}),
-        ("fast form", 0, {"seconds": 3}),
-        ("fast friends", 20, {"seconds": 1, "before": every(9, 2, seconds=2)}),
-        ("fast friends", 0, {"seconds": 1, "before": every(9, 1, seconds=2)}),
-        ("fast friends", 0, {"seconds": 9, "before": every(9, 5, seconds=2)}),
-        ("same network and browser", 25, SAME_KIND),
-        ("same network and browser", 35, SAME_KIND | {"moments_ago": True}),
-        ("same network and browser", 25, SAME_KIND | {"moments_ago": True} | COMPANY),
-        ("same network and browser", 0, {"same_network": True}),
-        ("same network", 10, {"same_network": True}),
-        ("same network", 0, SAME_KIND),
+        ("fast_form", 15, {"seconds": 2}),
+        ("fast_form", 0, {"seconds": 3}),
+        ("fast_friends", 20, {"seconds": 1, "before": every(9, 2, seconds=2)}),
+        ("fast_friends", 0, {"seconds": 1, "before": every(9, 1, seconds=2)}),
+        ("fast_friends", 0, {"seconds": 9, "before": every(9, 5, seconds=2)}),
+        ("same_network_and_browser", 25, SAME_KIND),
+        ("same_network_and_browser", 35, SAME_KIND | {"moments_ago": True}),
+        ("same_network_and_browser", 25, SAME_KIND | {"moments_ago": True} | COMPANY),
+        ("same_network_and_browser", 0, {"same_network": True}),
+        ("same_network", 10, {"same_network": True}),
+        ("same_network", 0, SAME_KIND),
         ("cluster", 15, SAME_KIND | {"ancestors_on_network": 2}),
         ("cluster", 0, SAME_KIND | {"ancestors_on_network": 1}),
-        ("crowd", 15, {"crowd": 4, "last_hour": 12}),
-        ("crowd", 0, {"crowd": 3, "last_hour": 3}),
-        ("crowd", 0, {"crowd": 4, "last_hour": 13}),
-        ("crowd", 0, {"same_network": True, "crowd": 9, "last_hour": 9}),  # an office; said by another rule
+        ("shared_connection", 15, {"on_connection": 4, "last_hour": 12}),
+        ("shared_connection", 0, {"on_connection": 3, "last_hour": 3}),
+        ("shared_connection", 0, {"on_connection": 4, "last_hour": 13}),
+        ("shared_connection", 0, {"same_network": True, "on_connection": 9, "last_hour": 9}),  # an office
         ("rhythm", 20, {"before": (*every(10, 7), friend(90, "kim"))}),
         ("rhythm", 30, {"before": every(10, 6), "after": (friend(-10, "a1b"), friend(-20, "c2d"))}),
         ("rhythm", 0, {"before": (*every(10, 7), friend(120, "kim"))}),
@@ -95,13 +96,13 @@ AT_SCHOOL = {"address": "bob@school.example"}
         ("conversion", 0, BURST | {"visitors_last_day": 38}),
         ("conversion", 0, BURST | {"visitors_last_day": 0}),
         ("conversion", 0, {"last_hour": 29, "friends_by_link": 29, "visitors_last_day": 29}),
-        ("one domain", 10, AT_SCHOOL | {"before": every(9, 4, address="x@school.example")}),
-        ("one domain", 0, AT_SCHOOL | {"before": every(9, 3, address="x@school.example")}),
-        ("one domain", 0, {"before": every(9, 6, address="x@gmail.com")}),
-        ("one domain", 0, COMPANY | {"before": every(9, 6, address="x@acme.example")}),
-        ("shared company", 4, COMPANY),
-        ("shared company", 0, {"referrer_address": "alice@gmail.com"}),
-        ("shared company", 0, {}),
+        ("one_domain", 10, AT_SCHOOL | {"before": every(9, 4, address="x@school.example")}),
+        ("one_domain", 0, AT_SCHOOL | {"before": every(9, 3, address="x@school.example")}),
+        ("one_domain", 0, {"before": every(9, 6, address="x@gmail.com")}),
+        ("one_domain", 0, COMPANY | {"before": every(9, 6, address="x@acme.example")}),
+        ("shared_company", 4, COMPANY),
+        ("shared_company", 0, {"referrer_address": "alice@gmail.com"}),
+        ("shared_company", 0, {}),
     ],
 )  # fmt: skip
 def test_each_rule(rule: str, points: int, facts: dict):
@@ -109,8 +110,8 @@ def test_each_rule(rule: str, points: int, facts: dict):
     assert (finding.points if finding else 0) == points
     if finding:
         assert finding.rule == rule
-        assert finding.words.endswith(".")
-        assert all(finding.values)
+        assert sentence(finding).endswith(".")
+        assert all(compared(finding))
 
 
 def test_somebody_of_whom_nothing_speaks_ill_is_clear():
@@ -126,8 +127,8 @@ def test_somebody_of_whom_nothing_speaks_ill_is_clear():
         SAME_KIND | RING_OF_TWO | {"same_agent": False},
         {"seconds": 1, "same_network": True} | COMPANY,
         {"seconds": 2},
-        {"crowd": 25, "last_hour": 25} | AT_SCHOOL | {"before": every(1, 5, address="x@school.example")},
-        BURST | {"crowd": 12},
+        {"on_connection": 25, "last_hour": 25} | AT_SCHOOL | {"before": every(1, 5, address="x@school.example")},
+        BURST | {"on_connection": 12},
         {"local": True, "seconds": 0, "before": every(1, 6, seconds=0), "last_hour": 99, "username": "alice2"},
         {"local": True, "seconds": None},
         {"local": True, "same_network": True, "same_agent": True, "moments_ago": True, "ancestors_on_network": 5},
@@ -177,23 +178,22 @@ def test_a_rule_that_fails_makes_the_check_incomplete(monkeypatch: pytest.Monkey
 
 def test_a_rule_that_lacks_data_makes_the_check_incomplete():
     with pytest.raises(LacksData):
-        RULES["fast form"](replace(PLAIN, seconds=None))
+        RULES["fast_form"](replace(PLAIN, seconds=None))
     found = assess(replace(PLAIN, seconds=None))
-    assert (found.verdict, found.incomplete) == (Verdict.INCOMPLETE, ["fast form"])
-    assert assessment.unknown("facts").snapshot()["verdict"] == "check incomplete"
+    assert (found.verdict, found.incomplete) == (Verdict.INCOMPLETE, ["fast_form"])
+    assert assessment.unknown("facts").snapshot()["verdict"] == "check_incomplete"
 
 
 def test_a_snapshot_says_it_all_in_plain_values():
     found = assess(replace(PLAIN, address="bob.miller@mailinator.com", seconds=1, same_network=True))
     snapshot = found.snapshot()
     assert json.loads(json.dumps(snapshot)) == snapshot
-    assert (snapshot["score"], snapshot["verdict"], snapshot["version"]) == (65, "likely fraud", assessment.VERSION)
+    assert (snapshot["score"], snapshot["verdict"], snapshot["version"]) == (65, "likely_fraud", assessment.VERSION)
     assert [(f["rule"], f["points"]) for f in snapshot["findings"]] == [
-        ("disposable", 40), ("fast form", 15), ("same network", 10)
+        ("disposable", 40), ("fast_form", 15), ("same_network", 10)
     ]  # fmt: skip
-    assert snapshot["findings"][1]["values"] == ["1 s", "3 s"]
-    assert snapshot["reasons"] == [f["words"] for f in snapshot["findings"][:2]]
-    assert snapshot["without"] == {"disposable": "clear", "fast form": "review", "same network": "review"}
+    assert snapshot["findings"][1]["values"] == {"seconds": 1, "least": 3}
+    assert snapshot["without"] == {"disposable": "clear", "fast_form": "review", "same_network": "review"}
     assert snapshot["incomplete"] == []
 
 

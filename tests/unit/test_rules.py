@@ -11,8 +11,9 @@ from referralhub.models import Channel
 from referralhub.services.accounts import passwords, signup
 from referralhub.services.growth.monthly import Month
 from referralhub.services.ledger.leaderboard import Period
-from referralhub.services.program.rules import format_amount, standing
+from referralhub.services.program.rules import standing
 from referralhub.services.shared.errors import WeakPassword
+from referralhub.words.amounts import format_amount
 
 TIERS = [
     {"name": "Bronze", "at": 0},

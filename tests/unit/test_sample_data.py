@@ -13,16 +13,16 @@ from referralhub.services.sample import article, bulk, demo, fraud_cases
 from referralhub.services.sample.people import Newcomer
 
 NOW = datetime(2026, 7, 15, 12, tzinfo=UTC)
-CROWDS = {
+POPULATIONS = {
     "article": article.members,
     "demo": lambda: demo.members(NOW),
     "bulk": lambda: bulk.large(3000, NOW),
 }
 
 
-@pytest.fixture(params=CROWDS, scope="module")
+@pytest.fixture(params=POPULATIONS, scope="module")
 def crowd(request: pytest.FixtureRequest) -> list[Newcomer]:
-    return CROWDS[request.param]()
+    return POPULATIONS[request.param]()
 
 
 @pytest.mark.parametrize(("month", "organic", "referred"), [(1, 127, 43), (2, 298, 187), (3, 401, 573)])
@@ -56,13 +56,13 @@ def test_names_are_unique_and_could_have_signed_up(crowd: list[Newcomer]):
 
 
 def test_the_crowds_share_nobody():
-    names = [member.username for make in CROWDS.values() for member in make()]
+    names = [member.username for make in POPULATIONS.values() for member in make()]
     assert len(set(names)) == len(names)
 
 
-@pytest.mark.parametrize("name", CROWDS)
+@pytest.mark.parametrize("name", POPULATIONS)
 def test_the_same_people_every_time(name: str):
-    assert CROWDS[name]() == CROWDS[name]()
+    assert POPULATIONS[name]() == POPULATIONS[name]()
 
 
 def test_nobody_in_the_demo_comes_from_the_future():
@@ -85,21 +85,21 @@ class TestBulk:
         assert len({bulk.large(number, NOW)[0].username for number in (1, 40, 2000)}) == 1
 
     def test_few_bring_many(self):
-        brought = Counter(member.referrer for member in CROWDS["bulk"]() if member.referrer is not None)
+        brought = Counter(member.referrer for member in POPULATIONS["bulk"]() if member.referrer is not None)
         counts = sorted(brought.values(), reverse=True)
         assert counts[0] >= 20
         assert sum(counts[: len(counts) // 5]) > sum(counts) / 2
         assert Counter(counts)[1] > len(counts) / 3
 
     def test_they_joined_within_a_year_and_more_each_month(self):
-        joined = [member.joined for member in CROWDS["bulk"]()]
+        joined = [member.joined for member in POPULATIONS["bulk"]()]
         assert timedelta(days=330) < NOW - joined[0] <= timedelta(days=366)
         assert joined[-1] <= NOW
         half = NOW - timedelta(days=182)
         assert sum(moment > half for moment in joined) > 1.5 * sum(moment <= half for moment in joined)
 
     def test_most_referrals_are_confirmed_and_there_is_some_of_each_state(self):
-        members = [member for member in CROWDS["bulk"]() if member.referrer is not None]
+        members = [member for member in POPULATIONS["bulk"]() if member.referrer is not None]
         states = Counter(member.state for member in members)
         assert set(states) == set(ReferralState)
         assert states[ReferralState.CONFIRMED] > 0.8 * len(members)
@@ -107,7 +107,7 @@ class TestBulk:
 
     def test_every_state_fits_the_time(self):
         month = timedelta(days=30)
-        for member in CROWDS["bulk"]():
+        for member in POPULATIONS["bulk"]():
             assert member.verified_at is None or member.verified_at <= NOW
             assert member.decided_at is None or member.verified_at < member.decided_at <= NOW
             match member.state:
@@ -119,7 +119,7 @@ class TestBulk:
                     assert NOW - member.verified_at < month
 
     def test_the_rules_said_so(self):
-        for member in CROWDS["bulk"]():
+        for member in POPULATIONS["bulk"]():
             verdict = member.assessment and Verdict(member.assessment["verdict"])
             if member.state in {ReferralState.HELD, ReferralState.REJECTED}:
                 assert verdict is not Verdict.CLEAR
@@ -127,7 +127,7 @@ class TestBulk:
                 assert verdict is Verdict.CLEAR
 
     def test_each_suspicion_is_enough_to_be_held_and_they_differ(self):
-        members = CROWDS["bulk"]()
+        members = POPULATIONS["bulk"]()
         friends = [member for member in members if member.referrer is not None][:200]
         verdicts = set()
         for suspicion in fraud_cases.SUSPICIONS:

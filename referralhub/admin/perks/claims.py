@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import abort, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
@@ -15,7 +15,6 @@ from referralhub.clock import now
 from referralhub.forms import local_path
 from referralhub.models import Profile, Redemption
 from referralhub.services.perks import claims
-from referralhub.services.shared.errors import NoSuchClaim
 
 WAITING = {"waiting": Redemption.fulfilled_at.is_(None), "handed over": Redemption.fulfilled_at.is_not(None)}
 
@@ -53,9 +52,6 @@ class Claims(ListPage):
     @expose("/<row:row_id>/fulfil", methods=["POST"])
     def fulfil(self, row_id: int) -> Response:
         """Note that it was handed over, and go back to where the button was."""
-        try:
-            done = claims.fulfil(row_id, actor(), now())
-        except NoSuchClaim:
-            abort(404)
+        done = claims.fulfil(row_id, actor(), now())
         flash("Noted: it was handed over." if done else "It was handed over before.")
         return redirect(local_path(request.form.get("next") or url_for(".index_view")), 303)

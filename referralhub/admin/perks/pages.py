@@ -3,7 +3,7 @@
 import secrets
 from typing import Any, ClassVar
 
-from flask import abort, flash, redirect, url_for
+from flask import flash, redirect, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -17,8 +17,8 @@ from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.models import Fulfilment, Perk
 from referralhub.services.perks import catalogue
-from referralhub.services.program.rules import format_amount
-from referralhub.services.shared.errors import BadPerk, DomainError, NoSuchPerk
+from referralhub.services.shared.errors import BadPerk, DomainError
+from referralhub.words.amounts import format_amount
 
 REPEATED = "That form was sent before. Nothing was added a second time."
 
@@ -99,8 +99,6 @@ class Perks(ListPage):
         if form.validate_on_submit():
             try:
                 done = catalogue.add_stock(row_id, amounts.whole(form.pieces.data, 1), form.key.data, actor(), now())
-            except NoSuchPerk:
-                abort(404)
             except BadPerk as error:
                 show_error(error, form)
             else:
@@ -116,8 +114,6 @@ class Perks(ListPage):
             codes = form.codes()
             try:
                 done = catalogue.add_coupons(row_id, codes, form.key.data, actor(), now())
-            except NoSuchPerk:
-                abort(404)
             except BadPerk as error:
                 show_error(error, form)
             else:
@@ -127,11 +123,7 @@ class Perks(ListPage):
         return self._page(row_id, coupons=form)
 
     def _switch(self, row_id: int, active: bool) -> Response:
-        try:
-            changed = catalogue.set_active(row_id, active, actor(), now())
-        except NoSuchPerk:
-            abort(404)
-        if changed:
+        if catalogue.set_active(row_id, active, actor(), now()):
             flash("Members can claim it again." if active else "It is not offered any more. What was claimed stays.")
         else:
             flash("It was offered already." if active else "It was switched off already.")
@@ -141,10 +133,7 @@ class Perks(ListPage):
         return self.render("admin/perk_new.html", form=form), 422 if form.errors else 200
 
     def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
-        try:
-            detail = catalogue.detail(row_id)
-        except NoSuchPerk:
-            abort(404)
+        detail = catalogue.detail(row_id)
         key = secrets.token_urlsafe(16)
         # Fresh ones take nothing from the form that was sent, which was another one.
         usual: dict[str, Any] = {

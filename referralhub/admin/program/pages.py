@@ -13,6 +13,7 @@ from referralhub.services.program import rules
 from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
+from referralhub.words.errors import by_field
 
 NOTHING = "These rules are in force already. Nothing was changed."
 
@@ -83,7 +84,8 @@ class Rules(AdminPage):
 
     def _refused(self, form: RulesForm, error: BadSetting | StaleRules) -> tuple[str, int]:
         if isinstance(error, BadSetting) and error.key in form:  # the field that it stands at has a name already
-            form[error.key].errors = [f"{error.problem[:1].upper()}{error.problem[1:]}."]
+            problem = by_field(error)[error.key]
+            form[error.key].errors = [f"{problem[:1].upper()}{problem[1:]}."]
         else:
             show_error(error, form)
         if isinstance(error, StaleRules):

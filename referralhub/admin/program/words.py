@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from referralhub.admin.amounts import UNITS
 from referralhub.models import Touch, Unit
-from referralhub.services.program.rules import format_amount
+from referralhub.words.amounts import UNITS, format_amount
 
 LABELS = {
     "name": "Name",

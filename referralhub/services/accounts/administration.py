@@ -26,7 +26,7 @@ from referralhub.services.program.rules import LARGEST
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import CannotCorrect, CannotSwitch, NoSuchMember
+from referralhub.services.shared.errors import Conflict, NotFound
 
 CORRECTED = "member.correct_referrer"
 SAID = 200  # characters of a reason
@@ -47,10 +47,10 @@ class MemberPage:
 
 
 def page_of(user_id: int, now: datetime) -> MemberPage:
-    """Read all about one member. Raises NoSuchMember."""
+    """Read all about one member. Raises NotFound."""
     user = db.session.get(User, user_id)
     if user is None:
-        raise NoSuchMember
+        raise NotFound("no_such_member")
     profile = user.profile
     referral = db.session.scalar(
         select(Referral)
@@ -74,14 +74,14 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
 def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datetime) -> bool:
     """Switch an account off, signing it out everywhere, or on again; says whether that changed anything.
 
-    Raises NoSuchMember, or CannotSwitch for one's own account and for one that was deleted.
+    Raises NotFound, or Conflict for one's own account and for one that was deleted.
     """
     if user_id == actor.user_id:
-        raise CannotSwitch("You cannot switch off the account that you are using.")
+        raise Conflict("own_account")
     with transaction() as session:
         user = _member(session, user_id)
         if user.email.endswith("@erased.invalid"):
-            raise CannotSwitch("This member deleted the account; there is nothing left to switch on.")
+            raise Conflict("account_erased")
         if user.is_active == active:
             return False
         session.execute(update(User).where(User.id == user_id).values(is_active=active))
@@ -97,7 +97,7 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
 def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
     """Mail the link that confirms the address once more, at most once a minute.
 
-    Says whether it did: not where the address is confirmed already. Raises NoSuchMember.
+    Says whether it did: not where the address is confirmed already. Raises NotFound.
     """
     with transaction() as session:
         user = _member(session, user_id)
@@ -110,7 +110,7 @@ def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
 def adjust(user_id: int, amount: int, unit: Unit, reason: str, key: str, actor: Actor, now: datetime) -> bool:
     """Give a member an amount, or take it; a balance below zero is a debt.
 
-    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NoSuchMember.
+    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NotFound.
     """
     if not 0 < abs(amount) <= LARGEST:
         raise ValueError(amount)
@@ -130,13 +130,13 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
 
     How they came stays as it was recorded; the credit moves by two entries of the ledger, which a reversal of the
     referral takes back too. Where nobody was credited, the right one gets what the program gives today.
-    Raises NoSuchMember or CannotCorrect.
+    Raises NotFound or Conflict.
     """
     with transaction() as session:
         friend = _member(session, user_id).profile
         right = lifecycle.find_by_code(code)
         if right is None:
-            raise CannotCorrect("No member has this code, or not any more.")
+            raise Conflict("no_such_code", "code")
         found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()
         referral = session.scalar(found.execution_options(populate_existing=True))
         _check_correction(session, user_id, friend.id, right.profile_id, referral)
@@ -163,16 +163,16 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
 
 def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int, referral: Referral | None) -> None:
     if right_id >= friend_id:
-        raise CannotCorrect("Whoever brought this member must have been here before.")
+        raise Conflict("referrer_came_later", "code")
     if referral and referral.state in (ReferralState.PENDING, ReferralState.HELD):
-        raise CannotCorrect("This member's referral is not decided yet. Decide it first.")
+        raise Conflict("referral_undecided", "code")
     if referral and referral.state is ReferralState.CONFIRMED and referral.referrer_id == right_id:
-        raise CannotCorrect("This member has the credit already.")
+        raise Conflict("has_the_credit", "code")
     earlier = select(AuditLine.id).where(
         AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
     )
     if session.scalar(earlier) is not None:
-        raise CannotCorrect("This was corrected before. Adjust the two balances instead.")
+        raise Conflict("corrected_before", "code")
 
 
 def _credited(session: Session, referral: Referral) -> RewardEntry | None:
@@ -193,5 +193,5 @@ def _member(session: Session, user_id: int) -> User:
     lock = {"of": User, "key_share": True}
     user = session.get(User, user_id, populate_existing=True, with_for_update=lock)
     if user is None:
-        raise NoSuchMember
+        raise NotFound("no_such_member")
     return user

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Profile, TokenPurpose, User
+from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.mailing import outbox
 from referralhub.services.referrals import lifecycle
@@ -48,7 +48,7 @@ def verify_address(token: str, now: datetime) -> bool:
         )
         if first is not None:
             profile_id = session.execute(select(Profile.id).where(Profile.user_id == used.user_id)).scalar_one()
-            lifecycle.settle(session, profile_id, now, "address verified")
+            lifecycle.settle(session, profile_id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         elif not session.scalar(select(User.is_active).where(User.id == used.user_id, User.email == used.address)):
             raise BadLink  # the member has another address by now, or no open account
     return first is not None
@@ -143,7 +143,7 @@ def change_address(token: str, now: datetime) -> bool:
             raise Taken(username=False, email=True) from None
         tokens.forget(session, user.id, TokenPurpose.VERIFY_ADDRESS, TokenPurpose.RESET_PASSWORD)
         if not was_verified:
-            lifecycle.settle(session, user.profile.id, now, "address verified")
+            lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         if old.lower() != used.address.lower():
             key = f"address_changed:{used.id}"
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)

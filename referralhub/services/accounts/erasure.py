@@ -12,11 +12,9 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.referrals import invitations
 
-FORMER_MEMBER = "A former member"
 
-
-def erase(user_id: int, now: datetime) -> None:
-    """Forget who a member was; the rows stay under a pseudonym, so that nobody's totals change.
+def erase(user_id: int, pseudonym: str, now: datetime) -> None:
+    """Forget who a member was; the rows stay under the pseudonym, so that nobody's totals change.
 
     The account is closed, signed out everywhere, its mail is dropped, and it leaves the leaderboard.
     """
@@ -28,7 +26,7 @@ def erase(user_id: int, now: datetime) -> None:
             .where(User.id == user_id)
             .values(
                 username=f"gone:{user_id}",  # no form takes a colon, so that nobody has this name already
-                display_name=FORMER_MEMBER,
+                display_name=pseudonym,
                 email=f"gone:{user_id}@erased.invalid",
                 password_hash=passwords.UNUSABLE,
                 is_active=False,

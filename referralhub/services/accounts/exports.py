@@ -55,7 +55,9 @@ def everything_about(user: User) -> dict[str, Rows]:
     )  # fmt: skip
     trail = (
         select(
-            ReferralEvent.referral_id, ReferralEvent.from_state, ReferralEvent.to_state, ReferralEvent.reason,
+            ReferralEvent.referral_id, ReferralEvent.from_state, ReferralEvent.to_state,
+            ReferralEvent.reason_code.label("reason"),
+            ReferralEvent.reason_values["text"].as_string().label("reason_text"),
             ReferralEvent.created,
         )
         .join(Referral, Referral.id == ReferralEvent.referral_id)

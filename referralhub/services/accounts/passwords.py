@@ -43,18 +43,18 @@ def _common() -> frozenset[str]:
 
 @cache
 def _nobodys_hash() -> str:
-    return _hasher.hash("checked when there is no account, so that the answer takes as long")
+    return _hasher.hash("nobody")  # checked where there is no account, so that the answer takes as long
 
 
 def accept(password: str, username: str, email: str, field: str = "password") -> None:
     """Raise WeakPassword unless it would take an attacker more than a list of guesses (NIST SP 800-63B, 5.1.1.2)."""
     if not SHORTEST <= len(password) <= LONGEST:
-        raise WeakPassword(f"Use {SHORTEST} to {LONGEST} characters.", field)
+        raise WeakPassword("password_length", field, shortest=SHORTEST, longest=LONGEST)
     lowered = password.lower()
     if lowered in _common() or len(set(lowered)) < 3:
-        raise WeakPassword("This password is one of the first that attackers try. Please choose another one.", field)
+        raise WeakPassword("password_common", field)
     if lowered in {username.lower(), email.lower(), email.lower().partition("@")[0]}:
-        raise WeakPassword("Your password must not be your name or your address.", field)
+        raise WeakPassword("password_is_name", field)
 
 
 def hash_password(password: str) -> str:

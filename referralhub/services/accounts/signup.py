@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.extensions import db
-from referralhub.models import Profile, User
+from referralhub.models import Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import credentials, passwords
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
@@ -18,7 +18,7 @@ from referralhub.services.referrals import invitations, lifecycle
 from referralhub.services.referrals.lifecycle import FollowedLink
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR, Actor
-from referralhub.services.shared.errors import AlreadySo, OrdinaryAccount, Taken
+from referralhub.services.shared.errors import AlreadyDone, Conflict, Taken
 
 CODE_LENGTH = 8
 CODE_ALPHABET = string.ascii_lowercase + string.digits
@@ -73,7 +73,7 @@ def sign_up(
         if verification_required:
             credentials.ask_to_verify(session, user_id, now)
         else:
-            lifecycle.settle(session, profile_id, now, "address verification is not required")
+            lifecycle.settle(session, profile_id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
         if admin_by:
             audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
         user = session.get_one(User, user_id)
@@ -83,8 +83,8 @@ def sign_up(
 def create_admin(username: str, email: str, password: str, now: datetime, actor: Actor = OPERATOR) -> User:
     """Make an account that may run the program, with its address confirmed.
 
-    Raises AlreadySo for an admin's account with this name and this address, whose password is left alone, and
-    OrdinaryAccount for one that is no admin's; else WeakPassword or Taken.
+    Raises AlreadyDone for an admin's account with this name and this address, whose password is left alone, and
+    Conflict for one that is no admin's; else WeakPassword or Taken.
     """
     try:
         return sign_up(username, email, password, None, now, verification_required=False, admin_by=actor)
@@ -93,7 +93,9 @@ def create_admin(username: str, email: str, password: str, now: datetime, actor:
         is_admin = db.session.scalar(select(User.is_admin).where(*names, User.is_active))
         if is_admin is None:
             raise
-        raise (AlreadySo(f"{username} is an admin already.") if is_admin else OrdinaryAccount()) from None
+        if is_admin:
+            raise AlreadyDone("is_admin_already", username=username) from None
+        raise Conflict("is_ordinary_account") from None
 
 
 def _add_profile(

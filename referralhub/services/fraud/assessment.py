@@ -1,7 +1,7 @@
 """Judging a referral: what speaks against it, how much, and why.
 
 The points of all rules are added up to at most 100. Under 30 a referral is confirmed; from 30 it waits for a person;
-from 60 it is called likely fraud, and waits too. Nothing is ever rejected by a rule.
+from 60 it is called likely fraud, and waits, too. Nothing is ever rejected by a rule.
 """
 
 import logging
@@ -23,8 +23,8 @@ class Verdict(StrEnum):
 
     CLEAR = "clear"
     REVIEW = "review"
-    LIKELY_FRAUD = "likely fraud"
-    INCOMPLETE = "check incomplete"
+    LIKELY_FRAUD = "likely_fraud"
+    INCOMPLETE = "check_incomplete"
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,13 @@ class Assessment:
     findings: list[Finding]
     incomplete: list[str] = field(default_factory=list)  # rules that failed or lacked data
 
-    @property
-    def reasons(self) -> list[Finding]:
-        """The two that weigh most."""
-        return sorted(self.findings, key=lambda finding: -finding.points)[:2]
-
     def snapshot(self) -> dict[str, Any]:
         """Give it in plain values, to be kept as it is now, with what the verdict would be without each rule."""
         return {
             "score": self.score,
             "verdict": self.verdict.value,
             "version": VERSION,
-            "reasons": [finding.words for finding in self.reasons],
-            "findings": [asdict(finding) | {"values": list(finding.values)} for finding in self.findings],
+            "findings": [asdict(finding) for finding in self.findings],
             "incomplete": self.incomplete,
             "without": {
                 name: self._without(name).value for name in [*(f.rule for f in self.findings), *self.incomplete]

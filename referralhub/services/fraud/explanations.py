@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
 from referralhub.extensions import db
 from referralhub.models import Referral, ReferralEvent, ReferralState
+from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.rules import Finding
-from referralhub.services.shared.errors import NoSuchReferral
+from referralhub.services.shared.errors import NotFound
+
+AS_WRITTEN = "as_written"  # the code of findings that were kept as sentences
 
 
 @dataclass(frozen=True)
@@ -18,19 +22,23 @@ class Explanation:
     state: ReferralState  # today
     judged_at: datetime
     version: int  # of the rules
-    verdict: str
+    verdict: Verdict
     score: int
-    reasons: list[str]  # the two that weighed most
     findings: list[Finding]
     incomplete: list[str]  # rules that failed or lacked data
-    without: dict[str, str]  # the verdict, had this rule not been there
+    without: dict[str, Verdict]  # the verdict, had this rule not been there
+
+    @property
+    def reasons(self) -> list[Finding]:
+        """The two findings that weighed most."""
+        return sorted(self.findings, key=lambda finding: -finding.points)[:2]
 
 
 def explanation(referral_id: int) -> Explanation | None:
-    """Give the verdict on a referral; None for one that was not judged (yet). Raises NoSuchReferral."""
+    """Give the verdict on a referral; None for one that was not judged (yet). Raises NotFound."""
     state = db.session.scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
-        raise NoSuchReferral
+        raise NotFound("no_such_referral")
     trail = select(ReferralEvent).where(ReferralEvent.referral_id == referral_id).order_by(ReferralEvent.id)
     found = (read(event, state) for event in db.session.scalars(trail))
     return next((each for each in found if each), None)
@@ -41,10 +49,26 @@ def read(event: ReferralEvent, state: ReferralState) -> Explanation | None:
     kept = event.evidence.get("assessment")
     if not kept:
         return None
-    findings = [
-        Finding(each["rule"], each["points"], each["words"], tuple(each["values"])) for each in kept["findings"]
-    ]
     return Explanation(
-        state, event.created, kept["version"], kept["verdict"], kept["score"], kept["reasons"], findings,
-        kept["incomplete"], kept["without"],
-    )  # fmt: skip
+        state,
+        event.created,
+        kept["version"],
+        Verdict(_code(kept["verdict"])),
+        kept["score"],
+        [_finding(each) for each in kept["findings"]],
+        [_code(rule) for rule in kept["incomplete"]],
+        {_code(rule): Verdict(_code(verdict)) for rule, verdict in kept["without"].items()},
+    )
+
+
+def _finding(kept: dict[str, Any]) -> Finding:
+    """Return a finding as it was kept; the older ones were kept as sentences, and stay as they are."""
+    rule, points, values = _code(kept["rule"]), kept["points"], kept["values"]
+    if "words" in kept:
+        return Finding(rule, points, {"text": kept["words"], "one": values[0], "other": values[1]}, AS_WRITTEN)
+    return Finding(rule, points, values, kept["code"])
+
+
+def _code(name: str) -> str:
+    """Return the code of a rule or a verdict; the older names had spaces."""
+    return name.replace(" ", "_")

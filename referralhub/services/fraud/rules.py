@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from itertools import pairwise
 from statistics import mean, pstdev
+from typing import Any
 
 from referralhub.services.mailing.addresses import (
     canonical,
@@ -23,8 +24,9 @@ from referralhub.services.mailing.addresses import (
 FAST = timedelta(seconds=3)  # nobody types a name, an address and two passwords in that time
 BURST = 30  # friends in an hour, beyond which it is looked at who they are
 CONVERSION = 0.8  # of visitors who sign up: people look and leave, programs do not
-CROWD = 4  # friends within an hour, from one network with one kind of browser
-SHARE = 1 / 3  # of the hour's friends who make a crowd; phones of a whole country come through a few addresses
+MOST_ON_CONNECTION = 4  # friends within an hour, from one network with one kind of browser
+MOST_AT_DOMAIN = 4  # friends just before and after
+SHARE = 1 / 3  # of the hour's friends who are on one connection; phones of a whole country come through a few addresses
 SIBLINGS = 3  # other friends of the referrer, in one browser; a family's tablet has fewer
 NEAR = 8  # friends before and after, who are compared in name and tempo
 ALIKE = 0.8  # of two names
@@ -67,7 +69,7 @@ class Facts:
     same_agent: bool = False
     moments_ago: bool = False  # that the referrer was there with the same kind of browser
     ancestors_on_network: int = 0  # members who brought the referrer, and were there, with the same kind of browser
-    crowd: int = 0  # friends of the referrer within an hour, from this network with this kind of browser
+    on_connection: int = 0  # friends of the referrer within an hour, from this network with this kind of browser
     last_hour: int = 0  # friends of the referrer
     usual_hour: float = 0.0  # friends in an hour, in the month before
     visitors_last_day: int = 0
@@ -76,30 +78,36 @@ class Facts:
 
 @dataclass(frozen=True)
 class Finding:
-    """One rule's answer: in words, with the two values that it compared, masked."""
+    """What one rule found: its points, and the values that it compared, masked.
+
+    `code` says which of a rule's findings it is, where there are several; else it is the rule's own name.
+    """
 
     rule: str
     points: int
-    words: str
-    values: tuple[str, str]
+    values: dict[str, Any]
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        """Call it after the rule where it has no code of its own."""
+        if not self.code:
+            object.__setattr__(self, "code", self.rule)
 
 
 def same_browser(facts: Facts) -> Finding | None:
     """The referrer was signed in with the browser in which the friend signed up."""
     if not facts.same_browser:
         return None
-    names = (_short(facts.username), _short(facts.referrer_name))
-    return Finding("same browser", 60, "The referrer was signed in with this browser before.", names)
+    return Finding("same_browser", 60, _both_names(facts))
 
 
 def ring(facts: Facts) -> Finding | None:
     """Others of the referrer's tree were: one person who brings themselves, link after link."""
-    words = "Members who brought each other were signed in with this browser."
-    found = (f"{facts.ancestors_in_browser} above, {facts.siblings_in_browser} beside", "the referrer's tree")
+    found = {"above": facts.ancestors_in_browser, "beside": facts.siblings_in_browser}
     if facts.ancestors_in_browser or facts.siblings_in_browser >= SIBLINGS:
-        return Finding("ring", 45, words, found)
+        return Finding("ring", 45, found)
     if facts.siblings_in_browser == SIBLINGS - 1:
-        return Finding("ring", 15, words, found)
+        return Finding("ring", 15, found)
     return None
 
 
@@ -108,8 +116,7 @@ def same_address(facts: Facts) -> Finding | None:
     mine = canonical(facts.address)
     for other in (facts.referrer_address, *(friend.address for friend in (*facts.before, *facts.after))):
         if canonical(other) == mine:
-            words = "Both addresses lead to the same mailbox."
-            return Finding("same address", 60, words, (masked(facts.address), masked(other)))
+            return Finding("same_address", 60, {"address": masked(facts.address), "other": masked(other)})
     return None
 
 
@@ -117,14 +124,14 @@ def trap(facts: Facts) -> Finding | None:
     """A field was filled in that people do not see."""
     if not facts.trapped:
         return None
-    return Finding("trap", 60, "A field was filled in that is hidden from people.", ("filled in", "empty"))
+    return Finding("trap", 60, {})
 
 
 def disposable(facts: Facts) -> Finding | None:
     """The address is of a service for throw-away mailboxes."""
     if not (service := disposable_domain(facts.address)):
         return None
-    return Finding("disposable", 40, "The address is from a throw-away service.", (f"…@{service}", "on the list"))
+    return Finding("disposable", 40, {"domain": service})
 
 
 def sequence(facts: Facts) -> Finding | None:
@@ -139,21 +146,19 @@ def sequence(facts: Facts) -> Finding | None:
     alike = [friend for friend, names in pairs if any(_similar(a, b) for a, b in names)]
     if len(alike) < 2 or (facts.same_network and len(numbered) < 2):
         return None
-    words = f"{len(alike)} friends just before or after have nearly the same name."
-    values = (_short(facts.username), _short(alike[0].username))
-    return Finding("sequence", 35 if len(numbered) >= 2 else 15, words, values)
+    values = {"friends": len(alike), "name": _short(facts.username), "other": _short(alike[0].username)}
+    return Finding("sequence", 35 if len(numbered) >= 2 else 15, values)
 
 
 def namesake(facts: Facts) -> Finding | None:
     """The referrer's own name with another number: a second account is often called like the first.
 
-    So are colleagues who share a first name, wherefore it weighs little.
+    It weighs little, since colleagues who share a first name are alike, too.
     """
     names = _names(facts, facts.referrer_name, facts.referrer_address)
     if facts.local or not any(_bare(a) == _bare(b) for a, b in names):
         return None
-    values = (_short(facts.username), _short(facts.referrer_name))
-    return Finding("namesake", 15, "Friend and referrer have nearly the same name.", values)
+    return Finding("namesake", 15, _both_names(facts))
 
 
 def fast_form(facts: Facts) -> Finding | None:
@@ -164,8 +169,7 @@ def fast_form(facts: Facts) -> Finding | None:
         raise LacksData
     if not _fast(facts.seconds):
         return None
-    words = "The form was filled in faster than anybody types."
-    return Finding("fast form", 15, words, (f"{facts.seconds} s", f"{FAST.seconds} s"))
+    return Finding("fast_form", 15, {"seconds": facts.seconds, "least": FAST.seconds})
 
 
 def fast_friends(facts: Facts) -> Finding | None:
@@ -173,8 +177,7 @@ def fast_friends(facts: Facts) -> Finding | None:
     fast = sum(_fast(friend.seconds) for friend in _near(facts))
     if facts.local or not _fast(facts.seconds) or fast < 2:
         return None
-    words = "Friends just before or after filled in the form as fast."
-    return Finding("fast friends", 20, words, (f"{fast} friends", "1 at most"))
+    return Finding("fast_friends", 20, {"friends": fast, "most": 1})
 
 
 def same_network_and_browser(facts: Facts) -> Finding | None:
@@ -184,35 +187,30 @@ def same_network_and_browser(facts: Facts) -> Finding | None:
     """
     if facts.local or not (facts.same_network and facts.same_agent):
         return None
-    words = "Friend and referrer used one network and the same kind of browser that day"
     if facts.moments_ago and not _company(facts):
-        values = ("minutes after the referrer", "the referrer's network and browser")
-        return Finding("same network and browser", 35, f"{words}, minutes apart.", values)
-    return Finding("same network and browser", 25, f"{words}.", ("the same day", "the referrer's network and browser"))
+        return Finding("same_network_and_browser", 35, {}, "same_network_and_browser_minutes_apart")
+    return Finding("same_network_and_browser", 25, {})
 
 
 def same_network(facts: Facts) -> Finding | None:
     """The same network alone: offices, dorms and families share one."""
     if facts.local or not facts.same_network or facts.same_agent:
         return None
-    words = "Friend and referrer used one network that day."
-    return Finding("same network", 10, words, ("another browser", "the referrer's network"))
+    return Finding("same_network", 10, {})
 
 
 def cluster(facts: Facts) -> Finding | None:
     """One after the other brings the next, and all of them are in one network with one kind of browser."""
     if facts.local or not facts.same_agent or facts.ancestors_on_network < 2:
         return None
-    words = "Those who brought the referrer used this network and kind of browser that day, too."
-    return Finding("cluster", 15, words, (f"{facts.ancestors_on_network} above", "1 at most"))
+    return Finding("cluster", 15, {"above": facts.ancestors_on_network, "most": 1})
 
 
-def crowd(facts: Facts) -> Finding | None:
+def shared_connection(facts: Facts) -> Finding | None:
     """A good part of the hour's friends are in one network with one kind of browser, where the referrer is not."""
-    if facts.local or facts.same_network or facts.crowd < max(CROWD, SHARE * facts.last_hour):
+    if facts.local or facts.same_network or facts.on_connection < max(MOST_ON_CONNECTION, SHARE * facts.last_hour):
         return None
-    words = "Several friends came within an hour from one network with the same kind of browser."
-    return Finding("crowd", 15, words, (f"{facts.crowd} friends", f"{CROWD - 1} at most"))
+    return Finding("shared_connection", 15, {"friends": facts.on_connection, "most": MOST_ON_CONNECTION - 1})
 
 
 def rhythm(facts: Facts) -> Finding | None:
@@ -224,16 +222,14 @@ def rhythm(facts: Facts) -> Finding | None:
     if len(gaps) < GAPS or not any(gaps) or (uneven := pstdev(gaps) / mean(gaps)) >= EVEN:
         return None
     points = 30 if uneven < VERY_EVEN else 20
-    values = (f"{uneven:.0%} apart from even", f"{EVEN:.0%}")
-    return Finding("rhythm", points, "Friends came at nearly equal intervals.", values)
+    return Finding("rhythm", points, {"uneven": uneven, "least": EVEN})
 
 
 def velocity(facts: Facts) -> Finding | None:
     """Far more friends in an hour than this referrer usually brings."""
     if facts.local or facts.last_hour < max(BURST, 5 * facts.usual_hour):
         return None
-    words = "Far more friends came within an hour than usual."
-    return Finding("velocity", 14, words, (f"{facts.last_hour} an hour", f"{facts.usual_hour:.1f} usually"))
+    return Finding("velocity", 14, {"last_hour": facts.last_hour, "usual_hour": facts.usual_hour})
 
 
 def conversion(facts: Facts) -> Finding | None:
@@ -243,30 +239,27 @@ def conversion(facts: Facts) -> Finding | None:
     share = facts.friends_by_link / facts.visitors_last_day
     if share < CONVERSION:
         return None
-    words = "Nearly every visitor of the day signed up."
-    return Finding("conversion", 16, words, (f"{min(share, 1):.0%}", f"{CONVERSION:.0%}"))
+    return Finding("conversion", 16, {"share": min(share, 1.0), "most": CONVERSION})
 
 
 def one_domain(facts: Facts) -> Finding | None:
     """The friends just before and after have addresses of one domain, which is neither public nor the referrer's."""
     domain = domain_of(facts.address)
     alike = sum(domain_of(friend.address) == domain for friend in _near(facts))
-    if facts.local or alike < CROWD or is_free_mail(domain) or domain == domain_of(facts.referrer_address):
+    if facts.local or alike < MOST_AT_DOMAIN or is_free_mail(domain) or domain == domain_of(facts.referrer_address):
         return None
-    words = "The friends just before or after have addresses of the same domain, which is not the referrer's."
-    return Finding("one domain", 10, words, (f"{alike} at {masked_domain(domain)}", f"{CROWD - 1} at most"))
+    return Finding("one_domain", 10, {"friends": alike, "domain": masked_domain(domain), "most": MOST_AT_DOMAIN - 1})
 
 
 def shared_company(facts: Facts) -> Finding | None:
     """A company's address like the referrer's: colleagues, mostly."""
     if not (company := _company(facts)):
         return None
-    values = (masked_domain(company), masked_domain(company))
-    return Finding("shared company", 4, "Friend and referrer have addresses of one company.", values)
+    return Finding("shared_company", 4, {"domain": masked_domain(company)})
 
 
 RULES: dict[str, Callable[[Facts], Finding | None]] = {
-    rule.__name__.replace("_", " "): rule
+    rule.__name__: rule
     for rule in (
         same_browser,
         ring,
@@ -280,7 +273,7 @@ RULES: dict[str, Callable[[Facts], Finding | None]] = {
         same_network_and_browser,
         same_network,
         cluster,
-        crowd,
+        shared_connection,
         rhythm,
         velocity,
         conversion,
@@ -325,6 +318,10 @@ def _bare(name: str) -> str:
 
 def _fast(seconds: int | None) -> bool:
     return seconds is not None and seconds < FAST.total_seconds()
+
+
+def _both_names(facts: Facts) -> dict[str, Any]:
+    return {"friend": _short(facts.username), "referrer": _short(facts.referrer_name)}
 
 
 def _short(name: str) -> str:

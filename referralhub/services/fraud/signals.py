@@ -158,7 +158,7 @@ def _where(
         "same_agent": bool(ages),
         "moments_ago": any(timedelta(0) <= age <= MOMENTS for age in ages),
         "ancestors_on_network": _on_network(session, sighting, ancestors),
-        "crowd": _crowd(session, referral, sighting),
+        "on_connection": _on_connection(session, referral, sighting),
     }
 
 
@@ -228,7 +228,7 @@ def _counts(session: Session, referral: Referral) -> tuple[int, int, int]:
     return hour, day, month
 
 
-def _crowd(session: Session, referral: Referral, sighting: Sighting) -> int:
+def _on_connection(session: Session, referral: Referral, sighting: Sighting) -> int:
     other = aliased(Sighting)
     query = (
         select(func.count(other.id))

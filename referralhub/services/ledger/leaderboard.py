@@ -23,7 +23,7 @@ from referralhub.services.shared.names import shown_name
 
 log = logging.getLogger(__name__)
 
-CHANGED = "leaderboard changed"  # in session.info: this transaction moved somebody
+CHANGED = "leaderboard_changed"  # in session.info: this transaction moved somebody
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
 KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
@@ -129,12 +129,12 @@ def catch_up(redis: "Redis", now: datetime) -> None:
                 _fill(session, redis, period, now)
 
 
-def differences(redis: "Redis", now: datetime) -> list[str]:
-    """List where Redis and SQL differ once it has caught up, a line each. Raises RedisError."""
+def differences(redis: "Redis", now: datetime) -> list[Period]:
+    """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError."""
     catch_up(redis, now)
     everybody = 1 << 31
     return [
-        f"leaderboard {period.value}: Redis and the database differ"
+        period
         for period in Period
         if _from_redis(redis, period, now, None, everybody) != from_sql(period, now, limit=everybody)
     ]

@@ -1,6 +1,7 @@
-"""Recounting everything from the ledger and the trail, and mending what is only a copy of them."""
+"""Recounting everything from the ledger and the trail, and repairing what is only a copy of them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -27,15 +28,24 @@ CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
 STEPS = 4  # of a recount
 
 
-def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> Iterator[str]:
-    """Give a line for everything that does not follow from the ledger and the trail; nothing when all is well.
+@dataclass(frozen=True)
+class Drift:
+    """One thing that does not follow from the ledger and the trail."""
+
+    code: str
+    values: dict[str, Any]
+
+
+def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> Iterator[Drift]:
+    """Yield everything that does not follow from the ledger and the trail; nothing when all is well.
 
     `progress` hears of each of the steps. Raises RedisError in the end when the leaderboard could not be compared.
     """
     for part in (_ledger, _referrals, _caches):
         yield from part()
         progress(1)
-    yield from leaderboard.differences(redis, now)
+    for period in leaderboard.differences(redis, now):
+        yield Drift("leaderboard_differs", {"period": period.value})
     progress(1)
 
 
@@ -72,7 +82,7 @@ def refresh_caches(session: Session, now: datetime) -> None:
     session.info[leaderboard.CHANGED] = True
 
 
-def _ledger() -> Iterator[str]:
+def _ledger() -> Iterator[Drift]:
     same, order = (RewardEntry.profile_id, RewardEntry.unit), RewardEntry.number
     running = select(
         RewardEntry.id,
@@ -83,7 +93,8 @@ def _ledger() -> Iterator[str]:
     ).subquery()
     wrong = select(running).where(or_(running.c.balance != running.c.total, running.c.number != running.c.position))
     for row in _rows(wrong):
-        yield f"ledger entry {row.id}: says balance {row.balance} as number {row.number}, the sum is {row.total}"
+        values = {"balance": row.balance, "number": row.number, "total": row.total}
+        yield Drift("balance_is_no_sum", {"entry": row.id} | values)
     original = aliased(RewardEntry)
     unequal = (
         select(RewardEntry.id, original.id.label("original"))
@@ -97,10 +108,10 @@ def _ledger() -> Iterator[str]:
         )
     )
     for row in _rows(unequal):
-        yield f"ledger entry {row.id}: is not the opposite of entry {row.original}"
+        yield Drift("reversal_is_no_opposite", {"entry": row.id, "original": row.original})
 
 
-def _referrals() -> Iterator[str]:
+def _referrals() -> Iterator[Drift]:
     last = select(func.max(ReferralEvent.id)).where(ReferralEvent.referral_id == Referral.id).scalar_subquery()
     event = aliased(ReferralEvent)
     untold = (
@@ -109,7 +120,8 @@ def _referrals() -> Iterator[str]:
         .where(or_(event.id.is_(None), event.to_state != Referral.state))
     )
     for row in _rows(untold):
-        yield f"referral {row.id}: is {row.state.value}, the trail ends in {row.to_state and row.to_state.value}"
+        last_state = row.to_state and row.to_state.value
+        yield Drift("trail_ends_elsewhere", {"referral": row.id, "state": row.state.value, "last_state": last_state})
 
     reversal = aliased(RewardEntry)
     entries = (
@@ -129,20 +141,23 @@ def _referrals() -> Iterator[str]:
     for row in _rows(entries):
         paid[row.id, row.kind.value] = row.amount
         if row.state not in CREDITED:
-            yield f"referral {row.id}: is {row.state.value} and has ledger entry {row.entry}"
+            yield Drift(
+                "credit_without_confirmation", {"referral": row.id, "state": row.state.value, "entry": row.entry}
+            )
         elif (row.state is ReferralState.REVERSED) != (row.reversal is not None):
-            yield f"referral {row.id}: is {row.state.value}, entry {row.entry} has reversal {row.reversal}"
+            values = {"referral": row.id, "state": row.state.value, "entry": row.entry, "reversal": row.reversal}
+            yield Drift("reversal_against_state", values)
     promised = select(ReferralEvent.referral_id, ReferralEvent.evidence).where(
         ReferralEvent.to_state == ReferralState.CONFIRMED
     )
     for row in _rows(promised):
         for side, amount in row.evidence["given"].items():
             if paid.get((row.referral_id, side), 0) != amount:
-                actual = paid.get((row.referral_id, side), 0)
-                yield f"referral {row.referral_id}: the trail gives the {side} {amount}, the ledger {actual}"
+                values = {"side": side, "promised": amount, "actual": paid.get((row.referral_id, side), 0)}
+                yield Drift("credit_is_not_the_trails", {"referral": row.referral_id} | values)
 
 
-def _caches() -> Iterator[str]:
+def _caches() -> Iterator[Drift]:
     confirmed = and_(Referral.referrer_id == Profile.id, Referral.state == ReferralState.CONFIRMED)
     counted = (
         select(
@@ -160,10 +175,11 @@ def _caches() -> Iterator[str]:
         held.setdefault(award.profile_id, set()).add(award.badge)
     for row in _rows(counted):
         if row.referral_count != row.n or row.last_confirmed_at != row.latest:
-            cached, recounted = f"{row.referral_count} at {row.last_confirmed_at}", f"{row.n} at {row.latest}"
-            yield f"member {row.id}: count {cached}, recount {recounted}"
+            cached = {"cached": row.referral_count, "cached_at": row.last_confirmed_at}
+            yield Drift("count_differs", {"member": row.id} | cached | {"recounted": row.n, "recounted_at": row.latest})
         if held.get(row.id, set()) != set(badges.deserved(row.n)):
-            yield f"member {row.id}: badges {sorted(held.get(row.id, set()))}, {row.n} referrals"
+            kept = [badge.value for badge in sorted(held.get(row.id, set()))]
+            yield Drift("badges_differ", {"member": row.id, "badges": kept, "referrals": row.n})
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Any:

@@ -14,9 +14,9 @@ from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, User
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR, Actor
-from referralhub.services.shared.errors import CannotResend, NoSuchMessage
+from referralhub.services.shared.errors import Conflict, NotFound
 
-WAITING = "mail waiting"  # in session.info: this transaction queued something
+WAITING = "mail_waiting"  # in session.info: this transaction queued something
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def dead_letters(limit: int = 50) -> list[OutboxMessage]:
 def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
     """Give a dead letter, or all of them, as many tries as a new one; says how many.
 
-    None of them is a message that is on its way or delivered already. Raises NoSuchMessage, or CannotResend
+    None of them is a message that is on its way or delivered already. Raises NotFound, or Conflict
     for one that was dropped.
     """
     query = update(OutboxMessage).where(_DEAD).values(next_try_at=now, attempts=0).returning(OutboxMessage.id)
@@ -119,9 +119,9 @@ def _require_under_way(session: Session, message_id: int) -> None:
     times = select(OutboxMessage.next_try_at, OutboxMessage.delivered_at).where(OutboxMessage.id == message_id)
     row = session.execute(times).one_or_none()
     if row is None:
-        raise NoSuchMessage
+        raise NotFound("no_such_message")
     if row.next_try_at is None and row.delivered_at is None:
-        raise CannotResend("This message was dropped because nobody wants it any more.")
+        raise Conflict("message_dropped")
 
 
 def backlog(now: datetime) -> Backlog:
@@ -144,8 +144,8 @@ class MailState(StrEnum):
 
     WAITING = "waiting"
     DELIVERED = "delivered"
-    GIVEN_UP = "given up"
-    NOT_WANTED = "not wanted"
+    GIVEN_UP = "given_up"
+    NOT_WANTED = "not_wanted"
 
 
 IN_STATE = {

@@ -1,9 +1,10 @@
 """Examining an installation: each check is looked at by itself, so that one fault hides no other."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from redis import Redis
 
@@ -12,7 +13,7 @@ from referralhub.services.shared.errors import in_short
 
 
 class Level(StrEnum):
-    """How much a remark matters: a finding must be mended, a hint may be as it should be."""
+    """How much a remark matters: a finding must be put right, a hint may be as it should be."""
 
     HINT = "hint"
     FINDING = "finding"
@@ -29,10 +30,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Remark:
-    """What is wrong, and what to do about it."""
+    """What is wrong: a code, for which there are words and a remedy, and what it is about."""
 
-    wrong: str
-    remedy: str
+    code: str
+    values: dict[str, Any] = field(default_factory=dict)
     level: Level = Level.FINDING
 
 
@@ -45,7 +46,7 @@ class Installation:
     debug: bool
     redis: Redis
     clock: Callable[[], datetime]
-    check_mail: Callable[[Settings], None]  # does everything but to send one; raises OSError or ValueError
+    check_mail: Callable[[Settings], None]  # does everything but send one; raises OSError or ValueError
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one check; a skipped one names the check or setting that must be mended first."""
+    """What came of one check; a skipped one names the check or setting that must be put right first."""
 
     name: str
     status: Status
@@ -88,7 +89,7 @@ def examine(
 
 
 def is_sound(reports: Iterable[Report]) -> bool:
-    """Whether there is nothing that must be mended."""
+    """Whether there is nothing that must be put right."""
     return all(report.status is not Status.FINDING for report in reports)
 
 
@@ -99,11 +100,9 @@ def _report(check: Check, installation: Installation, unsound: set[str], in_time
     try:
         remarks = in_time(lambda: list(check.look(installation)), check.patience)
     except TimeoutError:
-        words = f"There was no answer within {check.patience:.0f} seconds."
-        remarks = [Remark(words, "See whether the service behind it is overloaded or cut off from the network.")]
+        remarks = [Remark("no_answer_in_time", {"seconds": int(check.patience)})]
     except Exception as error:  # whatever it is, the other checks are to be made
-        words = f"It could not be looked at: {type(error).__name__}: {in_short(error)}"
-        remarks = [Remark(words, "If nothing above explains it, please report it as a fault of ReferralHub.")]
+        remarks = [Remark("check_failed", {"error": f"{type(error).__name__}: {in_short(error)}"})]
     levels = {remark.level for remark in remarks}
     status = Status.FINDING if Level.FINDING in levels else Status.HINT if levels else Status.OK
     return Report(check.name, status, remarks)

@@ -14,7 +14,7 @@ from referralhub.models import AuditLine, Coupon, Fulfilment, Perk, Profile, Red
 from referralhub.services.program.rules import LARGEST
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import OPERATOR, Actor
-from referralhub.services.shared.errors import AlreadySo, BadPerk, DomainError, NoSuchPerk
+from referralhub.services.shared.errors import AlreadyDone, BadPerk, DomainError, NotFound
 
 NEWEST = 20  # claims on a perk's own page
 
@@ -49,7 +49,7 @@ class PerkDetail:
 
 
 def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
-    """Offer a perk, or stop offering it; says whether that changed anything. Raises NoSuchPerk."""
+    """Offer a perk, or stop offering it; says whether that changed anything. Raises NotFound."""
     with transaction() as session:
         query = update(Perk).where(Perk.id == perk_id, Perk.is_active != active).values(is_active=active)
         if session.scalar(query.returning(Perk.id)) is None:
@@ -64,18 +64,18 @@ def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
 def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) -> bool:
     """Put more pieces of a perk on the shelf, once for each `key`, the form's own; says whether this call did it.
 
-    Raises NoSuchPerk, or BadPerk where pieces are not counted.
+    Raises NotFound, or BadPerk where pieces are not counted.
     """
     with transaction() as session:
         if not once.first(session, f"stock:{perk_id}:{key}", now):
             return False
         perk = _find(session, perk_id)
         if perk.fulfilment is Fulfilment.COUPON:
-            raise BadPerk("This perk is as many as its coupons. Add coupons instead.", "pieces")
+            raise BadPerk("stock_is_coupons", "pieces")
         if perk.stock is None:
-            raise BadPerk("There is no limit to this perk, so there is nothing to add.", "pieces")
+            raise BadPerk("stock_unlimited", "pieces")
         if perk.stock + pieces > LARGEST:
-            raise BadPerk(f"There can be {LARGEST:,} at most.", "pieces")
+            raise BadPerk("stock_too_large", "pieces", most=LARGEST)
         before, after = perk.stock, perk.stock + pieces
         perk.stock = after
         session.flush()
@@ -86,13 +86,13 @@ def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) 
 def add_coupons(perk_id: int, codes: list[str], key: str, actor: Actor, now: datetime) -> bool:
     """Put more codes into a perk's pool, all or none, once for each `key`, the form's own.
 
-    Says whether this call did it. Raises NoSuchPerk, or BadPerk for codes that are there already.
+    Says whether this call did it. Raises NotFound, or BadPerk for codes that are there already.
     """
     with transaction() as session:
         if not once.first(session, f"coupons:{perk_id}:{key}", now):
             return False
         if _find(session, perk_id).fulfilment is not Fulfilment.COUPON:
-            raise BadPerk("This perk is handed over by hand; it has no coupons.", "coupons")
+            raise BadPerk("has_no_coupons", "coupons")
         before = session.scalar(_FREE.where(Coupon.perk_id == perk_id)) or 0
         put_into_pool(session, perk_id, codes)
         counts = {"coupons": before}, {"coupons": before + len(codes)}
@@ -101,12 +101,12 @@ def add_coupons(perk_id: int, codes: list[str], key: str, actor: Actor, now: dat
 
 
 def detail(perk_id: int) -> PerkDetail:
-    """Read one perk as those see it who run the program. Three queries. Raises NoSuchPerk."""
+    """Read one perk as those see it who run the program. Three queries. Raises NotFound."""
     waiting = select(func.count()).where(Redemption.perk_id == perk_id, Redemption.fulfilled_at.is_(None))
     query = select(Perk, waiting.scalar_subquery()).where(Perk.id == perk_id).options(*COUNTS)
     found = db.session.execute(query.execution_options(populate_existing=True)).one_or_none()
     if found is None:
-        raise NoSuchPerk
+        raise NotFound("no_such_perk")
     rows = db.session.execute(
         select(Redemption.id, User.id, User.username, Coupon.code, Redemption.fulfilled_at, Redemption.created)
         .join(Profile, Profile.id == Redemption.profile_id)
@@ -123,12 +123,12 @@ def detail(perk_id: int) -> PerkDetail:
 def put_into_pool(session: Session, perk_id: int, codes: list[str]) -> None:
     """Add codes to a perk's pool, all or none; part of the caller's transaction. Raises BadPerk."""
     if twice := [code for code, number in Counter(codes).items() if number > 1]:
-        raise BadPerk(_these("You typed these codes twice", twice), "coupons")
+        raise BadPerk("coupons_twice", "coupons", codes=twice)
     rows = [{"perk_id": perk_id, "code": code} for code in codes]
     statement = insert(Coupon).on_conflict_do_nothing(index_elements=["perk_id", "code"]).returning(Coupon.code)
     new = set(session.scalars(statement, rows)) if rows else set()
     if known := [code for code in codes if code not in new]:
-        raise BadPerk(_these("These codes are in the pool already", known), "coupons")
+        raise BadPerk("coupons_known", "coupons", codes=known)
 
 
 def _find(session: Session, perk_id: int) -> Perk:
@@ -137,13 +137,8 @@ def _find(session: Session, perk_id: int) -> Perk:
         select(Perk).where(Perk.id == perk_id).with_for_update().execution_options(populate_existing=True)
     )
     if perk is None:
-        raise NoSuchPerk
+        raise NotFound("no_such_perk")
     return perk
-
-
-def _these(what: str, codes: list[str], shown: int = 5) -> str:
-    more = f" and {len(codes) - shown} more" if len(codes) > shown else ""
-    return f"{what}: {', '.join(codes[:shown])}{more}. Take them out; nothing was added."
 
 
 @dataclass(frozen=True)
@@ -175,7 +170,7 @@ def add(
 ) -> int:
     """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one.
 
-    `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadySo for a perk that is
+    `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadyDone for a perk that is
     in the catalogue on these very terms, and BadPerk for one of this name on others.
     """
     terms = {"name": name, "price": price, "unit": unit, "unlocked_at": unlocked_at}
@@ -223,7 +218,7 @@ def offers(profile_id: int) -> list[Offer]:
 def _added_before(session: Session, name: str) -> int:
     perk_id = session.scalar(select(Perk.id).where(Perk.name == name))
     if perk_id is None:
-        raise BadPerk("This form was sent before, with another name. Open the page again to add one more perk.")
+        raise BadPerk("form_sent_before")
     return perk_id
 
 
@@ -235,5 +230,5 @@ def _refusal(session: Session, terms: dict[str, Any], stock: int | None, coupons
     first_stock = None if perk.stock is None else perk.stock + claimed
     same = perk.is_active and all(getattr(perk, key) == value for key, value in terms.items())
     if same and pool == coupons and (bool(coupons) or first_stock == stock):
-        return AlreadySo("This perk is in the catalogue already, on these terms.")
-    return BadPerk("There is a perk with this name already.", "name")
+        return AlreadyDone("perk_exists")
+    return BadPerk("perk_name_taken", "name")

@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
+from referralhub.models import Amount, Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
 from referralhub.services.ledger import entries
-from referralhub.services.program.rules import format_amount
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import CannotRedeem, NoSuchClaim
+from referralhub.services.shared.errors import CannotRedeem, NotFound
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
             .execution_options(populate_existing=True)  # the stock as it is now, not as this session saw it before
         )
         if perk is None:
-            raise CannotRedeem("This perk is not offered any more.")
+            raise CannotRedeem("perk_not_offered")
         if perk.unlocked_at is not None:
             key = f"unlocked:{perk.id}"  # once for each member, whatever form it comes from
         done = session.scalar(select(Redemption.id).where(Redemption.profile_id == profile_id, Redemption.key == key))
@@ -63,8 +62,9 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
         coupon = _take_from_stock(session, perk)
         entry_id = None
         if perk.price is not None:
-            note = f"for {perk.name}"
-            entry = entries.post(session, profile_id, RewardKind.REDEMPTION, -perk.price, perk.unit, now, note=note)
+            entry = entries.post(
+                session, profile_id, RewardKind.REDEMPTION, -perk.price, perk.unit, now, note=perk.name
+            )
             entry_id = entry.id
         redemption = Redemption(
             profile_id=profile_id,
@@ -86,16 +86,16 @@ def _require_reached(session: Session, perk: Perk, profile_id: int, now: datetim
         count = session.scalar(select(Profile.referral_count).where(Profile.id == profile_id)) or 0
         if count < perk.unlocked_at:
             missing = perk.unlocked_at - count
-            raise CannotRedeem(f"{missing} more confirmed referral{'' if missing == 1 else 's'} unlock this.")
+            raise CannotRedeem("perk_locked", missing=missing)
         return
     available = entries.balance(session, profile_id, perk.unit, now).available
     if perk.price is not None and available < perk.price:
-        has, costs = format_amount(max(0, available), perk.unit), format_amount(perk.price, perk.unit)
-        raise CannotRedeem(f"This costs {costs}, and you can spend {has} today.")
+        price, left = Amount(perk.price, perk.unit), Amount(max(0, available), perk.unit)
+        raise CannotRedeem("perk_too_dear", price=price, available=left)
 
 
 def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
-    sold_out = CannotRedeem(f"{perk.name} is gone: somebody else took the last one.")
+    sold_out = CannotRedeem("perk_sold_out", perk=perk.name)
     if perk.fulfilment is Fulfilment.COUPON:
         coupon = session.scalar(
             select(Coupon)
@@ -115,13 +115,13 @@ def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
 
 
 def fulfil(claim_id: int, actor: Actor, now: datetime) -> bool:
-    """Note that a claimed perk was handed over; says whether this call did it. Raises NoSuchClaim."""
+    """Note that a claimed perk was handed over; says whether this call did it. Raises NotFound."""
     with transaction() as session:
         query = update(Redemption).where(Redemption.id == claim_id, Redemption.fulfilled_at.is_(None))
         perk_id = session.scalar(query.values(fulfilled_at=now).returning(Redemption.perk_id))
         if perk_id is None:
             if session.get(Redemption, claim_id) is None:
-                raise NoSuchClaim
+                raise NotFound("no_such_claim")
             return False
         states = {"handed_over": False}, {"handed_over": True, "perk": perk_id}
         audit.record(session, actor, "claim.fulfil", "claim", claim_id, *states, now)

@@ -18,6 +18,7 @@ from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import BadSetting, StaleRules
 
 LONGEST_HOLD = 3650  # days
+LONGEST_NAME = 40  # characters
 LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
 
 
@@ -153,7 +154,7 @@ def rules_of(program: Program) -> dict[str, Any]:
 def parse(key: str, text: str) -> dict[str, Any]:
     """Read one value as it is typed on the command line. Raises BadSetting."""
     if key not in DEFAULT:
-        raise BadSetting(key, f"there is no such setting; there are {', '.join(DEFAULT)}")
+        raise BadSetting(key, "setting_unknown", settings=", ".join(DEFAULT))
     try:
         match DEFAULT[key]:
             case bool():
@@ -167,34 +168,34 @@ def parse(key: str, text: str) -> dict[str, Any]:
             case _:
                 value = None if key in OPTIONAL and text.lower() == "none" else int(text)
     except (ValueError, KeyError):
-        raise BadSetting(key, f"{text!r} is not a value for it") from None
+        raise BadSetting(key, "setting_unreadable", text=text) from None
     return {key: value}
 
 
 def check(rules: dict[str, Any]) -> None:
     """Refuse rules that make no sense. Raises BadSetting."""
     if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
-        raise BadSetting("hold_days", f"must be between 0 and {LONGEST_HOLD:,}")
+        raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
     for key in ("referrer_amount", "friend_amount", *OPTIONAL):
         if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
-            raise BadSetting(key, f"must be between 0 and {LARGEST:,}")
+            raise BadSetting(key, "setting_out_of_range", least=0, most=LARGEST)
     if not 1 <= rules["window_days"] <= SESSION_DAYS:
-        raise BadSetting("window_days", f"must be between 1 and {SESSION_DAYS}, as long as a visitor is remembered")
-    if not 1 <= len(rules["name"]) <= 40:
-        raise BadSetting("name", "must have 1 to 40 characters")
+        raise BadSetting("window_days", "window_out_of_range", least=1, most=SESSION_DAYS)
+    if not 1 <= len(rules["name"]) <= LONGEST_NAME:
+        raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
     for key in ("tiers", "milestones"):
         steps = rules[key]
         if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("at"), int) for s in steps):
-            raise BadSetting(key, 'must be a list such as [{"at": 10}]')
+            raise BadSetting(key, "steps_malformed")
         marks = [step["at"] for step in steps]
         if marks != sorted(set(marks)):
-            raise BadSetting(key, "must rise, each mark once")
+            raise BadSetting(key, "steps_not_rising")
     if not rules["tiers"] or rules["tiers"][0]["at"] != 0 or not all(tier.get("name") for tier in rules["tiers"]):
-        raise BadSetting("tiers", "must begin at 0, each with a name")
+        raise BadSetting("tiers", "tiers_incomplete")
     for milestone in rules["milestones"]:
         bonus = milestone.get("bonus", 0)
         if milestone["at"] < 1 or not isinstance(bonus, int) or not 0 <= bonus <= LARGEST:
-            raise BadSetting("milestones", f"need a mark from 1 and a bonus of 0 to {LARGEST:,}")
+            raise BadSetting("milestones", "milestones_out_of_range", most=LARGEST)
 
 
 def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:
@@ -209,14 +210,3 @@ def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:
 def tier_reached(tiers: Sequence[dict[str, Any]], referrals: int) -> str | None:
     """Name the tier that begins with exactly this count; none for the one that everybody begins in."""
     return next((tier["name"] for tier in tiers if referrals and tier["at"] == referrals), None)
-
-
-def format_amount(amount: int, unit: Unit | str) -> str:
-    """Write an amount in its unit: "10 points", "500 MB", "$20.00"."""
-    match Unit(unit):
-        case Unit.POINTS:
-            return f"{amount:,} point{'' if abs(amount) == 1 else 's'}"
-        case Unit.MEGABYTES:
-            return f"{amount:,} MB"
-        case Unit.US_CENTS:
-            return f"{'-' if amount < 0 else ''}${abs(amount) / 100:,.2f}"

@@ -9,7 +9,7 @@ from referralhub.extensions import db
 from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry, User
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.explanations import Explanation
-from referralhub.services.shared.errors import NoSuchReferral
+from referralhub.services.shared.errors import NotFound
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class ReferralDetail:
 
 
 def of_referral(referral_id: int) -> ReferralDetail:
-    """Read it. Five queries. Raises NoSuchReferral."""
+    """Read it. Five queries. Raises NotFound."""
     people = (
         joinedload(Referral.referrer).joinedload(Profile.user),
         joinedload(Referral.friend).joinedload(Profile.user),
     )
     referral = db.session.scalar(select(Referral).where(Referral.id == referral_id).options(*people))
     if referral is None:
-        raise NoSuchReferral
+        raise NotFound("no_such_referral")
     trail = db.session.execute(
         select(ReferralEvent, User.username)
         .outerjoin(User, User.id == ReferralEvent.actor_id)

@@ -38,13 +38,13 @@ PAGE = 20
 
 
 class Objection(StrEnum):
-    """Why an address is not invited, as the member reads it."""
+    """Why an address is not invited."""
 
-    OWN = "that is your own address"
-    MEMBER = "is a member already"
-    REFUSED = "does not want invitations"
-    INVITED = "was invited before"
-    OVER_LIMIT = f"over the limit of {DAILY} a day; try again tomorrow"
+    OWN = "own_address"
+    MEMBER = "is_member"
+    REFUSED = "refuses_invitations"
+    INVITED = "invited_before"
+    OVER_LIMIT = "over_daily_limit"
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ class InvitationPage:
 def check_allowed(user: User) -> None:
     """Raise CannotInvite unless the program has invitations and the member's own address is confirmed."""
     if not rules.current().email_invitations:
-        raise CannotInvite("Invitations by mail are switched off in this program. Your link works everywhere else.")
+        raise CannotInvite("invitations_off")
     if user.verified_at is None:
-        raise CannotInvite("Confirm your own address first. Then you can invite others.")
+        raise CannotInvite("own_address_unconfirmed")
 
 
 def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -> Plan:
@@ -144,7 +144,7 @@ def remind(user: User, invitation_id: int, now: datetime) -> None:
             .execution_options(populate_existing=True)
         )
         if line is None or line.address is None or not _can_remind(line, now):
-            raise CannotInvite("There is no reminder to send: it was sent before, or it is too early, or they joined.")
+            raise CannotInvite("no_reminder_due")
         line.reminded_at = now
         _queue(session, MessageKind.INVITATION_REMINDER, user.id, line.id, line.address, now)
 

@@ -15,6 +15,8 @@ from referralhub.models import (
     MessageKind,
     Profile,
     Program,
+    Reason,
+    ReasonCode,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -31,7 +33,7 @@ from referralhub.services.shared.audit import SYSTEM, Actor
 from referralhub.services.shared.errors import (
     AlreadyDecided,
     DomainError,
-    NoSuchReferral,
+    NotFound,
     UnknownCode,
     Unverified,
     WrongState,
@@ -112,11 +114,11 @@ def begin(session: Session, referrer: Referrer, friend_id: int, attribution: Fol
     session.add(referral)
     session.flush()
     evidence = {"channel": attribution.channel.value, "visited_at": attribution.visited_at.isoformat()}
-    _record(session, referral.id, None, ReferralState.PENDING, "signed up", evidence, now)
+    _record(session, referral.id, None, ReferralState.PENDING, Reason(ReasonCode.SIGNED_UP), evidence, now)
     _tell_referrer(session, referral, MessageKind.FRIEND_JOINED, {}, now)
 
 
-def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None:
+def settle(session: Session, friend_id: int, now: datetime, reason: Reason) -> None:
     """Judge the pending referral of a friend who has met the conditions, and confirm it or set it aside.
 
     Part of the caller's transaction. Whoever moves the row out of `pending` does the rest, so that a repeated call
@@ -140,7 +142,7 @@ def settle(session: Session, friend_id: int, now: datetime, reason: str) -> None
         _held(session, referral, SYSTEM, reason, now, found.snapshot())
 
 
-def hold(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
+def hold(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> None:
     """Set a pending referral aside for an admin; the referrer hears of it. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.PENDING, ReferralState.HELD, now)
@@ -148,7 +150,9 @@ def hold(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
         _decided(session, referral, ReferralState.PENDING, actor, reason, now)
 
 
-def release(referral_id: int, actor: Actor, reason: str, now: datetime, *, verification_required: bool = True) -> None:
+def release(
+    referral_id: int, actor: Actor, reason: Reason, now: datetime, *, verification_required: bool = True
+) -> None:
     """Confirm a held referral after all. Raises WrongState, or Unverified while the friend's address is unconfirmed."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.HELD, ReferralState.CONFIRMED, now)
@@ -160,7 +164,7 @@ def release(referral_id: int, actor: Actor, reason: str, now: datetime, *, verif
         _decided(session, referral, ReferralState.HELD, actor, reason, now)
 
 
-def reject(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
+def reject(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> None:
     """Decide that a held referral does not count. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.HELD, ReferralState.REJECTED, now)
@@ -168,7 +172,7 @@ def reject(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
         _decided(session, referral, ReferralState.HELD, actor, reason, now)
 
 
-def reverse(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
+def reverse(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> None:
     """Take a confirmed referral back: opposite ledger entries, count, badges and place. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.CONFIRMED, ReferralState.REVERSED, now)
@@ -176,10 +180,10 @@ def reverse(referral_id: int, actor: Actor, reason: str, now: datetime) -> None:
         for profile_id in entries.concerned(session, referral):  # in one order, as everybody locks them
             entries.lock_profile(session, profile_id)
         count = _count(session, referral.referrer_id, -1, now)
-        entries.take_back(session, referral, count, now, reason)
+        entries.take_back(session, referral, count, now, reason.text)
         badges.adjust(session, referral.referrer_id, count, now)
         leaderboard.changed(session, referral.referrer_id)
-        _tell_referrer(session, referral, MessageKind.REFERRAL_REVERSED, {"reason": reason, "total": count}, now)
+        _tell_referrer(session, referral, MessageKind.REFERRAL_REVERSED, {"reason": reason.text, "total": count}, now)
         _decided(session, referral, ReferralState.CONFIRMED, actor, reason, now)
 
 
@@ -194,7 +198,7 @@ def expire_due(now: datetime) -> int:
         with transaction() as session:
             matching = Referral.id == referral_id
             if _take(session, matching, ReferralState.PENDING, ReferralState.EXPIRED, now):
-                reason = f"the address was not confirmed within {EXPIRES_DAYS} days"
+                reason = Reason(ReasonCode.NOT_VERIFIED_IN_TIME, {"days": EXPIRES_DAYS})
                 _record(session, referral_id, ReferralState.PENDING, ReferralState.EXPIRED, reason, {}, now)
     return len(due)
 
@@ -233,24 +237,25 @@ def _refusal(session: Session, referral_id: int, before: ReferralState, after: R
     """Say why a referral was not moved; asked after the attempt, so that it tells what really stood in the way."""
     state = session.scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
-        return NoSuchReferral()
-    return (AlreadyDecided if state is after else WrongState)(before.value)
+        return NotFound("no_such_referral")
+    return (AlreadyDecided if state is after else WrongState)(expected=before.value)
 
 
 def _decided(
-    session: Session, referral: Referral, before: ReferralState, actor: Actor, reason: str, now: datetime
+    session: Session, referral: Referral, before: ReferralState, actor: Actor, reason: Reason, now: datetime
 ) -> None:
     """Write the audit line of somebody's decision, last: see `audit.record`."""
     after = referral.state.value
-    states = {"state": before.value}, {"state": after}
-    audit.record(session, actor, f"referral.{after}", "referral", referral.id, *states, now, reason)
+    states = {"state": before.value}, {"state": after} | ({} if reason.text else reason.values)
+    why = reason.text or reason.code
+    audit.record(session, actor, f"referral.{after}", "referral", referral.id, *states, now, why)
 
 
 def _held(
     session: Session,
     referral: Referral,
     actor: Actor,
-    reason: str,
+    reason: Reason,
     now: datetime,
     assessment: dict[str, Any],
 ) -> None:
@@ -264,7 +269,7 @@ def _confirmed(
     referral: Referral,
     before: ReferralState,
     actor: Actor,
-    reason: str,
+    reason: Reason,
     now: datetime,
     assessment: dict[str, Any] | None = None,
 ) -> None:
@@ -317,7 +322,7 @@ def _record(
     referral_id: int,
     before: ReferralState | None,
     after: ReferralState,
-    reason: str,
+    reason: Reason,
     evidence: dict[str, Any],
     now: datetime,
     actor: Actor = SYSTEM,

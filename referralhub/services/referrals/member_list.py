@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from referralhub.extensions import db
-from referralhub.models import Profile, Referral, ReferralEvent, ReferralState, User
+from referralhub.models import Profile, Reason, Referral, ReferralEvent, ReferralState, User
 from referralhub.services.shared.names import shown_name
 
 PAGE = 20
@@ -21,7 +22,7 @@ class ReferralLine:
     created: datetime
     visited_at: datetime
     decided_at: datetime | None
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,19 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
     """Read a member's referrals, newest first, in one state or in all. Two queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
     counts = {each: number for each, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
-    reason = (
-        select(ReferralEvent.reason)
-        .where(ReferralEvent.referral_id == Referral.id)
-        .order_by(ReferralEvent.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
+    event = aliased(ReferralEvent)
+    last = select(func.max(event.id)).where(event.referral_id == Referral.id).scalar_subquery()
     query = (
-        select(shown_name(User), Referral.state, Referral.created, Referral.visited_at, Referral.decided_at, reason)
+        select(
+            shown_name(User),
+            Referral.state,
+            Referral.created,
+            Referral.visited_at,
+            Referral.decided_at,
+            ReferralEvent.reason,
+        )
+        .select_from(Referral)
+        .join(ReferralEvent, ReferralEvent.id == last)
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
         .where(Referral.referrer_id == profile_id)

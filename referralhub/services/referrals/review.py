@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,8 @@ from referralhub.models import (
     MessageKind,
     Once,
     Profile,
+    Reason,
+    ReasonCode,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -39,7 +42,7 @@ RELEASE_AFTER = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Case:
-    """One referral that waits; `explanation` is none where a person held it, for `note`."""
+    """One referral that waits; `explanation` is none where a person held it, for `reason`."""
 
     id: int
     referrer: str
@@ -50,16 +53,29 @@ class Case:
     channel: str
     created: datetime
     held_at: datetime
-    note: str
+    reason: Reason | None
     explanation: Explanation | None
     network: str | None  # equal for those who signed up from one place
 
 
+class GroupKind(StrEnum):
+    """What the cases of a group have in common."""
+
+    NETWORK = "network"
+    RULES = "rules"
+    PERSON = "person"
+    SINGLE = "single"
+
+
 @dataclass(frozen=True)
 class Group:
-    """Cases that look alike, and in what."""
+    """Cases that look alike: they came from one network, or the same rules held them, or a person did.
 
-    title: str
+    One that is like no other is in a group of `kind` "single" with its likes.
+    """
+
+    kind: GroupKind
+    rules: tuple[str, ...]
     cases: list[Case]
 
 
@@ -76,7 +92,7 @@ class Decided:
     """What became of a decision on several cases."""
 
     done: int
-    refused: list[str]  # a sentence for each that could not be decided
+    refused: list[tuple[int, DomainError]]  # which could not be decided, and why
 
 
 def queue() -> Queue:
@@ -91,7 +107,7 @@ def queue() -> Queue:
 def decide(
     ids: Collection[int],
     confirm: bool,
-    reason: str,
+    reason: Reason,
     actor: Actor,
     now: datetime,
     *,
@@ -100,12 +116,12 @@ def decide(
     """Confirm or reject cases, each in a transaction of its own: one that was decided meanwhile stops no other."""
     release = partial(lifecycle.release, verification_required=verification_required)
     step = release if confirm else lifecycle.reject
-    refused: list[str] = []
+    refused: list[tuple[int, DomainError]] = []
     for referral_id in sorted(set(ids)):
         try:
             step(referral_id, actor, reason, now)
         except DomainError as error:
-            refused.append(f"Referral {referral_id}: {error}")
+            refused.append((referral_id, error))
     return Decided(len(set(ids)) - len(refused), refused)
 
 
@@ -133,7 +149,7 @@ def release_due(now: datetime, *, verification_required: bool = True) -> int:
     query = select(Referral.id).where(
         Referral.state == ReferralState.HELD, Referral.decided_at <= now - RELEASE_AFTER, Referral.score < LIKELY
     )
-    reason = f"nobody decided within {RELEASE_AFTER.days} days, and the score is under {LIKELY}"
+    reason = Reason(ReasonCode.NOT_DECIDED_IN_TIME, {"days": RELEASE_AFTER.days, "below": LIKELY})
     return decide(
         db.session.scalars(query).all(), True, reason, SYSTEM, now, verification_required=verification_required
     ).done
@@ -190,7 +206,7 @@ def _reasons(ids: Sequence[int]) -> dict[int, ReferralEvent]:
 def _case(row: Any, event: ReferralEvent | None) -> Case:
     return Case(
         row.id, row.referrer, row.referrer_user_id, row.friend, row.friend_user_id, row.score, row.channel.value,
-        row.created, row.decided_at, event.reason if event else "",
+        row.created, row.decided_at, event.reason if event else None,
         explanations.read(event, ReferralState.HELD) if event else None, row.network,
     )  # fmt: skip
 
@@ -198,23 +214,22 @@ def _case(row: Any, event: ReferralEvent | None) -> Case:
 def _grouped(cases: Sequence[Case]) -> list[Group]:
     """Put cases together that came from one place, and of the others those that the same rules held."""
     by_network = Counter(case.network for case in cases if case.network)
-    alike: dict[tuple[str, ...], list[Case]] = defaultdict(list)
+    alike: dict[tuple[str | None, tuple[str, ...]], list[Case]] = defaultdict(list)
     for case in cases:
         shared = case.network and by_network[case.network] > 1
-        alike[("network", case.network or "") if shared else ("rules", *_pattern(case))].append(case)
-    groups = [Group(_title(key), members) for key, members in alike.items() if len(members) > 1]
+        alike[(case.network, ()) if shared else (None, _rules(case))].append(case)
+    groups = [Group(_kind(*key), key[1], members) for key, members in alike.items() if len(members) > 1]
     alone = [members[0] for members in alike.values() if len(members) == 1]
-    return [*groups, Group("Like no other", alone)] if alone else groups
+    return [*groups, Group(GroupKind.SINGLE, (), alone)] if alone else groups
 
 
-def _pattern(case: Case) -> tuple[str, ...]:
+def _rules(case: Case) -> tuple[str, ...]:
     if case.explanation is None:
         return ()
     return tuple(sorted({*(finding.rule for finding in case.explanation.findings), *case.explanation.incomplete}))
 
 
-def _title(key: tuple[str, ...]) -> str:
-    kind, *names = key
-    if kind == "network":
-        return "From one network"
-    return " and ".join(name.replace("_", " ") for name in names).capitalize() or "Held by a person"
+def _kind(network: str | None, rules: tuple[str, ...]) -> GroupKind:
+    if network:
+        return GroupKind.NETWORK
+    return GroupKind.RULES if rules else GroupKind.PERSON

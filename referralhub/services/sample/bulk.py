@@ -9,7 +9,7 @@ from referralhub.models import Channel, ReferralState
 from referralhub.services.referrals import visits
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.sample import fraud_cases, writer
-from referralhub.services.sample.people import HOSTS, UNCONFIRMED, Newcomer, Population
+from referralhub.services.sample.people import HOSTS, UNCONFIRMED, Newcomer, Population, lines
 
 MONTHS, LONG = 12, timedelta(days=365) / 12
 GROWTH = 1.12  # signups of a month for each of the month before
@@ -31,16 +31,8 @@ CHANNELS = {
 HELD, REJECTED, REVERSED = 0.01, 0.004, 0.003  # of all referrals
 WAITING = timedelta(days=28)  # after thirty the worker releases what is held
 REASONS = {
-    ReferralState.REJECTED: (
-        "the friend is the referrer's second account",
-        "signed up by a program",
-        "several accounts of one person",
-    ),
-    ReferralState.REVERSED: (
-        "the friend turned out to be a second account",
-        "the account was sold",
-        "the friend asked to undo it",
-    ),
+    ReferralState.REJECTED: lines("sample-rejections.txt"),
+    ReferralState.REVERSED: lines("sample-reversals.txt"),
 }
 
 

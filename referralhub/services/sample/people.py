@@ -14,12 +14,13 @@ from referralhub.models import Channel, ReferralState
 DATA = Path(__file__).parent.parent.parent / "data"
 
 
-def _names(file: str) -> list[str]:
-    return (DATA / file).read_text().split()
+def lines(file: str) -> list[str]:
+    """Return the lines of a file of sample data."""
+    return (DATA / file).read_text(encoding="utf-8").splitlines()
 
 
-FIRST_NAMES = _names("first-names.txt")
-LAST_NAMES = _names("last-names.txt")
+FIRST_NAMES = lines("first-names.txt")
+LAST_NAMES = lines("last-names.txt")
 SHARED_BY = (Channel.LINK, Channel.WHATSAPP, Channel.EMAIL, Channel.X, Channel.LINKEDIN, Channel.TELEGRAM)
 HOSTS = ("example.com", "example.org", "example.net")  # reserved: no mail to them reaches anybody
 UNCONFIRMED = (ReferralState.PENDING, ReferralState.EXPIRED)

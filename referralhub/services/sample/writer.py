@@ -14,6 +14,8 @@ from referralhub.extensions import db
 from referralhub.models import (
     Channel,
     Profile,
+    Reason,
+    ReasonCode,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -135,22 +137,28 @@ class Writer:
         kept_back = member.state in {state.HELD, state.REJECTED}
 
         def step(
-            before: ReferralState | None, after: ReferralState, reason: str, at: datetime | None, **evidence: Any
+            before: ReferralState | None, after: ReferralState, reason: Reason, at: datetime | None, **evidence: Any
         ) -> Row:
             row = {"referral_id": self.referral_ids[position], "from_state": before, "to_state": after}
-            return row | {"reason": reason, "evidence": evidence, "created": at}
+            return row | {
+                "reason_code": reason.code,
+                "reason_values": reason.values,
+                "evidence": evidence,
+                "created": at,
+            }
 
-        yield step(None, state.PENDING, "signed up", member.joined)
+        verified = Reason(ReasonCode.ADDRESS_VERIFIED)
+        yield step(None, state.PENDING, Reason(ReasonCode.SIGNED_UP), member.joined)
         if member.state is state.EXPIRED:
-            reason = f"the address was not confirmed within {EXPIRES_DAYS} days"
+            reason = Reason(ReasonCode.NOT_VERIFIED_IN_TIME, {"days": EXPIRES_DAYS})
             yield step(state.PENDING, state.EXPIRED, reason, _expired_at(member))
         elif kept_back:
-            yield step(state.PENDING, state.HELD, "address verified", member.verified_at, **judged)
+            yield step(state.PENDING, state.HELD, verified, member.verified_at, **judged)
         elif given is not None:
-            yield step(state.PENDING, state.CONFIRMED, "address verified", member.verified_at, given=given, **judged)
+            yield step(state.PENDING, state.CONFIRMED, verified, member.verified_at, given=given, **judged)
         if member.decided_at:
             before = state.HELD if kept_back else state.CONFIRMED
-            yield step(before, member.state, member.reason, member.decided_at)
+            yield step(before, member.state, Reason.stated(member.reason), member.decided_at)
 
     def _entry(self, position: int) -> Row:
         entry = self.ledger.entries[position]

@@ -1,125 +1,111 @@
-"""What can go wrong in a way that a person can mend. The message is for that person."""
+"""What can go wrong in a way that a person can put right: a stable code, and the values that it is about.
+
+The words are made at the edge, in `referralhub/words`.
+"""
+
+from typing import Any
 
 
 class DomainError(Exception):
-    """A rule was not met. `fields` maps the name of each value at fault to a message; "" is the whole."""
+    """A rule was not met. `code` says which, for good; `field` names the value at fault, "" the whole of them."""
 
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.fields = {field: message}
+    code = ""
+    field = ""
+
+    def __init__(self, code: str = "", field: str = "", **values: Any) -> None:
+        self.code, self.field, self.values = code or self.code, field or self.field, values
+        super().__init__(self.code)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The code of what is wrong with each value at fault."""
+        return {self.field: self.code}
 
 
-class AlreadySo(DomainError):
+class NotFound(DomainError):
+    """Nothing of this kind has this number."""
+
+
+class Conflict(DomainError):
+    """What was asked for cannot be done with things as they are, or are by now."""
+
+
+class AlreadyDone(Conflict):
     """What was asked for is so already, and nothing was changed. To ask twice is no mistake: commands call it done."""
 
 
 class Taken(DomainError):
     """The user name, the address or both belong to an account already."""
 
+    code = "account_taken"
+
     def __init__(self, username: bool, email: bool) -> None:
-        super().__init__("There is already an account with these details. Try signing in.")
-        if username or email:
-            self.fields = {}
-        if username:
-            self.fields["username"] = "This user name is taken. Please choose another one."
-        if email:
-            self.fields["email"] = "There is already an account with this address. Try signing in."
+        super().__init__()
+        self.username, self.email = username, email
 
-
-class OrdinaryAccount(DomainError):
-    """The name and the address belong to an account that may not run the program."""
-
-    def __init__(self) -> None:
-        super().__init__("There is an account with this name and address, which is no admin's. It was left as it is.")
+    @property
+    def fields(self) -> dict[str, str]:
+        """The names of those that are taken; the whole where another account was quicker by a moment."""
+        taken = {"username": "username_taken"} if self.username else {}
+        taken |= {"email": "email_taken"} if self.email else {}
+        return taken or super().fields
 
 
 class WeakPassword(DomainError):
     """The password would be guessed."""
 
-    def __init__(self, message: str, field: str = "password") -> None:
-        super().__init__(message, field)
-
 
 class UnknownCode(DomainError):
     """No member has this code, or not any more."""
 
-    def __init__(self) -> None:
-        super().__init__("We don't know this code. Check it, or leave the field empty.", "referral_code")
+    code = "unknown_code"
+    field = "referral_code"
 
 
 class WrongCredentials(DomainError):
     """No such account, or not this password; which of the two is not said."""
 
-    def __init__(self) -> None:
-        super().__init__("That user name and password don't match an account. Please check both.")
+    code = "wrong_credentials"
 
 
 class BadLink(DomainError):
     """The token in a mailed link is too old, used, changed on the way, or for an address no longer used."""
 
-    def __init__(self) -> None:
-        super().__init__("This link no longer works: it is too old, was used, or a part of it is missing.")
+    code = "bad_link"
 
 
 class WrongPassword(DomainError):
     """The member's own password was asked for again and does not match."""
 
-    def __init__(self) -> None:
-        super().__init__("That is not your password. Please type it again.", "password")
+    code = "wrong_password"
+    field = "password"
 
 
 class TooManyAtOnce(Exception):
     """More passwords are being checked than leaves room for other pages; trying again in a moment helps."""
 
 
-class CannotInvite(DomainError):
+class CannotInvite(Conflict):
     """This member cannot send this invitation, or not now."""
 
 
-class NoSuchMember(DomainError):
-    """No member has this number."""
+class WrongState(Conflict):
+    """The referral is not in the state that this step begins in: another was quicker, or it was done before."""
 
-    def __init__(self) -> None:
-        super().__init__("There is no member with this number.")
-
-
-class CannotSwitch(DomainError):
-    """This account cannot be switched off or on."""
+    code = "referral_in_other_state"
 
 
-class CannotCorrect(DomainError):
-    """The credit for this member cannot go to somebody else, or not like this."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "code")
+class AlreadyDecided(WrongState, AlreadyDone):
+    """The referral is in the state that this step leads to."""
 
 
-class NoSuchReferral(DomainError):
-    """No referral has this number."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no referral with this number.")
-
-
-class WrongState(DomainError):
-    """The referral is not where this step begins; somebody else was quicker, or it was done before."""
-
-    def __init__(self, expected: str) -> None:
-        super().__init__(f"This referral is not {expected}, or not any more. Its trail says what happened.")
-
-
-class AlreadyDecided(WrongState, AlreadySo):
-    """The referral is where this step would have led."""
-
-
-class Unverified(DomainError):
+class Unverified(Conflict):
     """The friend's address is not confirmed, and the program requires that."""
 
-    def __init__(self) -> None:
-        super().__init__("The friend has not confirmed their address yet; no credit is given before that.")
+    code = "friend_unverified"
 
 
-class CannotRedeem(DomainError):
+class CannotRedeem(Conflict):
     """The perk cannot be had: too dear, not unlocked, sold out, or gone."""
 
 
@@ -127,51 +113,25 @@ class BadPerk(DomainError):
     """A perk cannot be like this, or its stock cannot change like this."""
 
 
-class NoSuchPerk(DomainError):
-    """No perk has this number."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no perk with this number.")
-
-
-class NoSuchClaim(DomainError):
-    """Nothing was claimed under this number."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no claim with this number.")
-
-
-class NoSuchMessage(DomainError):
-    """No message has this number."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no message with this number.")
-
-
-class CannotResend(DomainError):
-    """There is no such message, or nobody wants it any more."""
-
-
 class BadSetting(DomainError):
-    """A rule of the program cannot have this value."""
+    """A rule of the program cannot have this value; `key` is its name."""
 
-    def __init__(self, key: str, problem: str) -> None:
-        super().__init__(f"{key}: {problem}", key)
-        self.key, self.problem = key, problem
+    def __init__(self, key: str, code: str, **values: Any) -> None:
+        super().__init__(code, key, **values)
+        self.key = key
 
 
-class StaleRules(DomainError):
-    """The rules were changed while somebody was choosing new ones."""
+class StaleRules(Conflict):
+    """The rules were changed to this version while somebody was choosing new ones."""
+
+    code = "rules_changed"
 
     def __init__(self, version: int) -> None:
-        super().__init__(
-            f"Version {version} came in force while you were at this form. What you typed is still here: "
-            "look at what changed, then preview it again."
-        )
+        super().__init__(version=version)
         self.version = version
 
 
 def in_short(error: BaseException) -> str:
-    """Give the first line of what a service or its driver said, without the statement that it was about."""
-    words = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
-    return words.splitlines()[0]
+    """Return the first line of what a service or its driver said, without the statement that it was about."""
+    said = str(getattr(error, "orig", None) or error).strip() or type(error).__name__
+    return said.splitlines()[0]

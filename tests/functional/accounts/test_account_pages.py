@@ -19,10 +19,10 @@ from referralhub.extensions import db
 from referralhub.mail_transport import refusal
 from referralhub.models import RewardEntry, User
 from referralhub.services.accounts import erasure
-from referralhub.services.accounts.erasure import FORMER_MEMBER
 from referralhub.services.ledger import recount
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.program import rules
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Element, Page, Visitor
 from tests.people import Clock, Person, path_of, read_letters
 
@@ -259,7 +259,7 @@ class TestDeletion:
         """Else the account of that number could not be deleted."""
         alice.sign_up()
         with app.app_context():
-            erasure.erase(1, clock())
+            erasure.erase(1, FORMER_MEMBER, clock())
         gone = records.one(User)
         page = bob.fill_in_signup(expect=422, username=gone.username, email=gone.email)
         assert page.wrong_fields == {"username", "email"}

@@ -8,13 +8,14 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import AuditLine, Profile, RewardEntry, RewardKind, Role, Unit, User
+from referralhub.models import AuditLine, Profile, Reason, RewardEntry, RewardKind, Role, Unit, User
 from referralhub.services.accounts import administration, erasure
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
-from referralhub.services.shared.errors import CannotCorrect, WrongState
+from referralhub.services.shared.errors import Conflict
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.crowd import befriend, member
 from tests.people import Person, all_at_once
 
@@ -182,7 +183,7 @@ class TestMembers:
 
     def test_who_has_gone_is_not_brought_back(self, credited, app, admin, clock, records):
         with app.app_context():
-            erasure.erase(2, clock())
+            erasure.erase(2, FORMER_MEMBER, clock())
         assert "deleted the account" in self.send(admin, 2, "active/again", 422, reason="wants back").text
         assert not records.one(User, id=2).is_active
 
@@ -246,7 +247,7 @@ class TestMembers:
         bobs = records.one(User, username="bob").id
         self.send(admin, bobs, "referrer", code=charlie.code, reason="asked both")
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "stolen card", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen card"), clock())
         assert self.balances(records) == {2: 0, 3: 0}
 
     def test_a_moved_credit_is_on_hold_as_long_as_it_was(self, app, admin, alice, bob, charlie, records, clock):
@@ -263,7 +264,7 @@ class TestMembers:
             with app.app_context():
                 try:
                     action()
-                except (CannotCorrect, WrongState):
+                except Conflict:
                     return False
                 return True
 
@@ -271,7 +272,7 @@ class TestMembers:
             administration.correct_referrer(bobs, code, "asked both", OPERATOR, clock())
 
         def reverse() -> None:
-            lifecycle.reverse(1, OPERATOR, "stolen card", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen card"), clock())
 
         def adjust() -> None:
             administration.adjust(2, 5, Unit.POINTS, "a present", "the-same-key", OPERATOR, clock())
@@ -297,7 +298,7 @@ class TestMembers:
             with app.app_context():
                 try:
                     administration.correct_referrer(3, code, "lost the link", OPERATOR, clock())
-                except CannotCorrect:
+                except Conflict:
                     return False
                 return True
 

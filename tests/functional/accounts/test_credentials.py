@@ -11,6 +11,7 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import OneTimeToken, OutboxMessage, Referral, ReferralState, RewardEntry, SignIn, User
 from referralhub.services.accounts import erasure, passwords
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Page, Visitor
 from tests.people import Person, all_at_once
 
@@ -249,7 +250,7 @@ class TestChangeOfAddress:
         ask_for_address(alice, "new@example.com")
         path = alice.mailed_path("/account/email/", to="new@example.com")
         if end == "erased":
-            records.change(lambda: erasure.erase(1, clock()))
+            records.change(lambda: erasure.erase(1, FORMER_MEMBER, clock()))
         else:
             records.change(lambda: setattr(user_named("alice"), "is_active", False))
         before = records.everything()

@@ -21,6 +21,7 @@ from referralhub.models import Channel, Profile, Referral, ReferralState, Reward
 from referralhub.services.accounts import erasure
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import SECRET_KEY
 from tests.pages import Element, Visitor
 from tests.people import Clock, Person, Records, all_at_once, path_of, text_of
@@ -212,7 +213,7 @@ def a_typed_code_of_a_closed_account(scene: Scene) -> str:
 @trick
 def a_typed_code_of_a_deleted_account(scene: Scene) -> None:
     with scene.app.app_context():
-        erasure.erase(MALLORY, scene.clock())
+        erasure.erase(MALLORY, FORMER_MEMBER, scene.clock())
     assert scene.bob.fill_in_signup(422, referral_code=scene.evil_code).wrong_fields == {"referral_code"}
     scene.bob.sign_up()
 

@@ -8,6 +8,7 @@ from referralhub.models import (
     MessageKind,
     OutboxMessage,
     Profile,
+    Reason,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -19,6 +20,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Unverified, WrongState
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import Person
 
 
@@ -47,7 +49,7 @@ def kinds(records) -> list[MessageKind]:
 class TestReview:
     def test_a_held_referral_waits_for_a_decision(self, joined, app, clock, alice, bob, records):
         with app.app_context():
-            lifecycle.hold(1, OPERATOR, "same network", clock())
+            lifecycle.hold(1, OPERATOR, Reason.stated("same network"), clock())
         bob.confirm_address()
         assert records.one(Referral).state is ReferralState.HELD
         assert alice.get("/dashboard/").stat("total_referrals") == 0
@@ -56,23 +58,23 @@ class TestReview:
         assert "in review" in page.one("[data-referral]").text
         assert "same network" not in page.text  # what looked wrong is for admins
         with app.app_context():
-            lifecycle.release(1, OPERATOR, "looked at", clock())
+            lifecycle.release(1, OPERATOR, Reason.stated("looked at"), clock())
         assert alice.get("/dashboard/").stat("rewards") == 10
         assert [event.to_state.value for event in records.all(ReferralEvent)] == ["pending", "held", "confirmed"]
         assert MessageKind.REFERRAL_HELD in kinds(records)
 
     def test_no_release_before_the_address_is_confirmed(self, joined, app, clock, records):
         with app.app_context():
-            lifecycle.hold(1, OPERATOR, "same network", clock())
+            lifecycle.hold(1, OPERATOR, Reason.stated("same network"), clock())
             with pytest.raises(Unverified):
-                lifecycle.release(1, OPERATOR, "looked at", clock())
+                lifecycle.release(1, OPERATOR, Reason.stated("looked at"), clock())
         assert records.one(Referral).state is ReferralState.HELD
         assert not records.all(RewardEntry)
 
     def test_a_rejected_referral_says_why(self, joined, app, clock, alice, records):
         with app.app_context():
-            lifecycle.hold(1, OPERATOR, "same network", clock())
-            lifecycle.reject(1, OPERATOR, "the same person twice", clock())
+            lifecycle.hold(1, OPERATOR, Reason.stated("same network"), clock())
+            lifecycle.reject(1, OPERATOR, Reason.stated("the same person twice"), clock())
         assert "the same person twice" in alice.get("/dashboard/referrals").one("[data-referral]").text
         assert not records.all(RewardEntry)
 
@@ -97,7 +99,7 @@ class TestReview:
 class TestReversal:
     def test_it_takes_back_everything_and_tells(self, credited, app, clock, alice, records):
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "the card was stolen", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("the card was stolen"), clock())
         page = alice.get("/dashboard/")
         assert (page.stat("total_referrals"), page.stat("rewards")) == (0, 0)
         assert page.one('[data-badge="first"]')["data-earned"] == "false"
@@ -110,15 +112,15 @@ class TestReversal:
 
     def test_a_second_one_changes_nothing(self, credited, app, clock, records):
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "stolen", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen"), clock())
             before = records.everything()
             with pytest.raises(WrongState):
-                lifecycle.reverse(1, OPERATOR, "stolen", clock())
+                lifecycle.reverse(1, OPERATOR, Reason.stated("stolen"), clock())
         assert records.everything() == before
 
     def test_a_badge_can_be_earned_again(self, credited, app, clock, alice, charlie, records):
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "stolen", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen"), clock())
         charlie.click(alice.link)
         charlie.sign_up()
         charlie.confirm_address()
@@ -130,7 +132,7 @@ class TestReversal:
             catalogue.add("Sticker", "", clock(), price=10)
         alice.submit(alice.get("/dashboard/rewards").form("/dashboard/perks/1/redeem"))
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "stolen", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen"), clock())
         assert balance_of(records, 1) == -10
         page = alice.get("/dashboard/rewards")
         assert page.one("[data-balance]")["data-value"] == "-10"
@@ -235,7 +237,7 @@ class TestVerify:
         charlie.sign_up()
         charlie.confirm_address()
         with app.app_context():
-            lifecycle.reverse(1, OPERATOR, "stolen", clock())
+            lifecycle.reverse(1, OPERATOR, Reason.stated("stolen"), clock())
         result = self.run(app)
         assert (result.exit_code, result.output) == (0, "Everything follows from the ledger.\n")
 
@@ -289,7 +291,7 @@ def test_erasing_a_member_keeps_totals_and_forgets_the_name(credited, app, clock
 
     before = [(p.id, p.referral_count) for p in records.all(Profile)]
     with app.app_context():
-        erasure.erase(2, clock())
+        erasure.erase(2, FORMER_MEMBER, clock())
     assert [(p.id, p.referral_count) for p in records.all(Profile)] == before
     assert alice.get("/dashboard/").stat("rewards") == 10
     assert alice.get("/dashboard/referrals").referrals == [("A former member", "confirmed")]

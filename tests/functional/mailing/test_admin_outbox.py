@@ -30,8 +30,8 @@ def mail(app: Flask, admin: Person, clock):
     states = {
         "waiting": {"next_try_at": clock() + timedelta(hours=1), "attempts": 2, "last_error": "450 busy"},
         "delivered": {"next_try_at": clock(), "delivered_at": clock()},
-        "given up": {"attempts": 9, "last_error": "550 <b>no such mailbox</b>"},
-        "not wanted": {},
+        "given_up": {"attempts": 9, "last_error": "550 <b>no such mailbox</b>"},
+        "not_wanted": {},
     }
 
     def write(times: int = 1, **only: object) -> None:
@@ -75,19 +75,19 @@ class TestMail:
     def test_it_is_filtered_by_state_and_kind(self, admin: Person, mail):
         mail()
         mail(kind=MessageKind.INVITATION, address="bo@example.com")
-        for number, name in enumerate(("waiting", "delivered", "given up", "not wanted"), 1):
+        for number, name in enumerate(("waiting", "delivered", "given_up", "not_wanted"), 1):
             assert set(rows(admin.get(f"/admin/mail/?flt_state={name}"))) == {number, number + 4}
         invitations = rows(admin.get("/admin/mail/?flt_kind=invitation"))
         assert {row[3] for row in invitations.values()} == {"bo@example.com"}
-        assert set(rows(admin.get("/admin/mail/?flt_kind=invitation&flt_state=given up"))) == {7}
+        assert set(rows(admin.get("/admin/mail/?flt_kind=invitation&flt_state=given_up"))) == {7}
         assert len(rows(admin.get("/admin/mail/?flt_state=lost&flt_kind=%00&search=grace"))) == 8
 
     def test_a_dead_letter_is_sent_again_once(self, admin: Person, mail, records, clock):
         mail(2)
-        page = admin.get("/admin/mail/?flt_state=given up")
+        page = admin.get("/admin/mail/?flt_state=given_up")
         form = page.form("/admin/mail/3/again")
         back = admin.submit(form)
-        assert back.location == "/admin/mail/?flt_state=given%20up"
+        assert back.location == "/admin/mail/?flt_state=given_up"
         assert "on its way again" in admin.follow(back).text
         assert "on its way already" in admin.follow(admin.submit(form)).text
         message = records.all(OutboxMessage)[2]

@@ -14,6 +14,7 @@ from referralhub.models import MessageKind, OneTimeToken, OutboxMessage, User
 from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import LEASE, RETRIES, Delivery, Post, Refused, Unwanted, Write
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.crowd import member
 from tests.people import Clock, Person, PostOffice, all_at_once
 
@@ -216,7 +217,7 @@ class TestAMemberWhoLeavesMeanwhile:
 
         def write(message: OutboxMessage, user: User) -> EmailMessage:
             with app.app_context():  # in another process, a moment after the claim
-                erasure.erase(user.id, clock())
+                erasure.erase(user.id, FORMER_MEMBER, clock())
             return mail_content.write(message, user)
 
         with app.app_context():
@@ -229,7 +230,7 @@ class TestAMemberWhoLeavesMeanwhile:
 
         def post(letter: EmailMessage) -> None:
             with app.app_context():
-                erasure.erase(1, clock())
+                erasure.erase(1, FORMER_MEMBER, clock())
             raise OSError("450 busy alice@example.com")
 
         with app.app_context():
@@ -245,7 +246,7 @@ class TestAMemberWhoLeavesMeanwhile:
         class LeavesMeanwhile(Delivery):
             def _later(self, message: OutboxMessage) -> int:
                 with app.app_context():
-                    erasure.erase(message.user_id, clock())
+                    erasure.erase(message.user_id, FORMER_MEMBER, clock())
                 return super()._later(message)
 
         with app.app_context():

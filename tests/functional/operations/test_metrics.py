@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from referralhub.metrics import version
-from referralhub.models import OutboxMessage, ReferralState
+from referralhub.models import OutboxMessage, Reason, ReferralState
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
@@ -63,12 +63,12 @@ def test_the_figures(app: Flask, scrape, queue, clock: Clock, records):
     befriend(app, "alice", 2, clock(), ReferralState.PENDING)
     befriend(app, "alice", 3, clock())
     with app.app_context():
-        lifecycle.hold(1, OPERATOR, "looks odd", clock())
+        lifecycle.hold(1, OPERATOR, Reason.stated("looks odd"), clock())
         rules.change({"hold_days": 7}, clock())
     clock.advance(hours=2)
     with app.app_context():
-        lifecycle.hold(2, OPERATOR, "looks odd", clock())
-        lifecycle.reverse(3, OPERATOR, "stolen", clock())
+        lifecycle.hold(2, OPERATOR, Reason.stated("looks odd"), clock())
+        lifecycle.reverse(3, OPERATOR, Reason.stated("stolen"), clock())
     one, two = records.all(OutboxMessage)[:2]
 
     def deliver_one_and_give_up_two() -> None:

@@ -37,7 +37,7 @@ def test_buying_takes_the_price_and_one_from_stock(app, clock, rich, records):
     claim(rich)
     assert records.one(Perk).stock == 4
     entry = records.all(RewardEntry)[-1]
-    assert (entry.amount, entry.balance, entry.note) == (-30, 70, "for Mug")
+    assert (entry.amount, entry.balance, entry.note) == (-30, 70, "Mug")
     assert "on its way" in rich.get("/dashboard/rewards").one("[data-claim]").text
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from referralhub.models import Program, Referral, RewardEntry, Unit
+from referralhub.models import Program, Reason, Referral, RewardEntry, Unit
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
@@ -126,7 +126,7 @@ def test_a_milestone_gives_its_bonus_once_and_loses_it_below_the_mark(app, clock
     bring(alice, charlie)
     assert [e[1:3] for e in ledger(records)] == [("referrer", 10), ("referrer", 10), ("milestone", 50)]
     with app.app_context():
-        lifecycle.reverse(records.all(Referral)[0].id, OPERATOR, "a duplicate", clock())
+        lifecycle.reverse(records.all(Referral)[0].id, OPERATOR, Reason.stated("a duplicate"), clock())
     assert [e[1:] for e in ledger(records)][3:] == [
         ("reversal", -10, "points", 60),
         ("reversal", -50, "points", 10),

@@ -48,10 +48,10 @@ def test_friend_follows_the_link_joins_and_confirms_then_the_referrer_is_credite
 
     bob.submit(question.form(path))
     assert records.one(Referral).state is ReferralState.CONFIRMED
-    trail = [(event.from_state, event.to_state, event.reason) for event in records.all(ReferralEvent)]
+    trail = [(event.from_state, event.to_state, event.reason_code) for event in records.all(ReferralEvent)]
     assert trail == [
-        (None, ReferralState.PENDING, "signed up"),
-        (ReferralState.PENDING, ReferralState.CONFIRMED, "address verified"),
+        (None, ReferralState.PENDING, "signed_up"),
+        (ReferralState.PENDING, ReferralState.CONFIRMED, "address_verified"),
     ]
     entry = records.one(RewardEntry)
     assert (entry.kind, entry.amount, entry.referral_id) == (RewardKind.REFERRER, 10, referral.id)

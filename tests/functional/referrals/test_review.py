@@ -6,7 +6,17 @@ from datetime import timedelta
 import pytest
 
 from referralhub.extensions import db
-from referralhub.models import AuditLine, MessageKind, OutboxMessage, Referral, ReferralState, RewardEntry, Role, User
+from referralhub.models import (
+    AuditLine,
+    MessageKind,
+    OutboxMessage,
+    Reason,
+    Referral,
+    ReferralState,
+    RewardEntry,
+    Role,
+    User,
+)
 from referralhub.services.referrals import lifecycle, review
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
@@ -59,7 +69,7 @@ class TestTheQueue:
     def test_cases_that_the_same_rules_held_are_together(self, held, admin, app, records, clock):
         befriend(app, "alice", 1, clock(), ReferralState.PENDING)
         with app.app_context():
-            lifecycle.hold(3, OPERATOR, "a colleague warned us", clock())
+            lifecycle.hold(3, OPERATOR, Reason.stated("a colleague warned us"), clock())
         titles = [legend.text for legend in admin.get("/admin/review/").all("legend")]
         assert titles == ["Trap: 2 cases", "Like no other: 1 case"]
         assert "a colleague warned us" in admin.get("/admin/review/").text
@@ -116,7 +126,7 @@ class TestDeciding:
 
     def test_what_was_decided_meanwhile_is_said_and_stops_no_other(self, held, admin, app, records, clock):
         with app.app_context():
-            lifecycle.reject(1, OPERATOR, "quicker", clock())
+            lifecycle.reject(1, OPERATOR, Reason.stated("quicker"), clock())
         page = admin.follow(decide(admin, "confirm", ["1", "2", "99"]))
         assert "1 case confirmed." in page.text
         assert "Referral 1" in page.text
@@ -131,7 +141,7 @@ class TestDeciding:
     def test_two_admins_at_once_decide_once(self, held, app, records, clock):
         def confirm() -> int:
             with app.app_context():
-                return review.decide([1, 2], True, "asked them", OPERATOR, clock()).done
+                return review.decide([1, 2], True, Reason.stated("asked them"), OPERATOR, clock()).done
 
         assert sum(all_at_once([confirm] * 6)) == 2
         assert len(records.all(RewardEntry)) == 2
@@ -198,7 +208,7 @@ class TestNobodyComes:
         bob.click(alice.link)
         bob.sign_up()
         with app.app_context():
-            lifecycle.hold(1, OPERATOR, "a colleague warned us", clock())
+            lifecycle.hold(1, OPERATOR, Reason.stated("a colleague warned us"), clock())
         bob.confirm_address()
         assert self.wait(app, clock, days=40)[1] == 0
         assert states(records) == ["held"]

@@ -1,0 +1,135 @@
+"""What the doctor and a recount found, in words."""
+
+from typing import NamedTuple
+
+from referralhub.services.ledger.recount import Drift
+from referralhub.services.operations.doctor import Remark
+from referralhub.words.text import Text, fill
+
+UPGRADE = "Run `flask --app wsgi db upgrade`."
+CLOCKS = "Let all machines keep time by NTP, such as systemd-timesyncd or chrony."
+WORKER = "Run `flask --app wsgi worker` beside the web server, as the Procfile does."
+
+
+class RemarkText(NamedTuple):
+    """What is wrong, and what to do about it."""
+
+    wrong: Text
+    remedy: str
+
+
+REMARKS = {
+    "setting": RemarkText("{setting} {wrong}.", "{remedy}."),
+    "development_in_public": RemarkText(
+        "This is a development server, but its address {host} is public: anybody can read all mail.",
+        "Set REFERRALHUB_ENV=production.",
+    ),
+    "debugging": RemarkText("Debugging is on: errors show the program's insides.", "Unset FLASK_DEBUG."),
+    "database_not_chosen": RemarkText(
+        "DATABASE_URL is unset, so that everything is kept in a SQLite file in the instance folder.",
+        "Set DATABASE_URL: to postgresql://…, or to sqlite:///… where one file on one machine is what you want.",
+    ),
+    "cookies_unencrypted": RemarkText(
+        "BASE_URL begins with http:, so that cookies are sent unencrypted and can be stolen.",
+        "Serve the site by https, and set BASE_URL to that address.",
+    ),
+    "no_trusted_proxies": RemarkText(
+        "TRUSTED_PROXIES is 0: if a proxy does the https, all visitors seem to come from its address.",
+        "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
+    ),
+    "mail_to_files": RemarkText(
+        "MAIL_URL is file:, so that no mail reaches anybody.",
+        "Set MAIL_URL to your mail server: smtp://user:password@host:587?tls=1",
+    ),
+    "mail_server_refuses": RemarkText(
+        "No mail can be handed over to {host}: {error}",
+        "Correct MAIL_URL or what it names. A port for STARTTLS, mostly 587, and ?tls=1 are meant; 465 is not spoken.",
+    ),
+    "mail_folder_refuses": RemarkText(
+        "No mail can be handed over to its folder: {error}", "Correct MAIL_URL or what it names."
+    ),
+    "database_away": RemarkText("The database does not answer: {error}", "Start it, or correct DATABASE_URL."),
+    "database_file_away": RemarkText(
+        "The database does not answer: {error}",
+        f"{UPGRADE} That makes the file of a new installation; else put back the one there was.",
+    ),
+    "database_clock_differs": RemarkText(
+        "The database server's clock differs from this machine's by {seconds} seconds.", CLOCKS
+    ),
+    "database_is_newer": RemarkText(
+        "The database is at {revisions}, which this version does not know.",
+        "A newer version was here: install that one again, or restore a backup from before it.",
+    ),
+    "migrations_pending": RemarkText("The database is not up to date: migrations are pending.", UPGRADE),
+    "redis_away": RemarkText(
+        "Redis does not answer: {error}",
+        "Start it, or correct REDIS_URL. Where that is unset, `make run` or `python -m referralhub.launch` starts one.",
+    ),
+    "redis_clock_differs": RemarkText(
+        "The Redis server's clock differs from this machine's by {seconds} seconds.", CLOCKS
+    ),
+    "worker_silent": RemarkText(
+        "The worker gave no sign of life since {since} UTC: no mail is sent, and figures fall behind.", WORKER
+    ),
+    "worker_never_seen": RemarkText(
+        "The worker gave no sign of life yet: no mail is sent, and figures fall behind.", WORKER
+    ),
+    "mail_overdue": RemarkText(
+        "Mail should have been sent {minutes} minutes ago; {waiting} messages wait.",
+        "See that the worker runs, and what it logs.",
+    ),
+    "dead_letters": RemarkText(
+        "{messages} messages could not be delivered.",
+        "`flask --app wsgi mail dead` says why, `mail resend` sends them again.",
+    ),
+    "no_admin": RemarkText(
+        "There is no admin, so that nobody can look after held referrals.",
+        "Run `flask --app wsgi users create-admin`.",
+    ),
+    "demo_account": RemarkText(
+        "{username} is an account of `seed demo`, whose password is printed for everyone.",
+        "Change its password on its account page, or delete it there.",
+    ),
+    "drifts": RemarkText(
+        "What is kept differs from a recount: {drifts}",
+        "`flask --app wsgi ledger verify` lists all of it, and with --repair puts right what is only a copy.",
+    ),
+    "audit_log_broken": RemarkText(
+        "Line {line} of the audit log was changed, put in, or follows a line that is gone.",
+        "Somebody with access to the database did that. Compare with a backup to see what it said.",
+    ),
+    "no_answer_in_time": RemarkText(
+        "There was no answer within {seconds} seconds.",
+        "See whether the service behind it is overloaded or cut off from the network.",
+    ),
+    "check_failed": RemarkText(
+        "It could not be looked at: {error}",
+        "If nothing above explains it, please report it as a fault of ReferralHub.",
+    ),
+}
+DRIFTS = {
+    "balance_is_no_sum": "ledger entry {entry}: says balance {balance} as number {number}, the sum is {total}",
+    "reversal_is_no_opposite": "ledger entry {entry}: is not the opposite of entry {original}",
+    "trail_ends_elsewhere": "referral {referral}: is {state}, the trail ends in {last_state}",
+    "credit_without_confirmation": "referral {referral}: is {state} and has ledger entry {entry}",
+    "reversal_against_state": "referral {referral}: is {state}, entry {entry} has reversal {reversal}",
+    "credit_is_not_the_trails": ("referral {referral}: the trail gives the {side} {promised}, the ledger {actual}"),
+    "count_differs": "member {member}: count {cached} at {cached_at}, recount {recounted} at {recounted_at}",
+    "badges_differ": "member {member}: badges {badges}, {referrals} referrals",
+    "leaderboard_differs": "leaderboard {period}: Redis and the database differ",
+}
+
+
+def drift(found: Drift) -> str:
+    """Return a line about something that does not follow from the ledger and the trail."""
+    return DRIFTS[found.code].format_map(found.values)
+
+
+def remark(found: Remark) -> RemarkText:
+    """Return what is wrong, and what to do about it."""
+    text, values = REMARKS[found.code], dict(found.values)
+    if found.code == "drifts":
+        values["drifts"] = "; ".join(map(drift, values["first"])) + ("; and more" if values["more"] else "")
+    if found.code == "setting":
+        values["remedy"] = f"{values['remedy'][:1].upper()}{values['remedy'][1:]}"
+    return RemarkText(fill(text.wrong, values), fill(text.remedy, values))

@@ -1,0 +1,37 @@
+"""Why a referral is where it is, and why an address is not invited, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from referralhub.models import Reason, ReasonCode
+from referralhub.services.referrals.invitations import DAILY, Objection
+
+REASONS: dict[str, str] = {
+    ReasonCode.SIGNED_UP: "signed up",
+    ReasonCode.ADDRESS_VERIFIED: "address verified",
+    ReasonCode.VERIFICATION_NOT_REQUIRED: "address verification is not required",
+    ReasonCode.NOT_VERIFIED_IN_TIME: "the address was not confirmed within {days} days",
+    ReasonCode.NOT_DECIDED_IN_TIME: "nobody decided within {days} days, and the score is under {below}",
+    ReasonCode.STATED: "{text}",
+}
+OBJECTIONS = {
+    Objection.OWN: "that is your own address",
+    Objection.MEMBER: "is a member already",
+    Objection.REFUSED: "does not want invitations",
+    Objection.INVITED: "was invited before",
+    Objection.OVER_LIMIT: f"over the limit of {DAILY} a day; try again tomorrow",
+}
+FORMER_MEMBER = "A former member"  # what an erased account is called
+
+
+def reason(why: Reason) -> str:
+    """Return a reason as a part of a sentence."""
+    return REASONS[why.code].format_map(why.values)
+
+
+def audit_reason(text: str, values: Mapping[str, Any]) -> str:
+    """Return the reason of a line in the audit log: what a person wrote, or words for the system's code."""
+    return REASONS[text].format_map(values) if text in REASONS else text
+
+
+FILTERS: dict[str, Any] = {"objection": OBJECTIONS.__getitem__, "reason": reason}
