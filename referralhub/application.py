@@ -16,7 +16,8 @@ from referralhub.landing import fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
-from referralhub.sessions import Sessions
+from referralhub.services.shared import codes
+from referralhub.sessions.interface import Sessions
 
 __all__ = ["tasks", "wire", "wire_doctor"]  # the tasks register themselves with the queue
 
@@ -24,7 +25,7 @@ __all__ = ["tasks", "wire", "wire_doctor"]  # the tasks register themselves with
 class CodeConverter(BaseConverter):
     """A referral code in a path, in any case; anything of another shape is not found."""
 
-    regex = "[A-Za-z0-9]{8,12}"
+    regex = codes.SHAPE
 
 
 class RowConverter(IntegerConverter):
@@ -87,5 +88,6 @@ def _begin(settings: Settings) -> Flask:
     )
     app.extensions["redis"] = connect(settings.redis_url)
     db.init_app(app)
-    database.init_app(app)
+    with app.app_context():
+        database.prepare(db.engine)
     return app

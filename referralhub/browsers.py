@@ -14,7 +14,7 @@ _SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Cr
             ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
 
 
-def seen() -> RequestOrigin:
+def request_origin() -> RequestOrigin:
     """Say what a request tells about where it comes from. This machine itself is no evidence of anything."""
     remote = client_address()
     try:

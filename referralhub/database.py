@@ -1,21 +1,41 @@
-"""How the code talks to the database: write transactions, and what SQLite needs to behave like PostgreSQL."""
+"""How the code talks to the database, in one of three ways.
+
+What only reads asks for `reading()`. What writes does so in one `with transaction() as session`. What is a part of
+somebody else's transaction takes that session as its first argument, and neither commits nor rolls back.
+"""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from referralhub.extensions import db
-
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
+
+
+_sessions: Callable[[], Session]
+
+
+def use(sessions: Callable[[], Session]) -> None:
+    """Take the session of each request, job or command from here: the web's extension hands it out, not this module."""
+    global _sessions  # noqa: PLW0603 - there is one source of sessions, as there is one application at work
+    _sessions = sessions
+
+
+def reading() -> Session:
+    """Return the session of the request, job or command at work, for what only reads."""
+    return _sessions()
+
+
+def dialect() -> str:
+    """Return the name of the database in use: "sqlite" or "postgresql"."""
+    return reading().get_bind().dialect.name
 
 
 @contextmanager
@@ -24,7 +44,7 @@ def transaction() -> Iterator[Session]:
 
     SQLite takes its write lock at the start, so that two writers wait for each other instead of failing.
     """
-    session: Session = db.session()
+    session = reading()
     session.commit()  # ends the read that the view began; its snapshot may be older than the write to come
     session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
     try:
@@ -36,8 +56,8 @@ def transaction() -> Iterator[Session]:
 
 
 def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
-    """INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database in use."""
-    return sqlite.insert(model) if db.engine.dialect.name == "sqlite" else postgresql.insert(model)
+    """Return an INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database in use."""
+    return sqlite.insert(model) if dialect() == "sqlite" else postgresql.insert(model)
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -52,11 +72,10 @@ def engine_options(url: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def init_app(app: Flask) -> None:
-    """Attach the SQLite handlers to the application's engine."""
-    with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            _prepare_sqlite(db.engine)
+def prepare(engine: Engine) -> None:
+    """Let SQLite behave as the rest of the code expects; PostgreSQL does so already."""
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
 
 
 def create_file(engine: Engine) -> None:

@@ -6,11 +6,13 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
+from referralhub import database
 from referralhub.models.base import Base
 from referralhub.queue import AppHuey
 from referralhub.security import client_address
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+database.use(db.session)
 migrate = Migrate()
 login_manager = LoginManager()
 csrf = CSRFProtect()

@@ -10,9 +10,11 @@ from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
 
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
+from referralhub.services.shared import codes
 from referralhub.services.shared.errors import DomainError
 from referralhub.words.errors import by_field
 
+code_shape = Regexp(rf"{codes.SHAPE}\Z", message="A code is 8 to 12 letters and digits.")
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
 

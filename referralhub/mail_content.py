@@ -18,20 +18,20 @@ from flask import current_app, render_template
 
 from referralhub.clock import now
 from referralhub.config import Settings
-from referralhub.database import transaction
-from referralhub.extensions import db
-from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, TokenPurpose, User
+from referralhub.database import reading, transaction
+from referralhub.models import OutboxMessage, TokenPurpose, User
 from referralhub.services.accounts import tokens
 from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
+from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitations, member_list
 
-TOKENS = {
-    MessageKind.VERIFY_ADDRESS: (TokenPurpose.VERIFY_ADDRESS, "auth.verify"),
-    MessageKind.CHANGE_ADDRESS: (TokenPurpose.CHANGE_ADDRESS, "account.confirm_change"),
-    MessageKind.RESET_PASSWORD: (TokenPurpose.RESET_PASSWORD, "auth.reset_password"),
+# The pages to which links with a token lead.
+PAGES = {
+    TokenPurpose.VERIFY_ADDRESS: "auth.verify",
+    TokenPurpose.CHANGE_ADDRESS: "account.confirm_change",
+    TokenPurpose.RESET_PASSWORD: "auth.reset_password",
 }
-INVITATIONS = (MessageKind.INVITATION, MessageKind.INVITATION_REMINDER)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     The Message-ID depends on the row alone, so that a receiver can tell a repeated delivery.
     """
     settings: Settings = current_app.config["SETTINGS"]
+    kind = KINDS[message.kind]
     address = message.address or user.email
     url = _urls(settings.base_url)
     values: dict[str, Any] = {"user": user, "dashboard_url": url("dashboard.home"), **message.payload}
@@ -56,27 +57,26 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     with transaction() as session:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
-        if message.kind in TOKENS:
-            purpose, endpoint = TOKENS[message.kind]
-            values["url"] = url(endpoint, token=tokens.issue(session, purpose, user.id, address, now()))
+        if purpose := kind.token:
+            values["url"] = url(PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now()))
     if "referral_id" in message.payload:
         values["friend"] = member_list.name_of_friend(message.payload["referral_id"])
-    if message.kind in INVITATIONS:
+    if kind.is_invitation:
         invitation_id = message.payload["invitation_id"]
         token = invitations.token(invitation_id, settings.secret_key)
         link = f"{url('landing.follow', code=user.profile.code)}?via=email&i={token}"
         values |= {**invitations.letter(invitation_id), "url": link}
     mail = _compose(message, address, values, settings)
-    db.session.rollback()  # ends the reading: posting can take long
+    reading().rollback()  # ends the reading: posting can take long
     return mail
 
 
 def _compose(message: OutboxMessage, address: str, values: dict[str, Any], settings: Settings) -> EmailMessage:
-    host, url = _host(settings.base_url), _urls(settings.base_url)
+    kind, host, url = KINDS[message.kind], _host(settings.base_url), _urls(settings.base_url)
     unsubscribe_url = None
-    if message.kind in INVITATIONS:
+    if kind.is_invitation:
         unsubscribe_url = url("account.unsubscribe", token=subscriptions.refusal_token(address, settings.secret_key))
-    elif message.kind in NOTIFICATIONS:
+    elif kind.is_news:
         token = subscriptions.muting_token(message.user_id, message.kind, settings.secret_key)
         unsubscribe_url = url("account.unsubscribe", token=token)
     settings_url = url("account.notifications")
@@ -105,12 +105,13 @@ def _compose(message: OutboxMessage, address: str, values: dict[str, Any], setti
 
 
 def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
-    """News goes to confirmed addresses only, and nothing to whoever switched it off."""
+    """News goes to confirmed addresses only, and nothing to anybody who switched it off."""
+    kind = KINDS[message.kind]
     if not user.is_active:
         return False
-    if message.kind in NOTIFICATIONS:
+    if kind.is_news:
         return user.verified_at is not None and message.kind not in user.muted
-    if message.kind in INVITATIONS:
+    if kind.is_invitation:
         return message.address is not None and invitations.still_wanted(message.address, settings.secret_key)
     return True
 

@@ -20,7 +20,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import digest, outbox
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.operations import heartbeat
-from referralhub.services.referrals import lifecycle, review, visits
+from referralhub.services.referrals import invitations, lifecycle, review, visits
 from referralhub.services.shared import once
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,9 @@ def _deliver() -> None:
 
 @cache
 def _delivery(app: Flask) -> Delivery:
-    return Delivery(mail_content.write, courier(app.config["SETTINGS"]), now)
+    return Delivery(
+        mail_content.write, courier(app.config["SETTINGS"]), now, invitations.note_posted, invitations.note_bounced
+    )
 
 
 JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}

@@ -18,8 +18,9 @@ from referralhub.models import (
     Unit,
     User,
 )
-from referralhub.services.accounts import passwords, signup
+from referralhub.services.accounts import passwords
 from referralhub.services.ledger import badges, entries, leaderboard
+from referralhub.services.shared import codes
 
 _numbers = count()
 
@@ -99,6 +100,6 @@ def _user(username: str, joined: datetime) -> int:
 
 def _profile(user_id: int, referred_by_id: int | None, joined: datetime) -> Profile:
     return Profile(
-        user_id=user_id, code=signup.new_code(), referred_by_id=referred_by_id, referral_count=0, listed=True,
+        user_id=user_id, code=codes.new_code(), referred_by_id=referred_by_id, referral_count=0, listed=True,
         created=joined, updated=joined,
     )  # fmt: skip

@@ -16,7 +16,7 @@ from referralhub.extensions import db
 from referralhub.mail_transport import courier, mail_folder
 from referralhub.models import Base, VisitDaily
 from referralhub.services.mailing.delivery import Delivery
-from referralhub.services.referrals import visits
+from referralhub.services.referrals import invitations, visits
 from tests.pages import Page, Visitor
 
 Result = TypeVar("Result")
@@ -43,7 +43,10 @@ class PostOffice:
         self.app = app
         self.folder = mail_folder(app.config["SETTINGS"])
 
-        self.delivery = Delivery(mail_content.write, courier(app.config["SETTINGS"]), app.config["CLOCK"])
+        self.delivery = Delivery(
+            mail_content.write, courier(app.config["SETTINGS"]), app.config["CLOCK"],
+            invitations.note_posted, invitations.note_bounced,
+        )  # fmt: skip
 
     def deliver(self) -> int:
         with self.app.app_context():

@@ -6,13 +6,12 @@ from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
-from referralhub import attribution
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error
 from referralhub.services.accounts import credentials, erasure, exports
-from referralhub.services.referrals import visits
+from referralhub.services.referrals import live_codes, visits
 from referralhub.services.shared.errors import DomainError
 from referralhub.words.referrals import FORMER_MEMBER
 
@@ -35,7 +34,7 @@ def show_data() -> str:
 @limiter.limit("10 per hour")
 def export() -> FlaskResponse:
     """Give everything that is held about the member, as JSON and as tables."""
-    visits.book(current_app.extensions["redis"], current_user.profile.id, now())
+    visits.book(current_app.extensions["redis"], current_user.profile.code, now())
     name = f"referralhub-{now():%Y-%m-%d}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return FlaskResponse(exports.archive(current_user, now()), mimetype="application/zip", headers=headers)
@@ -55,7 +54,7 @@ def delete() -> Response | tuple[str, int]:
         else:
             code = current_user.profile.code
             erasure.erase(current_user.id, FORMER_MEMBER, now())
-            attribution.unlearn(code)
+            live_codes.unlearn(current_app.extensions["redis"], code)
             logout_user()
             session.clear()
             flash("Your account is deleted. Thank you for having been here.")

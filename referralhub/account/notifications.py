@@ -8,21 +8,11 @@ from werkzeug.wrappers import Response
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import csrf
-from referralhub.models import NOTIFICATIONS, MessageKind
 from referralhub.services.mailing import subscriptions
+from referralhub.services.mailing.kinds import news
 from referralhub.services.shared.errors import BadLink
 from referralhub.words.errors import say
-
-WORDS = {
-    MessageKind.FRIEND_JOINED: "A friend joined by my link",
-    MessageKind.REFERRAL_CONFIRMED: "A referral was confirmed and I was credited",
-    MessageKind.REFERRAL_HELD: "A referral is being looked at",
-    MessageKind.REFERRAL_REVERSED: "A credit was taken back",
-    MessageKind.BADGE_EARNED: "I earned a badge",
-    MessageKind.TIER_REACHED: "I reached a new tier",
-    MessageKind.WEEKLY_DIGEST: "A summary of the week, on Mondays",
-    MessageKind.INVITATION: "Invitations to this address",
-}
+from referralhub.words.mail import KINDS
 
 
 @bp.route("/account/notifications", methods=["GET", "POST"])
@@ -30,10 +20,10 @@ WORDS = {
 def notifications() -> Response | str:
     """Switch each kind of news on or off."""
     if request.method == "POST":
-        subscriptions.set_choices(current_user.id, [kind for kind in NOTIFICATIONS if kind.value in request.form])
+        subscriptions.set_choices(current_user.id, [kind for kind in news() if kind.value in request.form])
         flash("Saved.")
         return redirect(url_for("account.notifications"), 303)
-    choices = [(kind, WORDS[kind], kind not in current_user.muted) for kind in NOTIFICATIONS]
+    choices = [(kind, KINDS[kind], kind not in current_user.muted) for kind in news()]
     return render_template("account/notifications.html", choices=choices)
 
 
@@ -44,7 +34,7 @@ def unsubscribe(token: str) -> str | tuple[str, int]:
         kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", token=token, words=WORDS[kind])
+    return render_template("account/unsubscribe.html", token=token, words=KINDS[kind])
 
 
 @bp.post("/account/unsubscribe/<token>")
@@ -56,4 +46,4 @@ def unsubscribe_now(token: str) -> FlaskResponse | str | tuple[str, int]:
         subscriptions.unsubscribe(token, current_app.config["SECRET_KEY"], now())
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", done=True, words=WORDS[kind])
+    return render_template("account/unsubscribe.html", done=True, words=KINDS[kind])

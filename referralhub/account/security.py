@@ -14,6 +14,7 @@ from referralhub.forms import email_field, local_path, new_password_fields, own_
 from referralhub.services.accounts import credentials, sign_ins
 from referralhub.services.accounts.passwords import LONGEST
 from referralhub.services.shared.errors import DomainError
+from referralhub.words.errors import say
 
 FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password
 
@@ -68,7 +69,7 @@ def take_new_address(token: str) -> Response | tuple[str, int]:
     try:
         first = credentials.change_address(token, now())
     except DomainError as error:
-        problem = " ".join(error.fields.values())
+        problem = say(error)
         return render_template("account/confirm_address.html", token=None, problem=problem), 400
     flash("Your new address is set and confirmed." if first else "This address was set before. All is well.")
     return redirect(url_for("account.change_address"), 303)

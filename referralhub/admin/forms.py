@@ -1,17 +1,13 @@
 """What admins type."""
 
-import re
-
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
 
 from referralhub.admin import amounts
-from referralhub.forms import no_control_characters, strip
+from referralhub.forms import code_shape, no_control_characters, strip
 from referralhub.models import Unit
 from referralhub.services.accounts.administration import SAID
-
-CODE = re.compile(r"[A-Za-z0-9]{8,12}\Z")
 
 
 def reason_field(label: str = "Reason", hint_required: str = "Say why; it is kept for good.") -> StringField:
@@ -71,7 +67,7 @@ class CorrectForm(PanelForm):
         "Code of the member who brought them",
         [
             InputRequired("Enter a code."),
-            Regexp(CODE, message="A code is 8 to 12 letters and digits."),
+            code_shape,
         ],
         filters=[strip],
     )

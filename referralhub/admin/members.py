@@ -8,7 +8,6 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import joinedload
 
-from referralhub import attribution
 from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
@@ -18,6 +17,8 @@ from referralhub.forms import show_error
 from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
 from referralhub.services.accounts import administration
 from referralhub.services.program import rules
+from referralhub.services.referrals import live_codes
+from referralhub.services.shared import codes
 from referralhub.services.shared.errors import Conflict
 from referralhub.words.errors import by_field
 
@@ -88,7 +89,7 @@ class Members(ListPage):
         form = CorrectForm(prefix="correct-")
         if form.validate_on_submit():
             try:
-                administration.correct_referrer(row_id, form.code.data.lower(), form.reason.data, actor(), now())
+                administration.correct_referrer(row_id, codes.normal(form.code.data), form.reason.data, actor(), now())
             except Conflict as error:
                 form.code.errors = list(by_field(error).values())
             else:
@@ -105,7 +106,7 @@ class Members(ListPage):
             except Conflict as error:
                 show_error(error, form)
             else:
-                attribution.unlearn(found.profile.code)
+                live_codes.unlearn(current_app.extensions["redis"], found.profile.code)
                 flash("The account is on again." if active else "The account is off, and signed out everywhere.")
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, active=form)

@@ -2,9 +2,9 @@
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length, Optional, Regexp
+from wtforms.validators import InputRequired, Length, Optional
 
-from referralhub.forms import email_field, new_password_fields, no_control_characters, strip, username_field
+from referralhub.forms import code_shape, email_field, new_password_fields, no_control_characters, strip, username_field
 from referralhub.services.accounts.passwords import LONGEST
 
 
@@ -16,7 +16,7 @@ class SignupForm(FlaskForm):
     password, password_confirm = new_password_fields("password")
     referral_code = StringField(
         "Referral code",
-        [Optional(), Regexp(r"[A-Za-z0-9]{8,12}\Z", message="A code is 8 to 12 letters and digits.")],
+        [Optional(), code_shape],
         filters=[strip],
     )
 

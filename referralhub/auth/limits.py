@@ -4,13 +4,12 @@ Guessing at one account from many addresses must end, and must not lock its owne
 signed in before is not counted against the account.
 """
 
-from flask import current_app, request, session
+from flask import current_app, request
 
 from referralhub.security import client_address
 from referralhub.services.accounts import authentication
 from referralhub.services.mailing.addresses import address_hash
-
-MEMBERS = "members"  # in the session: profile ids that were signed in with this browser, beyond the sign-out
+from referralhub.sessions import contents
 
 
 def account() -> str:
@@ -26,5 +25,5 @@ def account_at_address() -> str:
 
 def known_browser() -> bool:
     """Whether the member was signed in with this browser before."""
-    members = session.get(MEMBERS)
+    members = contents.members()
     return bool(members) and authentication.is_one_of(request.form.get("username", "").strip(), members)

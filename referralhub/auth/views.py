@@ -4,10 +4,10 @@ from flask import Blueprint, current_app, flash, redirect, render_template, requ
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from referralhub import attribution, htmx, sessions
+from referralhub import htmx
 from referralhub.auth.forms import LoginForm, SignupForm
-from referralhub.auth.limits import MEMBERS, account, account_at_address, known_browser
-from referralhub.browsers import browser_name, seen
+from referralhub.auth.limits import account, account_at_address, known_browser
+from referralhub.browsers import browser_name, request_origin
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
 from referralhub.forms import local_path, show_error
@@ -16,14 +16,16 @@ from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.accounts.signup import sign_up
 from referralhub.services.fraud.signals import FormTiming
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import lifecycle, visit_tokens
 from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.shared import codes
 from referralhub.services.shared.errors import BadLink, DomainError
+from referralhub.sessions import contents
+from referralhub.sessions.interface import renew
 from referralhub.words.errors import say
 
 bp = Blueprint("auth", __name__)
 
-OPENED = "signup opened"  # in the session
 FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are what robots like
 
 
@@ -55,18 +57,18 @@ def signup() -> Response | str | tuple[str, int]:
                 form.username.data,
                 form.email.data,
                 form.password.data,
-                _attribution(form),
+                _followed_link(form),
                 now(),
-                filled=_filled(form),
+                form_timing=_form_timing(form),
                 verification_required=current_app.config["SETTINGS"].require_email_verification,
             )
         except DomainError as error:
             show_error(error, form)
         else:
-            attribution.forget()
+            contents.forget_links()
             sign_in(user)
             return redirect(url_for("dashboard.home"), 303)
-    session.setdefault(OPENED, int(now().timestamp()))
+    contents.note_signup_opened(now())
     return render_template(
         "auth/signup.html",
         form=form,
@@ -101,11 +103,9 @@ def logout() -> Response:
     """End the sign-in in the database, and the session here and in Redis."""
     if current_user.is_authenticated:
         sign_ins.end_one(current_user.id, current_user.sign_in.id)
-    members = session.get(MEMBERS, [])
     logout_user()
-    sessions.renew()
-    session.clear()
-    session[MEMBERS] = members
+    renew()
+    contents.clear_but_members()
     return redirect(url_for("landing.home"), 303)
 
 
@@ -141,34 +141,32 @@ def resend() -> Response:
 
 def sign_in(user: User, remember: bool = True) -> None:
     """Make this browser the member's, under a new session id."""
-    sessions.renew()
-    sign_ins.begin(user, browser_name(), seen(), now())
+    renew()
+    sign_ins.begin(user, browser_name(), request_origin(), now())
     login_user(user)
     session.permanent = remember
-    _remember_member(user.profile.id)
+    contents.remember_member(user.profile.id)
 
 
-def _remember_member(profile_id: int) -> None:
-    """Keep who was signed in with this browser, beyond the sign-out: nobody brings themselves."""
-    session[MEMBERS] = [*(each for each in session.get(MEMBERS, []) if each != profile_id), profile_id][-10:]
+def _form_timing(form: SignupForm) -> FormTiming:
+    seconds = contents.seconds_since_signup_opened(now())
+    return FormTiming(request_origin(), seconds, bool(form.website.data), contents.members())
 
 
-def _filled(form: SignupForm) -> FormTiming:
-    opened = session.get(OPENED)
-    seconds = int(now().timestamp() - opened) if opened else None
-    return FormTiming(seen(), seconds, bool(form.website.data), tuple(session.get(MEMBERS, [])))
-
-
-def _attribution(form: SignupForm) -> FollowedLink | None:
+def _followed_link(form: SignupForm) -> FollowedLink | None:
     if form.referral_code.data:
-        return FollowedLink(form.referral_code.data.lower(), Channel.CODE, now())
+        return FollowedLink(codes.normal(form.referral_code.data), Channel.CODE, now())
     return lifecycle.choose(_visits(form), now())[0]
 
 
 def _visits(form: SignupForm) -> list[FollowedLink]:
     """Give the links that led here: those in the session, and the one that came while there was no session."""
-    carried = attribution.unseal(form.visit.data or "")
-    return sorted([*attribution.recall(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)
+    carried = _carried(form.visit.data or "")
+    return sorted([*contents.followed_links(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)
+
+
+def _carried(token: str) -> FollowedLink | None:
+    return visit_tokens.unseal(token, current_app.config["SECRET_KEY"], now())
 
 
 def _came_without_session() -> bool:
@@ -178,7 +176,7 @@ def _came_without_session() -> bool:
     """
     origin = request.headers.get("Origin")
     if origin is None:  # an old browser: whoever has a session has its token
-        ours = "csrf_token" not in session
+        ours = not contents.has_csrf_token()
     else:
         ours = origin in (request.host_url.rstrip("/"), current_app.config["SETTINGS"].base_url)
-    return ours and attribution.unseal(request.form.get("visit", "")) is not None
+    return ours and _carried(request.form.get("visit", "")) is not None

@@ -7,8 +7,7 @@ from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import htmx
-from referralhub.auth.views import ask_to_sign_in
-from referralhub.browsers import seen
+from referralhub.browsers import request_origin
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
 from referralhub.models import ReferralState
@@ -23,13 +22,11 @@ bp = Blueprint("dashboard", __name__)
 
 @bp.get("/dashboard/")
 @login_required
-def home() -> str | BaseResponse:
+def home() -> str:
     """Show the link, the figures, the newest referrals and the leaderboard."""
-    visits.book(current_app.extensions["redis"], current_user.profile.id, now())
-    stats = statistics.for_sign_in(current_user.sign_in.id, now())
-    if stats is None:
-        return ask_to_sign_in()
-    if sign_ins.note_seen(current_user, seen(), now()):
+    visits.book(current_app.extensions["redis"], current_user.profile.code, now())
+    stats = statistics.of_member(current_user.profile.id, now())
+    if sign_ins.note_seen(current_user, request_origin(), now()):
         session.modified = True  # whoever comes back stays signed in
     profile = current_user.profile
     return render_template(
@@ -44,13 +41,10 @@ def home() -> str | BaseResponse:
 
 
 @bp.get("/dashboard/stats")
+@login_required
 def stats_fragment() -> BaseResponse:
-    """Give the figures alone; 304 when the asker has these already. One query."""
-    # The session alone says who asks: the query itself checks the sign-in and the account.
-    sign_in_id = session.get("_user_id")
-    stats = statistics.for_sign_in(int(sign_in_id), now()) if sign_in_id else None
-    if stats is None:
-        return ask_to_sign_in()
+    """Give the figures alone; 304 when the asker has these already. Two queries: the member, the figures."""
+    stats = statistics.of_member(current_user.profile.id, now())
     tag = _tag(stats)
     if not_modified := htmx.unchanged(tag):
         return not_modified

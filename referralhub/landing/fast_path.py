@@ -1,4 +1,4 @@
-"""The short way in: a plain click on a member's link is answered before Flask is entered.
+"""The fast path: a plain click on a member's link is answered before Flask is entered.
 
 Nothing here is done as often, and all that it takes is one script in Redis. Every other click goes on to the view
 `landing.follow`, which knows what to do with each.
@@ -11,23 +11,24 @@ from flask import Flask, Request
 from redis import RedisError
 
 from referralhub import security
-from referralhub.attribution import Arrival, arrive, channel_of
 from referralhub.landing.callers import Caller, caller
 from referralhub.landing.views import REDIS_FAILED, to_signup
 from referralhub.services.referrals.lifecycle import FollowedLink
-from referralhub.sessions import Sessions
+from referralhub.services.referrals.visits import channel_of
+from referralhub.services.shared import codes
+from referralhub.sessions.interface import Arrival, Sessions
 
 
 def init_app(app: Flask) -> None:
-    """Put the door before all else: what a proxy says of the visitor makes no difference to it."""
-    app.wsgi_app = Door(app)  # type: ignore[method-assign] - how Flask takes middleware
+    """Put the fast path before all else: what a proxy says of the visitor makes no difference to it."""
+    app.wsgi_app = FastPath(app)  # type: ignore[method-assign] - how Flask takes middleware
 
 
-class Door:
-    """WSGI middleware that answers what it can, and leaves the rest to what is inside."""
+class FastPath:
+    """WSGI middleware that answers plain clicks, and leaves the rest to Flask."""
 
     def __init__(self, app: Flask) -> None:
-        self.app, self.inside = app, app.wsgi_app
+        self.app, self.flask = app, app.wsgi_app
         self.sessions = cast(Sessions, app.session_interface)
         # Made once, as the view and Flask make it anew each time: answers differ by their cookie alone.
         answer = security.protector(app.config["SETTINGS"])(to_signup())
@@ -35,14 +36,14 @@ class Door:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, or let the request in."""
-        sid = self._welcome(environ)
+        sid = self._arrive(environ)
         if sid is None:
-            return self.inside(environ, start_response)
+            return self.flask(environ, start_response)
         start_response(self.status, [*self.headers, ("Set-Cookie", self.sessions.cookie(sid))])
         return []
 
-    def _welcome(self, environ: dict[str, Any]) -> str | None:
-        """Remember a person's visit and give the session it is in; None if this is not for the door to answer."""
+    def _arrive(self, environ: dict[str, Any]) -> str | None:
+        """Remember a person's visit and give the session it is in; None if this is not for the fast path to answer."""
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] != "GET" or not self.sessions.is_link(path):
             return None
@@ -52,9 +53,9 @@ class Door:
         if "i" in request.args or caller(request.headers) is not Caller.PERSON:
             return None
         channel, now = channel_of(request.args.get("via", "")), self.app.config["CLOCK"]()
-        visit = FollowedLink(path.strip("/").lower(), channel, now)
+        visit = FollowedLink(codes.normal(path.strip("/")), channel, now)
         try:
-            arrival, sid = arrive(self.app.extensions["redis"], visit, self.sessions.sid_in(request))
+            arrival, sid = self.sessions.arrive(visit, self.sessions.sid_in(request))
         except RedisError:
             environ[REDIS_FAILED] = True  # so that a silent Redis is waited for once, and counts once
             return None

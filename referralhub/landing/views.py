@@ -3,12 +3,10 @@
 from contextlib import suppress
 from functools import partial
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
-from referralhub import attribution, sessions
-from referralhub.attribution import Arrival, channel_of
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
@@ -16,19 +14,23 @@ from referralhub.landing.picture import draw
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
-from referralhub.services.referrals import invitations, lifecycle, visits
+from referralhub.services.referrals import invitations, lifecycle, live_codes, visit_tokens, visits
 from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.visits import channel_of
+from referralhub.services.shared import codes
+from referralhub.sessions import contents
+from referralhub.sessions.interface import Arrival, interface, open_now
 from referralhub.words.amounts import format_amount
 
 bp = Blueprint("landing", __name__)
 
-REDIS_FAILED = "referralhub.redis_failed"  # in the environ: the door has tried it already
+REDIS_FAILED = "referralhub.redis_failed"  # in the environ: the fast path has tried it already
 
 
 @bp.get("/")
 def home() -> str | BaseResponse:
     """Explain the program to a visitor; a member is sent to the dashboard."""
-    if "_user_id" in session:
+    if contents.is_signed_in():
         return redirect(url_for("dashboard.home"))
     return render_template(
         "landing/home.html",
@@ -47,7 +49,7 @@ def privacy() -> str:
 @limiter.exempt
 def follow(code: str) -> BaseResponse:
     """Remember whose link this is and go on to the signup form. Whoever is not a person gets a preview of it."""
-    code = code.lower()
+    code = codes.normal(code)
     who = caller(request.headers)
     if who is Caller.PREFETCH:
         return Response(status=503, headers={"Retry-After": "0"})  # so that the person's own click comes here too
@@ -87,26 +89,25 @@ def picture(code: str) -> BaseResponse:
 
 
 def _arrive(visit: FollowedLink) -> BaseResponse:
-    redis, cookies = current_app.extensions["redis"], sessions.interface()
+    sessions = interface()
     counted = visit.invitation_id is None or opens_a_page(request.headers)
-    arrive = partial(attribution.arrive, redis, visit, cookies.sid_in(request), counted)
+    arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
     arrival, sid = arrive()
     if arrival is Arrival.UNKNOWN:
-        referrer = lifecycle.find_by_code(visit.code)
-        if referrer is None:
-            sessions.open_now()
+        if lifecycle.find_by_code(visit.code) is None:
+            open_now()
             flash("That link isn't active. Ask your friend for a new one, or join without it.")
             return redirect(url_for("landing.home"))
-        attribution.learn(visit.code, referrer.profile_id)
+        live_codes.learn(current_app.extensions["redis"], visit.code)
         arrival, sid = arrive()
     if arrival is Arrival.MEMBER:
-        sessions.open_now()
+        open_now()
         flash("You already have an account, so a friend's link changes nothing for you.")
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitations.note_visited(visit.invitation_id, visit.code, visit.visited_at)
     response = to_signup()
-    response.headers["Set-Cookie"] = cookies.cookie(sid)  # each time, so that it lasts as long as what it leads to
+    response.headers["Set-Cookie"] = sessions.cookie(sid)  # each time, so that it lasts as long as what it leads to
     return response
 
 
@@ -114,7 +115,7 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
     if lifecycle.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
-    return redirect(url_for("auth.signup", visit=attribution.seal(visit)))
+    return redirect(url_for("auth.signup", visit=visit_tokens.seal(visit, current_app.config["SECRET_KEY"])))
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
@@ -125,5 +126,5 @@ def _preview(code: str, who: Caller) -> BaseResponse:
     if who is Caller.CRAWLER and request.method == "GET":
         channel = channel_of(request.args.get("via", ""))
         with suppress(RedisError):  # the preview is worth more than the count of who looked at it
-            visits.count(current_app.extensions["redis"], referrer.profile_id, channel, "bots", now())
+            visits.count(current_app.extensions["redis"], code, channel, "bots", now())
     return Response(render_template("landing/preview.html", referrer=referrer, code=code, program=rules.current()))

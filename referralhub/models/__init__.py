@@ -6,7 +6,7 @@ from referralhub.models.base import Base
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
 from referralhub.models.once import Once
-from referralhub.models.outbox import NOTIFICATIONS, MessageKind, OutboxMessage
+from referralhub.models.outbox import MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
 from referralhub.models.program import Amount, Program, Touch, Unit
@@ -19,7 +19,6 @@ from referralhub.models.user import User
 from referralhub.models.visit import VisitDaily
 
 __all__ = [
-    "NOTIFICATIONS",
     "Amount",
     "AuditLine",
     "Badge",

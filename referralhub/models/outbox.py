@@ -31,18 +31,6 @@ class MessageKind(StrEnum):
     REVIEW_REMINDER = "review_reminder"
 
 
-# News that a member can switch off, in the order in which the choices are shown.
-NOTIFICATIONS = (
-    MessageKind.FRIEND_JOINED,
-    MessageKind.REFERRAL_CONFIRMED,
-    MessageKind.REFERRAL_HELD,
-    MessageKind.REFERRAL_REVERSED,
-    MessageKind.BADGE_EARNED,
-    MessageKind.TIER_REACHED,
-    MessageKind.WEEKLY_DIGEST,
-)
-
-
 class OutboxMessage(Base):
     """One message, written in the transaction that causes it, so that neither exists without the other.
 

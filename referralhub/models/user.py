@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from flask_login import UserMixin
 from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -11,7 +10,7 @@ from referralhub.models.profile import Profile
 from referralhub.models.sign_in import SignIn
 
 
-class User(UserMixin, Base):
+class User(Base):
     """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases."""
 
     __tablename__ = "user"
@@ -36,6 +35,10 @@ class User(UserMixin, Base):
     profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
     sign_in: SignIn | None = None  # by which this request is the member's; no column
+
+    # What Flask-Login asks of whoever is signed in, beside `is_active`.
+    is_authenticated = True
+    is_anonymous = False
 
     def get_id(self) -> str:
         """Give what the session keeps: the sign-in, which can be ended from elsewhere."""

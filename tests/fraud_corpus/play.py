@@ -110,18 +110,18 @@ class _Stage:
 
     def join(self, step: Join, now: datetime) -> None:
         jar = self.jars.setdefault(step.device.jar, [])
-        attribution = None
+        link = None
         if step.by:
-            _, profile_id, code = self.users[step.by]
+            _, _, code = self.users[step.by]
             opened = now - timedelta(seconds=step.seconds)
             channel = Channel.CODE if step.code else Channel.LINK
-            attribution = FollowedLink(code, channel, now if step.code else opened)
+            link = FollowedLink(code, channel, now if step.code else opened)
             for _ in range(step.looks + (not step.code)):
-                visits.count(self.redis, profile_id, Channel.LINK, "visitors", opened)
-        seen = RequestOrigin(step.device.network, step.device.agent)
-        filled = FormTiming(seen, step.seconds, step.trapped, tuple(jar))
+                visits.count(self.redis, code, Channel.LINK, "visitors", opened)
+        origin = RequestOrigin(step.device.network, step.device.agent)
+        timing = FormTiming(origin, step.seconds, step.trapped, tuple(jar))
         who = step.who
-        user = signup.sign_up(who.username, who.address, "tea and cakes", attribution, now, filled=filled)
+        user = signup.sign_up(who.username, who.address, "tea and cakes", link, now, form_timing=timing)
         self.users[who.username] = (user.id, user.profile.id, user.profile.code)
         if not step.extra:
             self.sign_in(who.username, step.device, now)

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from referralhub import attribution
 from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
+from referralhub.services.referrals import visit_tokens
 from referralhub.services.referrals.lifecycle import FollowedLink
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
@@ -120,8 +120,9 @@ def signup_while_redis_is_away(outage: Outage, friend: Person, link: str) -> Ele
 
 
 def unsealed(friend: Person, form: Element) -> FollowedLink:
-    with friend.client.application.app_context():
-        return attribution.unseal(form.one('[name="visit"]')["value"])
+    app = friend.client.application
+    token = form.one('[name="visit"]')["value"]
+    return visit_tokens.unseal(token, app.config["SECRET_KEY"], app.config["CLOCK"]())
 
 
 def fill_in(friend: Person, form: Element, expect: int = 303, **values: str) -> Page:

@@ -16,6 +16,7 @@ from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import entries, leaderboard, recount
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.mailing.delivery import RETRIES
@@ -240,12 +241,13 @@ class CheckedMachine(RuleBasedStateMachine):
             for balance in entries.balances(who.id, truth.rules["unit"], self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
-            figures = statistics.for_sign_in(who.sign_in, self.now)
+            figures = statistics.of_member(who.id, self.now)
+            signed_in = sign_ins.member(who.sign_in)
         if not who.active:
-            holds(10, figures is None, "a former member has a dashboard")
+            holds(10, signed_in is None, "a former member has a dashboard")
             return
         waiting = sum(r.referrer == who.id and r.state in {"pending", "held"} for r in truth.referrals.values())
-        found = figures and (figures.total_referrals, figures.rewards, figures.pending, figures.standing.tier)
+        found = signed_in and (figures.total_referrals, figures.rewards, figures.pending, figures.standing.tier)
         expected = len(truth.confirmed(who.id)), truth.balance(who.id, truth.rules["unit"]), waiting, truth.tier(who.id)
         holds(5, found == expected, f"the dashboard of {who} says {found}, not {expected}")
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from referralhub.extensions import db
 from referralhub.models import Perk as PerkRow
-from referralhub.models import Role
+from referralhub.models import Reason, Role
 from referralhub.services.accounts import erasure, profile
 from referralhub.services.ledger import leaderboard
 from referralhub.services.perks import claims
@@ -66,7 +66,7 @@ class ProgramMachine(JoiningRules, MailRules):
             refused = Unverified
 
         def send() -> None:
-            getattr(lifecycle, step)(chosen.id, Actor(Role.ADMIN, self.admin), REASON, self.now)
+            getattr(lifecycle, step)(chosen.id, Actor(Role.ADMIN, self.admin), Reason.stated(REASON), self.now)
 
         self.request(7 if refused is Unverified else 8, send, refused)
         if refused:

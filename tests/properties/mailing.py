@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from referralhub import mail_content
-from referralhub.models import NOTIFICATIONS, MessageKind, OutboxMessage, User
+from referralhub.models import MessageKind, OutboxMessage, User
 from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import Delivery, Refused, Unwanted
+from referralhub.services.mailing.kinds import news
+from referralhub.services.referrals import invitations
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import link_in, text_of
 from tests.properties.invariants import Broken, CheckedMachine, holds
@@ -32,7 +34,7 @@ class MailRules(CheckedMachine):
         def write(message: OutboxMessage, user: User) -> EmailMessage:
             member = receivers[message.id] = self.receiver(message.user_id)
             tried[message.id] += 1
-            unconfirmed_news = message.kind in NOTIFICATIONS and member.verified_at is None
+            unconfirmed_news = message.kind in news() and member.verified_at is None
             try:
                 letter = mail_content.write(message, user)
             except Unwanted:
@@ -64,7 +66,9 @@ class MailRules(CheckedMachine):
             self.sent[message_id] += 1
 
         crashing, sent_before = self.trap is not None, self.sent.copy()
-        delivery = Delivery(write, post, self.world.clock, PATIENCE)
+        delivery = Delivery(
+            write, post, self.world.clock, invitations.note_posted, invitations.note_bounced, hurry=PATIENCE
+        )
         self.request(8, delivery.run, whole=False)
         for broken in wrong:
             raise broken

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from referralhub.attribution import FollowedLink
 from referralhub.models import Channel
-from referralhub.services.accounts import passwords, signup
+from referralhub.services.accounts import passwords
 from referralhub.services.growth.monthly import Month
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program.rules import standing
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.shared import codes
 from referralhub.services.shared.errors import WeakPassword
 from referralhub.words.amounts import format_amount
 
@@ -101,10 +102,10 @@ def test_a_week_has_begun_at_most_seven_days_ago(now: datetime):
 
 
 def test_codes_are_eight_of_thirty_six_and_hardly_ever_the_same():
-    codes = [signup.new_code() for _ in range(5000)]
-    assert all(len(code) == 8 for code in codes)
-    assert set("".join(codes)) == set("abcdefghijklmnopqrstuvwxyz0123456789")
-    assert len(set(codes)) == len(codes)
+    drawn = [codes.new_code() for _ in range(5000)]
+    assert all(len(code) == 8 for code in drawn)
+    assert set("".join(drawn)) == set("abcdefghijklmnopqrstuvwxyz0123456789")
+    assert len(set(drawn)) == len(drawn)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import (
     AuditLine,
     Profile,
@@ -48,17 +47,17 @@ class MemberPage:
 
 def page_of(user_id: int, now: datetime) -> MemberPage:
     """Read all about one member. Raises NotFound."""
-    user = db.session.get(User, user_id)
+    user = reading().get(User, user_id)
     if user is None:
         raise NotFound("no_such_member")
     profile = user.profile
-    referral = db.session.scalar(
+    referral = reading().scalar(
         select(Referral)
         .where(Referral.friend_id == profile.id)
         .options(joinedload(Referral.referrer).joinedload(Profile.user))
     )
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile.id).group_by(Referral.state)
-    counts = {state: number for state, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
+    counts = {state: number for state, number in reading().execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
     return MemberPage(
         user,
         profile,

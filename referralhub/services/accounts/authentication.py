@@ -4,8 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import Profile, User
 from referralhub.services.accounts import passwords
 from referralhub.services.shared.errors import WrongCredentials
@@ -16,7 +15,7 @@ def authenticate(identifier: str, password: str) -> User:
 
     A password hash of older settings is made anew.
     """
-    user: User | None = db.session.scalar(select(User).where(_called(identifier)))
+    user: User | None = reading().scalar(select(User).where(_called(identifier)))
     if not passwords.matches(user.password_hash if user else None, password) or not user or not user.is_active:
         raise WrongCredentials
     if passwords.is_outdated(user.password_hash):
@@ -29,7 +28,7 @@ def authenticate(identifier: str, password: str) -> User:
 def is_one_of(identifier: str, profile_ids: Collection[int]) -> bool:
     """Say whether this user name or address is that of one of these members. One query."""
     query = select(Profile.id).join(User, User.id == Profile.user_id).where(_called(identifier))
-    return db.session.scalar(query.where(Profile.id.in_(profile_ids))) is not None
+    return reading().scalar(query.where(Profile.id.in_(profile_ids))) is not None
 
 
 def _called(identifier: str) -> ColumnElement[bool]:

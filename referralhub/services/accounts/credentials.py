@@ -7,8 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.mailing import outbox
@@ -68,7 +67,7 @@ def reset_password(token: str, password: str, now: datetime) -> User:
     Raises BadLink for a token that is unknown, too old or used; WeakPassword; TooManyAtOnce.
     """
     user_id = tokens.find(TokenPurpose.RESET_PASSWORD, token, now).user_id
-    user = db.session.get_one(User, user_id)
+    user = reading().get_one(User, user_id)
     passwords.accept(password, user.username, user.email)
     password_hash = passwords.hash_password(password)
     with transaction() as session:

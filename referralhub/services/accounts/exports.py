@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import aliased
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import (
     BadgeAward,
     Coupon,
@@ -125,7 +125,7 @@ def archive(user: User, now: datetime) -> bytes:
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Rows:
-    return [dict(row._mapping) for row in db.session.execute(query)]
+    return [dict(row._mapping) for row in reading().execute(query)]
 
 
 def _plain(value: Any) -> str:

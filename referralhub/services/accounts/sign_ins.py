@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
@@ -15,10 +14,10 @@ from referralhub.services.fraud.signals import RequestOrigin
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
-def begin(user: User, browser: str, seen: RequestOrigin, now: datetime) -> None:
+def begin(user: User, browser: str, origin: RequestOrigin, now: datetime) -> None:
     """Record that a member signs in with this browser."""
     with transaction() as session:
-        signals.note(session, user.profile.id, seen, now)
+        signals.note(session, user.profile.id, origin, now)
         sign_in = SignIn(
             id=secrets.randbits(62),
             user_id=user.id,
@@ -34,9 +33,13 @@ def begin(user: User, browser: str, seen: RequestOrigin, now: datetime) -> None:
 
 def member(sign_in_id: int) -> User | None:
     """Give the member of a sign-in that was not ended, unless the account was switched off. One query."""
-    row = db.session.execute(
-        select(User, SignIn).join(SignIn, SignIn.user_id == User.id).where(SignIn.id == sign_in_id, User.is_active)
-    ).one_or_none()
+    row = (
+        reading()
+        .execute(
+            select(User, SignIn).join(SignIn, SignIn.user_id == User.id).where(SignIn.id == sign_in_id, User.is_active)
+        )
+        .one_or_none()
+    )
     if row is None:
         return None
     user: User
@@ -44,13 +47,13 @@ def member(sign_in_id: int) -> User | None:
     return user
 
 
-def note_seen(user: User, seen: RequestOrigin, now: datetime) -> bool:
+def note_seen(user: User, origin: RequestOrigin, now: datetime) -> bool:
     """Remember that a member was here; at most once an hour is it written. Says whether it was."""
     here = user.sign_in
     if here is None or now - here.last_seen_at < SEEN_EVERY:
         return False
     with transaction() as session:
-        signals.note(session, user.profile.id, seen, now)
+        signals.note(session, user.profile.id, origin, now)
         session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
         session.execute(update(SignIn).where(SignIn.id == here.id).values(last_seen_at=now))
     return True
@@ -65,7 +68,7 @@ def confirm(sign_in_id: int, now: datetime) -> None:
 def of_member(user_id: int) -> list[SignIn]:
     """List where a member is signed in, the latest first."""
     query = select(SignIn).where(SignIn.user_id == user_id).order_by(SignIn.last_seen_at.desc(), SignIn.created.desc())
-    return list(db.session.scalars(query))
+    return list(reading().scalars(query))
 
 
 def end_one(user_id: int, sign_in_id: int) -> None:

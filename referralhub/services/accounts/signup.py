@@ -1,50 +1,39 @@
 """Making an account, and the referral of the friend whose link led to it."""
 
-import secrets
-import string
 from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert, transaction
-from referralhub.extensions import db
+from referralhub.database import insert, reading, transaction
 from referralhub.models import Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import credentials, passwords
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
 from referralhub.services.referrals import invitations, lifecycle
 from referralhub.services.referrals.lifecycle import FollowedLink
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, Taken
-
-CODE_LENGTH = 8
-CODE_ALPHABET = string.ascii_lowercase + string.digits
-
-
-def new_code() -> str:
-    """Draw a referral code: one of 36^8, about 2.8 × 10¹²."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
 
 
 def sign_up(
     username: str,
     email: str,
     password: str,
-    attribution: FollowedLink | None,
+    link: FollowedLink | None,
     now: datetime,
     *,
-    filled: FormTiming = UNKNOWN,
+    form_timing: FormTiming = UNKNOWN,
     verification_required: bool = True,
-    draw_code: Callable[[], str] = new_code,
+    draw_code: Callable[[], str] = codes.new_code,
     admin_by: Actor | None = None,
 ) -> User:
     """Make an account and, when a friend's link led here, the referral.
 
-    `filled` is what the fraud rules will judge by. With `verification_required` the credit waits for the address to be
-    confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program.
+    `form_timing` is what the fraud rules will judge by. With `verification_required` the credit waits for the address
+    to be confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email)
@@ -62,14 +51,14 @@ def sign_up(
         )  # fmt: skip
         if user_id is None:
             raise _who_has(session, username, email)
-        referrer = lifecycle.find_referrer(session, attribution, now) if attribution else None
+        referrer = lifecycle.find_referrer(session, link, now) if link else None
         referrer_id = referrer.profile_id if referrer else None
         profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
-        if attribution and referrer:
-            lifecycle.begin(session, referrer, profile_id, attribution, now)
-            signals.note_signup(session, profile_id, filled, now)
-            if attribution.invitation_id is not None:
-                invitations.note_joined(session, attribution.invitation_id, referrer.profile_id, profile_id, now)
+        if link and referrer:
+            lifecycle.begin(session, referrer, profile_id, link, now)
+            signals.note_signup(session, profile_id, form_timing, now)
+            if link.invitation_id is not None:
+                invitations.note_joined(session, link.invitation_id, referrer.profile_id, profile_id, now)
         if verification_required:
             credentials.ask_to_verify(session, user_id, now)
         else:
@@ -90,7 +79,7 @@ def create_admin(username: str, email: str, password: str, now: datetime, actor:
         return sign_up(username, email, password, None, now, verification_required=False, admin_by=actor)
     except Taken:
         names = (func.lower(User.username) == username.lower(), func.lower(User.email) == email.lower())
-        is_admin = db.session.scalar(select(User.is_admin).where(*names, User.is_active))
+        is_admin = reading().scalar(select(User.is_admin).where(*names, User.is_active))
         if is_admin is None:
             raise
         if is_admin:

@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import OneTimeToken, TokenPurpose
 from referralhub.services.shared.errors import BadLink
 
@@ -18,7 +17,7 @@ LIFETIMES = {
     TokenPurpose.CHANGE_ADDRESS: timedelta(hours=24),
     TokenPurpose.RESET_PASSWORD: timedelta(minutes=20),
 }
-KEPT = timedelta(days=7)  # after its end, so that an old link can still be told from a wrong one
+TOKENS_KEPT = timedelta(days=7)  # after its end, so that an old link can still be told from a wrong one
 
 
 def issue(session: Session, purpose: TokenPurpose, user_id: int, address: str, now: datetime) -> str:
@@ -42,7 +41,7 @@ def issue(session: Session, purpose: TokenPurpose, user_id: int, address: str, n
 
 def find(purpose: TokenPurpose, token: str, now: datetime) -> OneTimeToken:
     """Look at a token without using it. Raises BadLink when it is unknown, too old or used."""
-    found = db.session.scalar(
+    found = reading().scalar(
         select(OneTimeToken).where(OneTimeToken.digest == _digest(token), OneTimeToken.purpose == purpose)
     )
     if found is None or found.expires_at <= now or found.used_at is not None:
@@ -79,7 +78,7 @@ def forget_addresses(session: Session, addresses: Collection[str]) -> None:
 def tidy(now: datetime) -> None:
     """Delete what ended more than a week ago."""
     with transaction() as session:
-        session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < now - KEPT))
+        session.execute(delete(OneTimeToken).where(OneTimeToken.expires_at < now - TOKENS_KEPT))
 
 
 def _digest(token: str) -> str:

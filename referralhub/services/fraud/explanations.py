@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Referral, ReferralEvent, ReferralState
 from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.rules import Finding
@@ -36,11 +36,11 @@ class Explanation:
 
 def explanation(referral_id: int) -> Explanation | None:
     """Give the verdict on a referral; None for one that was not judged (yet). Raises NotFound."""
-    state = db.session.scalar(select(Referral.state).where(Referral.id == referral_id))
+    state = reading().scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
         raise NotFound("no_such_referral")
     trail = select(ReferralEvent).where(ReferralEvent.referral_id == referral_id).order_by(ReferralEvent.id)
-    found = (read(event, state) for event in db.session.scalars(trail))
+    found = (read(event, state) for event in reading().scalars(trail))
     return next((each for each in found if each), None)
 
 

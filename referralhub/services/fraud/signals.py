@@ -19,7 +19,7 @@ from referralhub.services.fraud.rules import Facts, Friend
 
 log = logging.getLogger(__name__)
 
-KEPT = timedelta(days=30)
+SIGNALS_KEPT = timedelta(days=30)
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
 MOMENTS = timedelta(minutes=10)  # in which one person copies the link and opens another window
 MOST_FRIENDS = 100  # before and after, whose addresses are compared
@@ -38,7 +38,7 @@ class RequestOrigin:
 class FormTiming:
     """How a signup form was filled in, and by whom the browser was used before."""
 
-    seen: RequestOrigin = RequestOrigin()
+    origin: RequestOrigin = RequestOrigin()
     seconds: int | None = None
     trapped: bool = False
     members: tuple[int, ...] = ()
@@ -47,25 +47,25 @@ class FormTiming:
 UNKNOWN = FormTiming()
 
 
-def note(session: Session, profile_id: int, seen: RequestOrigin, now: datetime) -> int:
+def note(session: Session, profile_id: int, origin: RequestOrigin, now: datetime) -> int:
     """Keep where a member is; network and browser become HMACs that are worth nothing after the day."""
     salt = _salt(session, now.date())
-    network = _digest(salt, seen.network) if seen.network else None
-    sighting = Sighting(profile_id=profile_id, network=network, agent=_digest(salt, seen.agent), created=now)
+    network = _digest(salt, origin.network) if origin.network else None
+    sighting = Sighting(profile_id=profile_id, network=network, agent=_digest(salt, origin.agent), created=now)
     session.add(sighting)
     session.flush()
     return sighting.id
 
 
-def note_signup(session: Session, profile_id: int, filled: FormTiming, now: datetime) -> None:
+def note_signup(session: Session, profile_id: int, form_timing: FormTiming, now: datetime) -> None:
     """Keep how a referred friend signed up; part of the caller's transaction."""
     session.add(
         SignupFacts(
             profile_id=profile_id,
-            sighting_id=note(session, profile_id, filled.seen, now),
-            seconds=filled.seconds,
-            trapped=filled.trapped,
-            members=list(filled.members),
+            sighting_id=note(session, profile_id, form_timing.origin, now),
+            seconds=form_timing.seconds,
+            trapped=form_timing.trapped,
+            members=list(form_timing.members),
             created=now,
         )
     )
@@ -128,8 +128,8 @@ def tidy(now: datetime) -> None:
     """Delete what is older than it may get: salts after a day, raw signals after 30."""
     with transaction() as session:
         session.execute(delete(DailySalt).where(DailySalt.day < now.date() - DAY))
-        session.execute(delete(SignupFacts).where(SignupFacts.created < now - KEPT))
-        session.execute(delete(Sighting).where(Sighting.created < now - KEPT))
+        session.execute(delete(SignupFacts).where(SignupFacts.created < now - SIGNALS_KEPT))
+        session.execute(delete(Sighting).where(Sighting.created < now - SIGNALS_KEPT))
 
 
 def forget(session: Session, profile_id: int) -> None:

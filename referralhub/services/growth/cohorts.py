@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralState
 from referralhub.services.growth.monthly import Month
 from referralhub.services.growth.ranges import DateRange, midnight, next_month, seconds_between, utc_day
@@ -85,7 +85,7 @@ def read(months: Sequence[Month], now: datetime) -> Cohorts:
     sums = {month.start: Counter(members=month.signups) for month in months}
     days = DateRange(months[0].start, months[-1].start).whole_months
     for query in (_brought(days), _squares(days)):
-        for row in db.session.execute(query).mappings():
+        for row in reading().execute(query).mappings():
             sums[row["day"].replace(day=1)].update({name: int(row[name]) for name in row if name != "day"})
     cohorts = [_cohort(month, month, sums[month], now) for month in sums]
     final = [cohort.month for cohort in cohorts if cohort.complete]

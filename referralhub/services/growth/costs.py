@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Program, Referral, ReferralState, RewardEntry, RewardKind, Unit
 from referralhub.services.growth.ranges import DateRange
 
@@ -59,7 +59,7 @@ def read(days: DateRange, program: Program) -> Costs:
 
     Two queries.
     """
-    rows = db.session.execute(
+    rows = reading().execute(
         select(RewardEntry.unit, RewardEntry.kind, func.sum(RewardEntry.amount))
         .where(RewardEntry.created >= days.since, RewardEntry.created < days.until, RewardEntry.kind.in_(KINDS))
         .group_by(RewardEntry.unit, RewardEntry.kind)
@@ -68,7 +68,7 @@ def read(days: DateRange, program: Program) -> Costs:
     for unit, kind, amount in rows:
         sums[unit][kind] = int(amount)
     units = [_unit_cost(unit, sums[unit], program) for unit in Unit if unit in sums]
-    friends = db.session.scalar(
+    friends = reading().scalar(
         select(func.count()).where(
             Referral.state == ReferralState.CONFIRMED,
             Referral.decided_at >= days.since,

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Channel, Profile, Referral, ReferralState, User, VisitDaily
 from referralhub.services.growth.ranges import DateRange, midnight
-from referralhub.services.referrals.visits import FOLDED, KEPT
+from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def read(days: DateRange, now: datetime) -> Funnel:
 
     Visits of more than 90 days ago are kept as one sum (`visits.fold`) and belong to no range.
     """
-    kept_from = max(days.first, now.date() - KEPT)
-    visits = {row.channel: row for row in db.session.execute(_visits(days, kept_from))}
-    signups = {row.channel: row for row in db.session.execute(_signups(days, kept_from))}
+    kept_from = max(days.first, now.date() - DAYS_KEPT)
+    visits = {row.channel: row for row in reading().execute(_visits(days, kept_from))}
+    signups = {row.channel: row for row in reading().execute(_signups(days, kept_from))}
     channels = {}
     for channel in sorted({*visits, *signups}, key=lambda each: (-(signups[each].n if each in signups else 0), each)):
         visit, signup = visits.get(channel), signups.get(channel)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Label, SQLColumnExpression, case, func, literal, select, true
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralState, RewardEntry, RewardKind, Unit
 
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE)
@@ -53,7 +53,7 @@ def read(unit: Unit, now: datetime) -> Headlines:
     )
     credit = select(*_figures("given", given, RewardEntry.amount, now)).where(RewardEntry.created >= _before(now))
     first, second, third = (query.subquery() for query in (people, referrals, credit))
-    row = db.session.execute(select(first, second, third).join_from(first, second, true()).join(third, true())).one()
+    row = reading().execute(select(first, second, third).join_from(first, second, true()).join(third, true())).one()
     found = {name: int(figure) for name, figure in row._mapping.items()}
     months = {name: Headline(*(found[f"{name}_{span}"] for span in SPANS)) for name in ("joined", "confirmed", "given")}
     return Headlines(members=found["members"], waiting=found["waiting"], unit=unit, **months)

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from sqlalchemy import func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile
 from referralhub.services.growth.ranges import DateRange, utc_day
 
@@ -60,7 +60,7 @@ def monthly(days: DateRange | None = None) -> list[Month]:
     """
     day = utc_day(Profile.created).label("day")
     referred = func.count(Profile.referred_by_id)
-    rows = db.session.execute(select(day, func.count() - referred, referred).group_by(day).order_by(day))
+    rows = reading().execute(select(day, func.count() - referred, referred).group_by(day).order_by(day))
     months: list[Month] = []
     members = 0
     for start, of_month in groupby(rows, lambda row: row.day.replace(day=1)):

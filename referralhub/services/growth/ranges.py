@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Float, cast, extract, func
 
-from referralhub.extensions import db
+from referralhub.database import dialect
 
 USUAL_MONTHS = 12  # whole ones, before the one that is going on
 
@@ -55,13 +55,13 @@ def utc_day(moment: Any) -> ColumnElement[date]:
 
     PostgreSQL would take the day in the time zone of the session; SQLite has stored UTC.
     """
-    if db.engine.dialect.name == "postgresql":
+    if dialect() == "postgresql":
         return cast(func.timezone("UTC", moment), Date)
     return func.date(moment, type_=Date())
 
 
 def seconds_between(earlier: Any, later: Any) -> ColumnElement[float]:
     """Give the time from one column's moment to another's, in seconds; SQLite knows only whole ones."""
-    if db.engine.dialect.name == "postgresql":  # half the work of two `extract`s, for many rows
+    if dialect() == "postgresql":  # half the work of two `extract`s, for many rows
         return func.date_part("epoch", later - earlier, type_=Float())
     return cast(extract("epoch", later) - extract("epoch", earlier), Float)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralState, User
 from referralhub.services.growth.ranges import DateRange
 from referralhub.services.shared.names import shown_name
@@ -40,7 +40,7 @@ def top(days: DateRange, limit: int = SHOWN) -> list[TopReferrer]:
         .limit(limit)
         .subquery()
     )
-    rows = db.session.execute(
+    rows = reading().execute(
         select(User.id, shown_name(User), counted.c.friends, counted.c["all"])
         .join(Profile, Profile.id == counted.c.referrer_id)
         .join(User, User.id == Profile.user_id)

@@ -5,8 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert
-from referralhub.extensions import db
+from referralhub.database import insert, reading
 from referralhub.models import Badge, BadgeAward
 
 
@@ -36,4 +35,4 @@ def adjust(session: Session, profile_id: int, count: int, now: datetime) -> list
 
 def of_member(profile_id: int) -> set[Badge]:
     """Give the badges that a member has now. One query."""
-    return set(db.session.scalars(select(BadgeAward.badge).where(BadgeAward.profile_id == profile_id)))
+    return set(reading().scalars(select(BadgeAward.badge).where(BadgeAward.profile_id == profile_id)))

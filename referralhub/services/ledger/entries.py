@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import (
     Profile,
     Program,
@@ -201,16 +201,16 @@ def balance(session: Session, profile_id: int, unit: Unit, now: datetime) -> Bal
 
 def balances(profile_id: int, unit: Unit, now: datetime) -> list[Balance]:
     """Read what a member has: in the program's unit first, then in those of earlier programs. Few queries."""
-    units = db.session.scalars(select(RewardEntry.unit).where(RewardEntry.profile_id == profile_id).distinct()).all()
+    units = reading().scalars(select(RewardEntry.unit).where(RewardEntry.profile_id == profile_id).distinct()).all()
     others = sorted(set(units) - {unit})
-    return [balance(db.session(), profile_id, each, now) for each in (unit, *others)]
+    return [balance(reading(), profile_id, each, now) for each in (unit, *others)]
 
 
 def lines(profile_id: int, page: int = 1) -> tuple[list[Line], bool]:
     """Read one page of a member's ledger, newest first, and whether there is another. One query."""
     original = aliased(RewardEntry)
     friend = aliased(Profile)
-    rows = db.session.execute(
+    rows = reading().execute(
         select(
             RewardEntry.kind,
             RewardEntry.amount,

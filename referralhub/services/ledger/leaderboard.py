@@ -16,8 +16,7 @@ from redis import Redis, RedisError
 from sqlalchemy import Row, Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
 from referralhub.services.shared.names import shown_name
 
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 CHANGED = "leaderboard_changed"  # in session.info: this transaction moved somebody
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
-KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
+SETS_KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
 LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
 
 
@@ -74,7 +73,7 @@ def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None =
     Equal counts are ordered by who got there first (to the second), then by who joined first.
     """
     board = None
-    if not db.session.scalar(select(exists().where(LeaderboardChange.id > 0))):
+    if not reading().scalar(select(exists().where(LeaderboardChange.id > 0))):
         try:
             board = _from_redis(redis, period, now, profile_id, limit)
         except RedisError as error:
@@ -85,7 +84,7 @@ def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None =
 def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
     """Count the same from the referrals themselves; this is what Redis must equal."""
     ranked = _ranked(period.start(now)).subquery()
-    rows = db.session.execute(
+    rows = reading().execute(
         select(ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
         .where(or_(ranked.c.place <= limit, ranked.c.id == profile_id))
         .order_by(ranked.c.place)
@@ -162,8 +161,8 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
         pipeline.zadd(key, _scores(rows))
     pipeline.set(marker, 1)
     if period is not Period.ALL:
-        pipeline.expire(key, KEPT)
-        pipeline.expire(marker, KEPT)
+        pipeline.expire(key, SETS_KEPT)
+        pipeline.expire(marker, SETS_KEPT)
     pipeline.execute()
     return len(rows)
 
@@ -185,7 +184,7 @@ def _from_redis(
         found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
     ids = [each for _, each, _ in found]
     known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
-    names = {each: name for each, name in db.session.execute(known)}  # noqa: C416 - a Row is no pair for dict()
+    names = {each: name for each, name in reading().execute(known)}  # noqa: C416 - a Row is no pair for dict()
     places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
     return Leaderboard(period, places[:limit], own)

@@ -9,8 +9,7 @@ from redis import Redis
 from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import (
     Badge,
     BadgeAward,
@@ -183,4 +182,4 @@ def _caches() -> Iterator[Drift]:
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Any:
-    return db.session.execute(query)
+    return reading().execute(query)

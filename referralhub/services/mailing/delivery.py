@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from referralhub.database import transaction
 from referralhub.models import OutboxMessage, User
 from referralhub.services.mailing import outbox
-from referralhub.services.referrals import invitations
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +25,7 @@ LANES = 8  # how many hanging receivers there can be before the others do have t
 
 Write = Callable[[OutboxMessage, User], EmailMessage]
 Post = Callable[[EmailMessage], None]
+Note = Callable[[Session, OutboxMessage, datetime], None]
 
 
 class Refused(Exception):
@@ -36,15 +36,29 @@ class Unwanted(Exception):
     """Nobody wants this message any more."""
 
 
+def _note_nothing(session: Session, message: OutboxMessage, now: datetime) -> None:
+    """Leave it at the outbox's own marks."""
+
+
 class Delivery:
     """Sends what is due. `write` makes the mail or raises Unwanted; `post` hands it over, and raises when it could not.
+    `note_posted` and `note_bounced` are told of a message in the transaction that marks it.
 
     A message is claimed for the length of a lease, posted, and marked; whatever dies in between, it is posted again
     when the lease is over, with the same Message-ID.
     """
 
-    def __init__(self, write: Write, post: Post, clock: Callable[[], datetime], hurry: float = HURRY) -> None:
+    def __init__(
+        self,
+        write: Write,
+        post: Post,
+        clock: Callable[[], datetime],
+        note_posted: Note = _note_nothing,
+        note_bounced: Note = _note_nothing,
+        hurry: float = HURRY,
+    ) -> None:
         self.write, self.post, self.clock, self.hurry = write, post, clock, hurry
+        self.note_posted, self.note_bounced = note_posted, note_bounced
         self._lanes = ThreadPoolExecutor(LANES, thread_name_prefix="mail")
         self._hanging: dict[str, tuple[OutboxMessage, Future[None]]] = {}  # by the domain that does not answer
 
@@ -95,7 +109,7 @@ class Delivery:
     def _succeeded(self, message: OutboxMessage) -> int:
         with transaction() as session:
             _mark(session, message, delivered_at=self.clock(), last_error=None)
-            invitations.note_posted(session, message, self.clock())
+            self.note_posted(session, message, self.clock())
         return 1
 
     def _failed(self, message: OutboxMessage, error: BaseException) -> int:
@@ -115,7 +129,7 @@ class Delivery:
                 last_error=None if isinstance(error, Unwanted) else str(error)[:500],
             )
             if isinstance(error, Refused):
-                invitations.note_bounced(session, message, self.clock())
+                self.note_bounced(session, message, self.clock())
         return 0
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import String, cast, func, literal, select, union_all
 from sqlalchemy.sql.selectable import Subquery
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, OutboxMessage, Profile, Referral, ReferralState, User, VisitDaily
 from referralhub.services.mailing import outbox
 
@@ -38,7 +37,7 @@ def queue_due(now: datetime) -> int:
         .group_by(User.id, Profile.referral_count)
         .order_by(User.id)
     )
-    rows = db.session.execute(query).all()
+    rows = reading().execute(query).all()
     for start in range(0, len(rows), BATCH):
         with transaction() as session:
             for row in rows[start : start + BATCH]:

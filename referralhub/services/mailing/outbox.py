@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert, transaction
-from referralhub.extensions import db
+from referralhub.database import insert, reading, transaction
 from referralhub.models import MessageKind, OutboxMessage, User
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR, Actor
@@ -95,7 +94,7 @@ def forget_addresses(session: Session, addresses: Collection[str]) -> None:
 
 def dead_letters(limit: int = 50) -> list[OutboxMessage]:
     """List the messages that could not be delivered, the newest first."""
-    return list(db.session.scalars(select(OutboxMessage).where(_DEAD).order_by(OutboxMessage.id.desc()).limit(limit)))
+    return list(reading().scalars(select(OutboxMessage).where(_DEAD).order_by(OutboxMessage.id.desc()).limit(limit)))
 
 
 def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
@@ -131,7 +130,7 @@ def backlog(now: datetime) -> Backlog:
     query = select(
         func.count().filter(waiting), func.count().filter(_DEAD), func.min(OutboxMessage.next_try_at).filter(due)
     )
-    return Backlog(*db.session.execute(query.where(OutboxMessage.delivered_at.is_(None))).one())
+    return Backlog(*reading().execute(query.where(OutboxMessage.delivered_at.is_(None))).one())
 
 
 _DEAD = (

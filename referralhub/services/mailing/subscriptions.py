@@ -8,15 +8,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
-from referralhub.models import NOTIFICATIONS, MailRefusal, MessageKind, User
+from referralhub.models import MailRefusal, MessageKind, User
 from referralhub.services.mailing.addresses import address_hash
+from referralhub.services.mailing.kinds import news
 from referralhub.services.shared.errors import BadLink
 
 
 def set_choices(user_id: int, wanted: Collection[MessageKind]) -> None:
     """Set which kinds of news a member gets by mail."""
     with transaction() as session:
-        _mute(session, user_id, [kind for kind in NOTIFICATIONS if kind not in wanted])
+        _mute(session, user_id, [kind for kind in news() if kind not in wanted])
 
 
 def muting_token(user_id: int, kind: MessageKind, secret_key: str) -> str:

@@ -14,8 +14,7 @@ from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
-from referralhub.database import MIGRATIONS
-from referralhub.extensions import db
+from referralhub.database import MIGRATIONS, dialect, reading
 from referralhub.models import User
 from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
@@ -83,26 +82,25 @@ def mail(found: Installation) -> Iterator[Remark]:
 def database(_: Installation) -> Iterator[Remark]:
     """Whether the database answers."""
     try:
-        db.session.execute(text("SELECT 1"))
+        reading().execute(text("SELECT 1"))
     except SQLAlchemyError as error:
-        code = "database_file_away" if db.engine.dialect.name == "sqlite" else "database_away"
+        code = "database_file_away" if dialect() == "sqlite" else "database_away"
         yield Remark(code, {"error": in_short(error)})
 
 
 def database_clock(found: Installation) -> Iterator[Remark]:
     """Whether the database server's clock is ours; SQLite has none of its own."""
-    if db.engine.dialect.name == "postgresql":
+    if dialect() == "postgresql":
         before = found.clock()
         yield from _skew(
-            "database_clock_differs", before, db.session.execute(text("SELECT clock_timestamp()")).scalar_one(), found
+            "database_clock_differs", before, reading().execute(text("SELECT clock_timestamp()")).scalar_one(), found
         )
 
 
 def migrations(_: Installation) -> Iterator[Remark]:
     """Whether the tables are those of this version."""
     scripts = ScriptDirectory(MIGRATIONS)
-    with db.engine.connect() as connection:
-        current = set(MigrationContext.configure(connection).get_current_heads())
+    current = set(MigrationContext.configure(reading().connection()).get_current_heads())
     known = {script.revision for script in scripts.walk_revisions()}
     if current - known:
         yield Remark("database_is_newer", {"revisions": ", ".join(sorted(current - known))})
@@ -149,12 +147,12 @@ def outgoing_mail(found: Installation) -> Iterator[Remark]:
 def accounts(found: Installation) -> Iterator[Remark]:
     """Whether anybody runs the program, and only those who should."""
     admin = User.is_admin & User.is_active
-    if not db.session.scalar(select(exists().where(admin))):
+    if not reading().scalar(select(exists().where(admin))):
         yield Remark("no_admin", level=Level.HINT)
     if found.settings.development:
         return
     samples = func.lower(User.username).in_([DEMO_MEMBER, DEMO_ADMIN]) & User.is_active
-    for user in db.session.scalars(select(User).where(samples)):
+    for user in reading().scalars(select(User).where(samples)):
         if passwords.matches(user.password_hash, DEMO_PASSWORD):
             yield Remark("demo_account", {"username": user.username})
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, RewardKind, User, VisitDaily
 from referralhub.services.mailing import outbox
 
@@ -32,20 +32,22 @@ class Figures:
 
 def read(now: datetime) -> Figures:
     """Read the figures. Six queries, whatever there is."""
-    members = db.session.scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
+    members = reading().scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
     states = {
         state: (number, since)
-        for state, number, since in db.session.execute(
+        for state, number, since in reading().execute(
             select(Referral.state, func.count(), func.min(func.coalesce(Referral.decided_at, Referral.created)))
             .group_by(Referral.state)
         )
     }  # fmt: skip
     held_since = states.get(ReferralState.HELD, (0, None))[1]
-    visits, visitors, bots = db.session.execute(
-        select(func.sum(VisitDaily.visits), func.sum(VisitDaily.visitors), func.sum(VisitDaily.bots))
-    ).one()
+    visits, visitors, bots = (
+        reading()
+        .execute(select(func.sum(VisitDaily.visits), func.sum(VisitDaily.visitors), func.sum(VisitDaily.bots)))
+        .one()
+    )
     by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
-    entries = {kind: number for kind, number in db.session.execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
+    entries = {kind: number for kind, number in reading().execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
     backlog = outbox.backlog(now)
     return Figures(
         members=members,
@@ -58,5 +60,5 @@ def read(now: datetime) -> Figures:
         mail_waiting=backlog.waiting,
         mail_dead=backlog.dead,
         oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
-        last_audit_line=db.session.scalar(select(func.max(AuditLine.id))) or 0,
+        last_audit_line=reading().scalar(select(func.max(AuditLine.id))) or 0,
     )

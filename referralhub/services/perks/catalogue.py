@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session, with_expression
 
-from referralhub.database import insert, transaction
-from referralhub.extensions import db
+from referralhub.database import insert, reading, transaction
 from referralhub.models import AuditLine, Coupon, Fulfilment, Perk, Profile, Redemption, Unit, User
 from referralhub.services.program.rules import LARGEST
 from referralhub.services.shared import audit, once
@@ -104,10 +103,10 @@ def detail(perk_id: int) -> PerkDetail:
     """Read one perk as those see it who run the program. Three queries. Raises NotFound."""
     waiting = select(func.count()).where(Redemption.perk_id == perk_id, Redemption.fulfilled_at.is_(None))
     query = select(Perk, waiting.scalar_subquery()).where(Perk.id == perk_id).options(*COUNTS)
-    found = db.session.execute(query.execution_options(populate_existing=True)).one_or_none()
+    found = reading().execute(query.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotFound("no_such_perk")
-    rows = db.session.execute(
+    rows = reading().execute(
         select(Redemption.id, User.id, User.username, Coupon.code, Redemption.fulfilled_at, Redemption.created)
         .join(Profile, Profile.id == Redemption.profile_id)
         .join(User, User.id == Profile.user_id)
@@ -197,7 +196,7 @@ def add(
 def offers(profile_id: int) -> list[Offer]:
     """List what can be claimed, the cheapest and the easiest first. One query."""
     claimed = select(Redemption.id).where(Redemption.perk_id == Perk.id, Redemption.profile_id == profile_id).exists()
-    rows = db.session.execute(
+    rows = reading().execute(
         select(Perk, LEFT, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)
     )
     return [

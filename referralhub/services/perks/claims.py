@@ -6,8 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import Amount, Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
 from referralhub.services.ledger import entries
 from referralhub.services.shared import audit
@@ -27,7 +26,7 @@ class Claim:
 
 def claims_of(profile_id: int) -> list[Claim]:
     """List what a member has claimed, newest first. One query."""
-    rows = db.session.execute(
+    rows = reading().execute(
         select(Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created)
         .join(Perk, Perk.id == Redemption.perk_id)
         .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)

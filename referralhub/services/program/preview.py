@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import (
     AuditLine,
     Perk,
@@ -75,9 +75,9 @@ def preview_of(values: dict[str, Any], made_from: int) -> Preview | None:
 
 def history(limit: int = SHOWN) -> list[Version]:
     """List the versions of the rules, the newest first. Two queries."""
-    versions = list(db.session.scalars(select(Program).order_by(Program.version.desc()).limit(limit + 1)))
+    versions = list(reading().scalars(select(Program).order_by(Program.version.desc()).limit(limit + 1)))
     about = (AuditLine.subject == "program", AuditLine.subject_id.in_([program.id for program in versions]))
-    lines = db.session.scalars(select(AuditLine).where(*about).options(joinedload(AuditLine.actor)))
+    lines = reading().scalars(select(AuditLine).where(*about).options(joinedload(AuditLine.actor)))
     by_id = {line.subject_id: line for line in lines}
     pairs = zip(versions, [*versions[1:], None], strict=True)
     return [Version(program, before, by_id.get(program.id)) for program, before in pairs][:limit]
@@ -85,13 +85,13 @@ def history(limit: int = SHOWN) -> list[Version]:
 
 def _undecided() -> tuple[int, int]:
     states = (ReferralState.PENDING, ReferralState.HELD)
-    row = db.session.execute(select(*(func.count().filter(Referral.state == state) for state in states))).one()
+    row = reading().execute(select(*(func.count().filter(Referral.state == state) for state in states))).one()
     return row[0], row[1]
 
 
 def _in_another_tier(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> int:
     """Count the members with an account by the number of their friends; there are few different numbers."""
-    counts = db.session.execute(
+    counts = reading().execute(
         select(Profile.referral_count, func.count())
         .join(User, User.id == Profile.user_id)
         .where(User.is_active)
@@ -111,9 +111,9 @@ def _holders(unit: Unit) -> int:
         .group_by(RewardEntry.profile_id)
         .having(func.sum(RewardEntry.amount) > 0)
     )
-    return db.session.scalar(select(func.count()).select_from(with_some.subquery())) or 0
+    return reading().scalar(select(func.count()).select_from(with_some.subquery())) or 0
 
 
 def _perks_in(unit: Unit) -> int:
     priced = (Perk.is_active, Perk.price.is_not(None), Perk.unit == unit)
-    return db.session.scalar(select(func.count()).select_from(Perk).where(*priced)) or 0
+    return reading().scalar(select(func.count()).select_from(Perk).where(*priced)) or 0

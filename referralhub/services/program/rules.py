@@ -10,8 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from referralhub.config import SESSION_DAYS
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import Program, Touch, Unit
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR, Actor
@@ -35,7 +34,7 @@ class Standing:
 
 def current() -> Program:
     """Give the highest version of the rules. One query."""
-    return db.session.scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
+    return reading().scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
 
 
 TIERS = [

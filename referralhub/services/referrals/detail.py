@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry, User
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.explanations import Explanation
@@ -36,17 +36,17 @@ def of_referral(referral_id: int) -> ReferralDetail:
         joinedload(Referral.referrer).joinedload(Profile.user),
         joinedload(Referral.friend).joinedload(Profile.user),
     )
-    referral = db.session.scalar(select(Referral).where(Referral.id == referral_id).options(*people))
+    referral = reading().scalar(select(Referral).where(Referral.id == referral_id).options(*people))
     if referral is None:
         raise NotFound("no_such_referral")
-    trail = db.session.execute(
+    trail = reading().execute(
         select(ReferralEvent, User.username)
         .outerjoin(User, User.id == ReferralEvent.actor_id)
         .where(ReferralEvent.referral_id == referral_id)
         .order_by(ReferralEvent.id)
     )
     own = select(RewardEntry.id).where(RewardEntry.referral_id == referral_id)
-    entries = db.session.scalars(
+    entries = reading().scalars(
         select(RewardEntry)
         .where((RewardEntry.referral_id == referral_id) | RewardEntry.reverses_id.in_(own))
         .options(joinedload(RewardEntry.profile).joinedload(Profile.user))

@@ -13,8 +13,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import func, not_, or_, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert, transaction
-from referralhub.extensions import db
+from referralhub.database import insert, reading, transaction
 from referralhub.models import (
     Invitation,
     InvitationState,
@@ -83,11 +82,11 @@ def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -
     check_allowed(user)
     by_hash = {address_hash(address, secret_key): address for address in addresses}
     emails = [address.lower() for address in by_hash.values()]
-    members = set(db.session.scalars(select(func.lower(User.email)).where(func.lower(User.email).in_(emails))))
+    members = set(reading().scalars(select(func.lower(User.email)).where(func.lower(User.email).in_(emails))))
     refusing = set(
-        db.session.scalars(select(MailRefusal.address_hash).where(MailRefusal.address_hash.in_(list(by_hash))))
+        reading().scalars(select(MailRefusal.address_hash).where(MailRefusal.address_hash.in_(list(by_hash))))
     )
-    before = set(db.session.scalars(select(Invitation.address_hash).where(Invitation.address_hash.in_(list(by_hash)))))
+    before = set(reading().scalars(select(Invitation.address_hash).where(Invitation.address_hash.in_(list(by_hash)))))
     left = _left_today(user.profile.id, now)
     found = Plan([], {})
     for digest, address in by_hash.items():
@@ -158,18 +157,22 @@ def page_of(profile_id: int, page: int, now: datetime) -> InvitationPage:
         .offset((page - 1) * PAGE)
         .limit(PAGE + 1)
     )
-    lines = list(db.session.scalars(query))
+    lines = list(reading().scalars(query))
     return InvitationPage(lines[:PAGE], _left_today(profile_id, now), page, len(lines) > PAGE, now)
 
 
 def letter(invitation_id: int) -> dict[str, Any]:
     """Give what an invitation's mail says: the inviter's name and words, and what both sides get."""
-    words, name = db.session.execute(
-        select(Invitation.words, shown_name(User))
-        .join(Profile, Profile.id == Invitation.profile_id)
-        .join(User, User.id == Profile.user_id)
-        .where(Invitation.id == invitation_id)
-    ).one()
+    words, name = (
+        reading()
+        .execute(
+            select(Invitation.words, shown_name(User))
+            .join(Profile, Profile.id == Invitation.profile_id)
+            .join(User, User.id == Profile.user_id)
+            .where(Invitation.id == invitation_id)
+        )
+        .one()
+    )
     return {"inviter": name, "words": words.splitlines(), "program": rules.current()}
 
 
@@ -178,7 +181,7 @@ def still_wanted(address: str, secret_key: str) -> bool:
     digest = address_hash(address, secret_key)
     refused = select(MailRefusal.created).where(MailRefusal.address_hash == digest).exists()
     member = select(User.id).where(func.lower(User.email) == address.lower()).exists()
-    return bool(db.session.scalar(select(not_(or_(refused, member)))))  # SQLite says 1
+    return bool(reading().scalar(select(not_(or_(refused, member)))))  # SQLite says 1
 
 
 def token(invitation_id: int, secret_key: str) -> str:
@@ -259,7 +262,7 @@ def _can_remind(line: Invitation, now: datetime) -> bool:
 
 def _left_today(profile_id: int, now: datetime) -> int:
     sent = select(func.count()).where(Invitation.profile_id == profile_id, Invitation.created > now - timedelta(days=1))
-    return max(0, DAILY - (db.session.scalar(sent) or 0))
+    return max(0, DAILY - (reading().scalar(sent) or 0))
 
 
 def _queue(session: Session, kind: MessageKind, user_id: int, invitation_id: int, address: str, now: datetime) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import (
     Channel,
     MessageKind,
@@ -64,11 +63,15 @@ class Referrer:
 
 def find_by_code(code: str) -> Referrer | None:
     """Find whose live code it is; codes are the same in any case."""
-    row = db.session.execute(
-        select(Profile.id, shown_name(User))
-        .join(User, User.id == Profile.user_id)
-        .where(Profile.code == code.lower(), User.is_active)
-    ).one_or_none()
+    row = (
+        reading()
+        .execute(
+            select(Profile.id, shown_name(User))
+            .join(User, User.id == Profile.user_id)
+            .where(Profile.code == code.lower(), User.is_active)
+        )
+        .one_or_none()
+    )
     return Referrer(*row) if row else None
 
 
@@ -87,33 +90,33 @@ def choose(visits: Sequence[FollowedLink], now: datetime) -> tuple[FollowedLink,
     return None, None
 
 
-def find_referrer(session: Session, attribution: FollowedLink, now: datetime) -> Referrer | None:
+def find_referrer(session: Session, link: FollowedLink, now: datetime) -> Referrer | None:
     """Find who earns the credit: nobody if the link is older than the program's window, dead by now, or used up.
 
     Part of the caller's transaction. Raises UnknownCode for a code that was typed in: its owner expects it to count.
     """
-    referrer = _live(attribution, now, rules.current())
-    if referrer is None and attribution.channel is Channel.CODE:
+    referrer = _live(link, now, rules.current())
+    if referrer is None and link.channel is Channel.CODE:
         raise UnknownCode
-    if referrer is not None and attribution.key and not once.first(session, f"visit:{attribution.key}", now):
+    if referrer is not None and link.key and not once.first(session, f"visit:{link.key}", now):
         return None
     return referrer
 
 
-def begin(session: Session, referrer: Referrer, friend_id: int, attribution: FollowedLink, now: datetime) -> None:
+def begin(session: Session, referrer: Referrer, friend_id: int, link: FollowedLink, now: datetime) -> None:
     """Record that a new member came through a referrer; the credit waits. Part of the caller's transaction."""
     referral = Referral(
         referrer_id=referrer.profile_id,
         friend_id=friend_id,
         program_id=rules.current().id,
         state=ReferralState.PENDING,
-        channel=attribution.channel,
-        visited_at=attribution.visited_at,
+        channel=link.channel,
+        visited_at=link.visited_at,
         created=now,
     )
     session.add(referral)
     session.flush()
-    evidence = {"channel": attribution.channel.value, "visited_at": attribution.visited_at.isoformat()}
+    evidence = {"channel": link.channel.value, "visited_at": link.visited_at.isoformat()}
     _record(session, referral.id, None, ReferralState.PENDING, Reason(ReasonCode.SIGNED_UP), evidence, now)
     _tell_referrer(session, referral, MessageKind.FRIEND_JOINED, {}, now)
 
@@ -189,11 +192,15 @@ def reverse(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> No
 
 def expire_due(now: datetime) -> int:
     """End referrals whose friend did not confirm the address in time, and say how many; each in its own transaction."""
-    due = db.session.scalars(
-        select(Referral.id).where(
-            Referral.state == ReferralState.PENDING, Referral.created <= now - timedelta(days=EXPIRES_DAYS)
+    due = (
+        reading()
+        .scalars(
+            select(Referral.id).where(
+                Referral.state == ReferralState.PENDING, Referral.created <= now - timedelta(days=EXPIRES_DAYS)
+            )
         )
-    ).all()
+        .all()
+    )
     for referral_id in due:
         with transaction() as session:
             matching = Referral.id == referral_id

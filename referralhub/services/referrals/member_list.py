@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, Reason, Referral, ReferralEvent, ReferralState, User
 from referralhub.services.shared.names import shown_name
 
@@ -47,7 +47,7 @@ class RecentReferral:
 def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
     """Read a member's referrals, newest first, in one state or in all. Two queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
-    counts = {each: number for each, number in db.session.execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
+    counts = {each: number for each, number in reading().execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
     event = aliased(ReferralEvent)
     last = select(func.max(event.id)).where(event.referral_id == Referral.id).scalar_subquery()
     query = (
@@ -70,13 +70,13 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
     )
     if state is not None:
         query = query.where(Referral.state == state)
-    lines = [ReferralLine(*row) for row in db.session.execute(query)]
+    lines = [ReferralLine(*row) for row in reading().execute(query)]
     return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
 
 
 def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
     """List the newest referrals of a member, newest first. One query."""
-    rows = db.session.execute(
+    rows = reading().execute(
         select(shown_name(User), Referral.state, Referral.created)
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
@@ -89,9 +89,13 @@ def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
 
 def name_of_friend(referral_id: int) -> str:
     """Give what the friend of a referral is called today."""
-    return db.session.execute(
-        select(shown_name(User))
-        .join(Profile, Profile.user_id == User.id)
-        .join(Referral, Referral.friend_id == Profile.id)
-        .where(Referral.id == referral_id)
-    ).scalar_one()
+    return (
+        reading()
+        .execute(
+            select(shown_name(User))
+            .join(Profile, Profile.user_id == User.id)
+            .join(Referral, Referral.friend_id == Profile.id)
+            .where(Referral.id == referral_id)
+        )
+        .scalar_one()
+    )

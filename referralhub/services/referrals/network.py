@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, literal, select
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import Profile, User
 from referralhub.services.referrals.statistics import ACTIVE_DAYS
 from referralhub.services.shared.names import shown_name
@@ -57,13 +57,13 @@ def below(profile_id: int, now: datetime) -> Network:
         .where(tree.c.number < DEEPEST)
     )
     seen = case((User.last_seen_at >= now - timedelta(days=ACTIVE_DAYS), 1), else_=0)
-    generations = db.session.execute(
+    generations = reading().execute(
         select(tree.c.number, func.count(), func.sum(seen))
         .join(User, User.id == tree.c.user_id)
         .group_by(tree.c.number)
         .order_by(tree.c.number)
     )
-    branches = db.session.execute(
+    branches = reading().execute(
         select(shown_name(User), Profile.referral_count)
         .join(User, User.id == Profile.user_id)
         .where(Profile.referred_by_id == profile_id)

@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import String, cast, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
-from referralhub.database import insert, transaction
-from referralhub.extensions import db
+from referralhub.database import insert, reading, transaction
 from referralhub.models import (
     MessageKind,
     Once,
@@ -97,8 +96,8 @@ class Decided:
 
 def queue() -> Queue:
     """Read what waits for a decision, grouped by what the cases have in common. Three queries."""
-    total = db.session.scalar(select(func.count()).where(Referral.state == ReferralState.HELD)) or 0
-    rows = db.session.execute(_oldest()).all()
+    total = reading().scalar(select(func.count()).where(Referral.state == ReferralState.HELD)) or 0
+    rows = reading().execute(_oldest()).all()
     held = _reasons([row.id for row in rows])
     cases = [_case(row, held.get(row.id)) for row in rows]
     return Queue(_grouped(cases), total)
@@ -151,7 +150,7 @@ def release_due(now: datetime, *, verification_required: bool = True) -> int:
     )
     reason = Reason(ReasonCode.NOT_DECIDED_IN_TIME, {"days": RELEASE_AFTER.days, "below": LIKELY})
     return decide(
-        db.session.scalars(query).all(), True, reason, SYSTEM, now, verification_required=verification_required
+        reading().scalars(query).all(), True, reason, SYSTEM, now, verification_required=verification_required
     ).done
 
 
@@ -200,7 +199,7 @@ def _reasons(ids: Sequence[int]) -> dict[int, ReferralEvent]:
     query = select(ReferralEvent).where(
         ReferralEvent.referral_id.in_(ids), ReferralEvent.to_state == ReferralState.HELD
     )
-    return {event.referral_id: event for event in db.session.scalars(query)}
+    return {event.referral_id: event for event in reading().scalars(query)}
 
 
 def _case(row: Any, event: ReferralEvent | None) -> Case:

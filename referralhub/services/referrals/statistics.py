@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
-from referralhub.extensions import db
-from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, SignIn, Unit, User, VisitDaily
+from referralhub.database import reading
+from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, Unit, User, VisitDaily
 from referralhub.services.program.rules import Standing, standing
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
@@ -28,8 +28,8 @@ class Statistics:
     friend_amount: int
 
 
-def for_sign_in(sign_in_id: int, now: datetime) -> Statistics | None:
-    """Read the figures of whoever is signed in by this, in one query; None when that was ended or the account is."""
+def of_member(profile_id: int, now: datetime) -> Statistics:
+    """Read a member's figures, in one query."""
     friend, friend_user = aliased(Profile), aliased(User)
     active = (
         select(func.count())
@@ -47,7 +47,7 @@ def for_sign_in(sign_in_id: int, now: datetime) -> Statistics | None:
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
-    row = db.session.execute(
+    figures = (
         select(
             Profile.referral_count,
             func.coalesce(balance.scalar_subquery(), 0).label("balance"),
@@ -59,13 +59,10 @@ def for_sign_in(sign_in_id: int, now: datetime) -> Statistics | None:
             Program.referrer_amount,
             Program.friend_amount,
         )
-        .join(User, User.id == Profile.user_id)
         .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(SignIn.id == sign_in_id, User.is_active)
-    ).one_or_none()
-    if row is None:
-        return None
+        .where(Profile.id == profile_id)
+    )
+    row = reading().execute(figures).one()
     return Statistics(
         total_referrals=row.referral_count,
         rewards=row.balance,

@@ -3,6 +3,7 @@
 import uuid
 from collections import Counter
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from redis import Redis
 from sqlalchemy import delete, func, select
@@ -12,37 +13,45 @@ from referralhub.database import insert, transaction
 from referralhub.models import Channel, Profile, VisitDaily
 from referralhub.services.shared import once
 
-WAITING, BATCHES = "visits:waiting", "visits:batches"  # members with uncounted visits; counts on their way
-KEPT = timedelta(days=90)
+WAITING, BATCHES = "visits:waiting", "visits:batches"  # codes with new visits; counts on their way
+DAYS_KEPT = timedelta(days=90)
 FOLDED = date(2000, 1, 1)  # the day that stands for all before
 COUNTED = ("visits", "visitors", "bots")
 
-# Part of a script: adds one to a member's count of a kind, for a day and a channel.
-COUNT = """
-redis.call('HINCRBY', 'visits:' .. profile, day .. '|' .. channel .. '|' .. kind, 1)
-redis.call('SADD', 'visits:waiting', profile)
-"""
-_COUNT = "local profile, day, channel, kind = ARGV[1], ARGV[2], ARGV[3], ARGV[4]" + COUNT
-
-# Takes a member's counts out of the way, so that nothing is added to them while they are booked.
-_TAKE = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-redis.call('RENAME', KEYS[1], KEYS[2])
-redis.call('SADD', 'visits:batches', KEYS[2])
-redis.call('SREM', 'visits:waiting', ARGV[1])
-return 1
-"""
+TAKE = (Path(__file__).parent / "take_visits.lua").read_text(encoding="utf-8")
+SHORTEST_CODE = 8  # what is shorter is the number of a profile: so were visits counted before codes were
 
 
-def count(redis: Redis, profile_id: int, channel: Channel, kind: str, now: datetime) -> None:
-    """Add one to a member's visits, visitors or bots of the day. Raises RedisError."""
-    redis.eval(_COUNT, 0, profile_id, now.date().isoformat(), channel.value, kind)
+def key(code: str) -> str:
+    """Return the key of a code's visits in Redis: a hash of numbers."""
+    return f"visits:{code}"
 
 
-def book(redis: Redis, profile_id: int, now: datetime) -> None:
-    """Write a member's new visits into the database, if there are any. Raises RedisError."""
-    batch = f"visits:batch:{profile_id}:{uuid.uuid4().hex}"
-    if redis.eval(_TAKE, 2, f"visits:{profile_id}", batch, profile_id):
+def field(day: date, channel: Channel, kind: str) -> str:
+    """Return the name of one of these numbers."""
+    return f"{day.isoformat()}|{channel.value}|{kind}"
+
+
+def channel_of(via: str) -> Channel:
+    """Return the channel that a link's `?via=` names; what is no channel is the link itself."""
+    try:
+        return Channel(via.lower()) if via else Channel.LINK
+    except ValueError:
+        return Channel.LINK
+
+
+def count(redis: Redis, code: str, channel: Channel, kind: str, now: datetime) -> None:
+    """Add one to a code's visits, visitors or bots of the day. Raises RedisError."""
+    pipeline = redis.pipeline(transaction=True)
+    pipeline.hincrby(key(code), field(now.date(), channel, kind), 1)
+    pipeline.sadd(WAITING, code)
+    pipeline.execute()
+
+
+def book(redis: Redis, code: str, now: datetime) -> None:
+    """Write a code's new visits into the database, if there are any. Raises RedisError."""
+    batch = f"visits:batch:{code}:{uuid.uuid4().hex}"
+    if redis.register_script(TAKE)([key(code), batch, BATCHES, WAITING], [code]):
         _book(redis, batch, now)
 
 
@@ -50,13 +59,13 @@ def book_all(redis: Redis, now: datetime) -> None:
     """Do so for everybody, beginning with what a crash left half way. Raises RedisError."""
     for batch in redis.smembers(BATCHES):
         _book(redis, _text(batch), now)
-    for profile_id in redis.smembers(WAITING):
-        book(redis, int(profile_id), now)
+    for code in redis.smembers(WAITING):
+        book(redis, _text(code), now)
 
 
 def fold(now: datetime) -> None:
     """Add visits of more than 90 days ago up to one row for a member and channel; the days are forgotten."""
-    last = now.date() - KEPT
+    last = now.date() - DAYS_KEPT
     old = (VisitDaily.day < last, VisitDaily.day > FOLDED)
     sums = [func.sum(getattr(VisitDaily, kind)).label(kind) for kind in COUNTED]
     query = select(VisitDaily.profile_id, VisitDaily.channel, *sums).where(*old)
@@ -67,14 +76,16 @@ def fold(now: datetime) -> None:
 
 
 def _book(redis: Redis, batch: str, now: datetime) -> None:
-    profile_id = int(batch.split(":")[2])
+    code = batch.split(":")[2]
     counts: dict[tuple[date, Channel], Counter[str]] = {}
-    for field, number in redis.hgetall(batch).items():
-        day, via, kind = _text(field).split("|")
+    for name, number in redis.hgetall(batch).items():
+        day, via, kind = _text(name).split("|")
         counts.setdefault((date.fromisoformat(day), Channel(via)), Counter())[kind] += int(number)
     with transaction() as session:
         # Visits of somebody whom this database does not know (it was set up anew) must not hold up the others.
-        if session.get(Profile, profile_id) and once.first(session, batch, now):
+        whose = Profile.code == code if len(code) >= SHORTEST_CODE else Profile.id == int(code)
+        profile_id = session.scalar(select(Profile.id).where(whose))
+        if profile_id is not None and once.first(session, batch, now):
             for (date_, channel), numbers in counts.items():
                 _add(session, profile_id, date_, channel, {kind: numbers[kind] for kind in COUNTED})
     redis.delete(batch)

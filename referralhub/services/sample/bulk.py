@@ -77,7 +77,7 @@ def large(number: int, now: datetime) -> list[Newcomer]:
 
 def folded_before(now: datetime) -> date:
     """Name the first day of which visits are still kept by the day."""
-    return now.date() - visits.KEPT
+    return now.date() - visits.DAYS_KEPT
 
 
 def _settled(population: Population, member: Newcomer, now: datetime) -> Newcomer:

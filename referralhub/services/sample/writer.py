@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
-from referralhub.database import transaction
-from referralhub.extensions import db
+from referralhub.database import reading, transaction
 from referralhub.models import (
     Channel,
     Profile,
@@ -23,14 +22,14 @@ from referralhub.models import (
     User,
     VisitDaily,
 )
-from referralhub.services.accounts import passwords, signup
+from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
 from referralhub.services.program import rules
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.referrals.visits import FOLDED
 from referralhub.services.sample import ledger
 from referralhub.services.sample.people import HOSTS, Newcomer
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, codes
 
 BATCH = 200  # members
 
@@ -100,7 +99,7 @@ class Writer:
         return {
             "id": self.profile_ids[position],
             "user_id": self.user_ids[position],
-            "code": signup.new_code(),
+            "code": codes.new_code(),
             "referred_by_id": None if member.referrer is None else self.profile_ids[member.referrer],
             "referral_count": 0,
             "listed": True,
@@ -214,7 +213,7 @@ def load(
     `folded_before` are written as the worker leaves them: added up.
     Says False, and writes nothing, when the first of them is here already.
     """
-    if db.session.scalar(select(User.id).where(User.username == newcomers[0].username)):
+    if reading().scalar(select(User.id).where(User.username == newcomers[0].username)):
         return False
     password_hash = passwords.hash_password(password) if password else passwords.UNUSABLE
     with transaction() as session:

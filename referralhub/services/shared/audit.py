@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, joinedload
 
-from referralhub.extensions import db
+from referralhub.database import reading
 from referralhub.models import AuditLine, Role
 
 BEGINNING = "0" * 64  # what the first line has for the digest of the one before
@@ -75,7 +75,7 @@ def record(
 
 def count() -> int:
     """Count the lines. One query."""
-    return db.session.scalar(select(func.count()).select_from(AuditLine)) or 0
+    return reading().scalar(select(func.count()).select_from(AuditLine)) or 0
 
 
 def verify(progress: Callable[[int], None] = lambda _: None) -> Chain:
@@ -94,12 +94,12 @@ def about(subject: str, subject_id: int, limit: int = 20) -> list[AuditLine]:
     """Read what was done to one thing, the latest first. One query."""
     query = select(AuditLine).where(AuditLine.subject == subject, AuditLine.subject_id == subject_id)
     query = query.options(joinedload(AuditLine.actor)).order_by(AuditLine.id.desc()).limit(limit)
-    return list(db.session.scalars(query))
+    return list(reading().scalars(query))
 
 
 def _all() -> Generator[AuditLine]:
     query = select(AuditLine).order_by(AuditLine.id).execution_options(yield_per=BATCH, populate_existing=True)
-    with db.session.scalars(query) as lines:  # the database keeps a place in them until this is closed
+    with reading().scalars(query) as lines:  # the database keeps a place in them until this is closed
         yield from lines
 
 

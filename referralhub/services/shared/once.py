@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import insert, transaction
 from referralhub.models import Once
 
-KEPT = timedelta(days=60)  # longer than anything that could come again
+KEYS_KEPT = timedelta(days=60)  # longer than anything that could come again
 
 
 def first(session: Session, key: str, now: datetime) -> bool:
@@ -20,4 +20,4 @@ def first(session: Session, key: str, now: datetime) -> bool:
 def tidy(now: datetime) -> None:
     """Delete keys that cannot come again."""
     with transaction() as session:
-        session.execute(delete(Once).where(Once.created < now - KEPT))
+        session.execute(delete(Once).where(Once.created < now - KEYS_KEPT))

@@ -9,17 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from unittest import mock
 from urllib.parse import quote
 
 import pytest
 from flask import Flask
 
-from referralhub import attribution
 from referralhub.extensions import db
 from referralhub.models import Channel, Profile, Referral, ReferralState, RewardEntry, User
 from referralhub.services.accounts import erasure
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitations, visit_tokens
 from referralhub.services.referrals.lifecycle import FollowedLink
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import SECRET_KEY
@@ -55,8 +53,7 @@ class Scene:
 
     def token(self, secret: str = SECRET_KEY, code: str = "") -> str:
         """What Mallory's link leads on with while Redis is away."""
-        with self.app.app_context(), mock.patch.dict(self.app.config, SECRET_KEY=secret):
-            return attribution.seal(FollowedLink(code or self.evil_code, Channel.LINK, self.clock()))
+        return visit_tokens.seal(FollowedLink(code or self.evil_code, Channel.LINK, self.clock()), secret)
 
     def signup_with(self, token: str, person: Person, expect: int = 303) -> None:
         values = {"username": person.username, "email": person.email, "password": person.password}

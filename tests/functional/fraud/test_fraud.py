@@ -230,12 +230,12 @@ class TestCost:
                 filled = FormTiming(RequestOrigin("192.0.2.9", FIREFOX), 40)
                 for each in range(number):
                     name = f"friend{number}x{each}"
-                    user = signup.sign_up(name, f"{name}@x.example", "tea and cakes", link, clock(), filled=filled)
+                    user = signup.sign_up(name, f"{name}@x.example", "tea and cakes", link, clock(), form_timing=filled)
                 referral = db.session.scalars(db.select(Referral).order_by(Referral.id.desc())).first()
                 with count_queries() as statements:
                     facts = signals.gather(db.session(), referral)
                 assert len(facts.before) == number - 1
-                assert facts.crowd == number
+                assert facts.on_connection == number
                 sent.append(len(statements))
                 with transaction() as session:
                     token = tokens.issue(session, TokenPurpose.VERIFY_ADDRESS, user.id, user.email, clock())

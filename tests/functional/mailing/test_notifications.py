@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import NOTIFICATIONS, MailRefusal, MessageKind, OutboxMessage, User
+from referralhub.models import MailRefusal, MessageKind, OutboxMessage, User
 from referralhub.services.mailing import digest, outbox, subscriptions
+from referralhub.services.mailing.kinds import news
 from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from tests.conftest import SECRET_KEY
@@ -33,7 +34,7 @@ PAYLOADS = {
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1},
 }
 TO_INVITED = {MessageKind.INVITATION, MessageKind.INVITATION_REMINDER}
-NAMES_BOB = set(NOTIFICATIONS) - {MessageKind.WEEKLY_DIGEST}
+NAMES_BOB = set(news()) - {MessageKind.WEEKLY_DIGEST}
 
 Send = Callable[..., dict[MessageKind, EmailMessage]]
 
@@ -108,7 +109,7 @@ def test_every_kind_is_text_and_html_with_nothing_left_open_and_names_as_text(se
         assert "prefers-color-scheme: dark" in html, kind
         assert all(urlsplit(link).netloc == "localhost" for link in links_in(letter))
         assert {a["href"].rstrip("/") for a in parse(html).all("a")} >= {a.rstrip("/") for a in links_in(letter)}, kind
-        assert ("List-Unsubscribe" in letter) == (kind in {*NOTIFICATIONS, *TO_INVITED}), kind
+        assert ("List-Unsubscribe" in letter) == (kind in {*news(), *TO_INVITED}), kind
 
 
 def _looks_well(page: Element) -> None:
@@ -144,7 +145,7 @@ def test_news_come_to_confirmed_addresses_only(send: Send, alice: Person, record
         db.session.get(User, 1).verified_at = None
 
     records.change(unconfirm)
-    assert set(send()) == set(MessageKind) - set(NOTIFICATIONS)
+    assert set(send()) == set(MessageKind) - set(news())
     assert {row.last_error for row in records.all(OutboxMessage)} == {None}
 
 
@@ -154,13 +155,13 @@ def test_each_switch_ends_its_kind_and_no_other(app: Flask, alice: Person, recor
     befriend(app, "alice", 1, clock())
     page = alice.get("/account/notifications")
     boxes = [box["name"] for box in page.form("/account/notifications").all('input[type="checkbox"]')]
-    assert boxes == [kind.value for kind in NOTIFICATIONS]
+    assert boxes == [kind.value for kind in news()]
     token = page.form("/account/notifications").one('[name="csrf_token"]')["value"]
-    for off in NOTIFICATIONS:
+    for off in news():
         wanted = {name: "on" for name in boxes if name != off.value}
         alice.follow(alice.post("/account/notifications", {"csrf_token": token, **wanted}, expect=303))
         with app.app_context():
-            for kind in NOTIFICATIONS:
+            for kind in news():
                 outbox.queue(db.session(), kind, 1, f"{off}: {kind}", PAYLOADS[kind], clock())
             db.session.commit()
         alice.post_office.deliver()
@@ -175,7 +176,7 @@ def test_one_click_of_the_mail_program_ends_one_kind(app: Flask, send: Send, rec
     """RFC 8058: a POST without a cookie, a form's token, or anybody who is signed in."""
     letters = send()
     gone: set[MessageKind] = set()
-    for kind in NOTIFICATIONS:
+    for kind in news():
         letter = letters[kind]
         assert letter["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert link_in(letter, "/account/unsubscribe/") == letter["List-Unsubscribe"].strip("<>")
@@ -185,7 +186,7 @@ def test_one_click_of_the_mail_program_ends_one_kind(app: Flask, send: Send, rec
             assert "no more of these" in answer.text
         gone.add(kind)
         assert set(muted(records)) == {each.value for each in gone}
-        if kind is NOTIFICATIONS[1]:
+        if kind is news()[1]:
             assert set(send()) == set(MessageKind) - gone
     for kind in TO_INVITED:
         app.test_client().post(unsubscribe_path(letters[kind]), data={"List-Unsubscribe": "One-Click"})

@@ -94,12 +94,13 @@ def test_the_figures(app: Flask, scrape, queue, clock: Clock, records):
 
 
 def test_booked_visits(app: Flask, scrape, clock: Clock, records):
-    from referralhub.models import Channel
+    from referralhub.models import Channel, Profile
     from referralhub.services.referrals import visits
 
     member(app, "alice", clock())
+    code = records.one(Profile).code
     for kind in ("visits", "visits", "visitors", "bots"):
-        visits.count(app.extensions["redis"], 1, Channel.LINK, kind, clock())
+        visits.count(app.extensions["redis"], code, Channel.LINK, kind, clock())
     assert scrape()["visits_total",] == 0
     records.visits()
     found = scrape()

@@ -3,7 +3,8 @@
 import pytest
 from flask import Flask
 
-from referralhub.models import AuditLine, Coupon, Perk, Redemption, Role
+from referralhub.extensions import db
+from referralhub.models import AuditLine, Coupon, Perk, Profile, Redemption, Role
 from referralhub.services.perks import catalogue, claims
 from tests.crowd import befriend, member
 from tests.pages import Page
@@ -61,9 +62,7 @@ def claim(app: Flask, clock):
         member(app, username, clock())
         befriend(app, username, times, clock())
         with app.app_context():
-            profile_id = claims.db.session.scalar(
-                claims.db.select(claims.Profile.id).order_by(claims.Profile.id).filter_by(referral_count=times)
-            )
+            profile_id = db.session.scalar(db.select(Profile.id).order_by(Profile.id).filter_by(referral_count=times))
             for number in range(times):
                 claims.redeem(profile_id, perk_id, f"form-{number}", clock())
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
+from referralhub.extensions import db
 from referralhub.models import Coupon, Perk, Redemption, RewardEntry
-from referralhub.services.perks import catalogue, claims
+from referralhub.services.perks import catalogue
 from tests.crowd import befriend
 from tests.people import Person, all_at_once
 
@@ -77,7 +78,7 @@ def test_sold_out_is_shown_and_refused(app, clock, rich, records):
 def test_a_perk_that_was_withdrawn_is_refused(app, clock, rich, records):
     add(app, clock, price=10)
     form = rich.get("/dashboard/rewards").form("/dashboard/perks/1/redeem")
-    records.change(lambda: claims.db.session.execute(claims.db.update(Perk).values(is_active=False)))
+    records.change(lambda: db.session.execute(db.update(Perk).values(is_active=False)))
     assert "not offered" in rich.submit(form, 409).text
     rich.post("/dashboard/perks/99/redeem", {"csrf_token": form.one('[name="csrf_token"]')["value"]}, 409)
 

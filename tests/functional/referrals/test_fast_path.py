@@ -1,4 +1,4 @@
-"""A person's plain click is answered at the door, before Flask is entered, and exactly as the view answers."""
+"""A person's plain click is answered on the fast path, before Flask is entered, and exactly as the view answers."""
 
 import math
 import re
@@ -127,17 +127,17 @@ def outcome(names: dict[str, str], valkey) -> Callable[[object, Click], tuple]:
 )
 def test_it_does_what_the_view_does(app: Flask, outcome, click: Click, entered: bool):
     with mock.patch.object(app, "full_dispatch_request", wraps=app.full_dispatch_request) as flask:
-        at_the_door = outcome(app.wsgi_app, click)
+        on_the_fast_path = outcome(app.wsgi_app, click)
         assert flask.called is entered
-        assert at_the_door == outcome(app.wsgi_app.inside, click)
+        assert on_the_fast_path == outcome(app.wsgi_app.flask, click)
         assert flask.call_count == 1 + entered
 
 
 def test_on_https_too(make_app, outcome):
     app = make_app(base_url="https://refer.example.com", trusted_proxies=1)
-    at_the_door = outcome(app.wsgi_app, Click())
-    assert "Strict-Transport-Security" in dict(at_the_door[1])
-    assert at_the_door == outcome(app.wsgi_app.inside, Click())
+    on_the_fast_path = outcome(app.wsgi_app, Click())
+    assert "Strict-Transport-Security" in dict(on_the_fast_path[1])
+    assert on_the_fast_path == outcome(app.wsgi_app.flask, Click())
 
 
 def test_while_redis_is_away_it_lets_in_whom_the_view_then_carries(app: Flask, link: str, visitor: Visitor, valkey):

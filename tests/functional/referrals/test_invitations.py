@@ -217,7 +217,7 @@ class TestWhatBecomesOfIt:
             raise Refused("550 no such mailbox")
 
         with app.app_context():
-            assert Delivery(mail_content.write, post, clock).run() == 0
+            assert Delivery(mail_content.write, post, clock, note_bounced=invitations.note_bounced).run() == 0
         clock.advance(days=4)
         page = alice.get(PATH)
         assert states(page) == ["bounced"]

@@ -72,10 +72,19 @@ def test_a_redis_that_forgets_loses_only_what_was_not_booked(app: Flask, alice: 
 
 
 def test_a_member_whom_the_database_does_not_know_holds_up_nobody(app: Flask, link: str, visitor: Visitor, records):
-    visits.count(app.extensions["redis"], 999, Channel.LINK, "visits", app.config["CLOCK"]())
+    visits.count(app.extensions["redis"], "nobodys1", Channel.LINK, "visits", app.config["CLOCK"]())
     visitor.get(link, 302)
     assert counted(records) == [(1, 1)]
     assert not app.extensions["redis"].keys("visits:*")
+
+
+def test_what_was_counted_by_the_number_of_a_profile_is_booked_too(app: Flask, link: str, records):
+    """So were visits counted before; an upgrade finds some of them waiting."""
+    redis, day = app.extensions["redis"], app.config["CLOCK"]().date()
+    redis.hset("visits:1", mapping={visits.field(day, Channel.LINK, kind): 3 for kind in ("visits", "visitors")})
+    redis.sadd(visits.WAITING, 1)
+    assert counted(records) == [(3, 3)]
+    assert not redis.keys("visits:*")
 
 
 def test_days_of_long_ago_become_a_sum(app: Flask, alice: Person, link: str, records, clock):

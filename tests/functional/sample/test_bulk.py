@@ -22,7 +22,7 @@ from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.entries import lines
 from referralhub.services.program import rules
-from referralhub.services.referrals.visits import FOLDED, KEPT
+from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
 from referralhub.services.shared import audit
 
 MEMBERS = 400
@@ -102,7 +102,7 @@ def test_decisions_are_in_the_audit_log(loaded, records, app):
 def test_visits_are_as_the_worker_leaves_them(loaded, records, clock):
     days = {visit.day for visit in records.all(VisitDaily)}
     assert FOLDED in days
-    assert min(days - {FOLDED}) >= clock().date() - KEPT
+    assert min(days - {FOLDED}) >= clock().date() - DAYS_KEPT
 
 
 @pytest.mark.parametrize("preset", ["dropbox", "paypal", "tesla"])

@@ -4,10 +4,11 @@ They hold who is signed in and whose link a visitor followed. The cookie holds a
 """
 
 import re
+import secrets
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, cast
 
-import msgspec
 from flask import Flask, Request, Response, current_app, request
 from flask import session as current_session
 from flask_session.base import ServerSideSession
@@ -15,8 +16,14 @@ from flask_session.redis import RedisSessionInterface
 from redis import RedisError
 from werkzeug.http import dump_cookie
 
+from referralhub.config import SESSION_DAYS
+from referralhub.services.referrals import live_codes, visits
+from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.shared import codes
+from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer
+
 WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
-LINK = re.compile(r"/[A-Za-z0-9]{8,12}/?")
+LINK = re.compile(rf"/{codes.SHAPE}/?")
 WITHOUT_SESSION = ("/static/", "/healthz", "/readyz", "/metrics")
 
 
@@ -27,15 +34,13 @@ class Session(ServerSideSession):
     failure: RedisError | None = None  # why it could not be read
 
 
-class _Serializer:
-    """msgpack and nothing else: the library's own falls back to pickle, which would run what it reads."""
+class Arrival(StrEnum):
+    """What became of a click."""
 
-    def encode(self, session: Session) -> bytes:
-        return msgspec.msgpack.encode(dict(session))
-
-    def decode(self, data: bytes) -> dict[str, Any]:
-        decoded: dict[str, Any] = msgspec.msgpack.decode(data)
-        return decoded
+    UNKNOWN = "unknown"  # Redis does not know the code; the database may
+    MEMBER = "member"  # somebody who has an account
+    KEPT = "kept"  # in the session that was there
+    NEW = "new"  # in a new session
 
 
 class Sessions(RedisSessionInterface):
@@ -44,13 +49,14 @@ class Sessions(RedisSessionInterface):
     session_class = Session
 
     def __init__(self, app: Flask, client: Any) -> None:
-        super().__init__(app, client=client, key_prefix="session:")
-        self.serializer = _Serializer()
+        super().__init__(app, client=client, key_prefix=PREFIX)
+        self.serializer = Serializer()
+        self._arrive = client.register_script(ARRIVE)
         self.fixed_paths: frozenset[str] = frozenset()
         app.before_request(_require_session)
 
     def is_link(self, path: str) -> bool:
-        """Whether this is a member's link, which needs no session of Flask's; see `attribution`."""
+        """Whether this is a member's link, which needs no session of Flask's: `arrive` keeps it."""
         if not self.fixed_paths:
             self.fixed_paths = frozenset(rule.rule.rstrip("/") for rule in self.app.url_map.iter_rules())
         return LINK.fullmatch(path) is not None and path.rstrip("/") not in self.fixed_paths
@@ -75,6 +81,26 @@ class Sessions(RedisSessionInterface):
     def sid_in(self, request: Request) -> str | None:
         """Read which session the visitor's cookie names."""
         return request.cookies.get(self.app.config["SESSION_COOKIE_NAME"])
+
+    def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
+        """Keep a followed link and count the visit, in one round trip; returns also the id of the session it is in.
+
+        `sid` is what the visitor's cookie says. Raises RedisError.
+        """
+        new_sid = secrets.token_urlsafe(32)
+        keys = [
+            live_codes.key(link.code),
+            f"{PREFIX}{sid or new_sid}",
+            f"{PREFIX}{new_sid}",
+            visits.key(link.code),
+            visits.WAITING,
+        ]
+        day = link.visited_at.date()
+        fields = [visits.field(day, link.channel, kind) if counted else "" for kind in ("visits", "visitors")]
+        values = link.visited_at.isoformat(), link.code, link.channel.value, link.invitation_id or ""
+        answer = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
+        arrival = Arrival(answer.decode())
+        return arrival, new_sid if arrival is Arrival.NEW else sid or ""
 
     def cookie(self, sid: str) -> str:
         """Write the header that lets the browser know its session's id, as Flask would."""

@@ -1,0 +1,20 @@
+"""Which codes are live, as Redis believes for a minute; at the signup the database is asked."""
+
+from redis import Redis
+
+KNOWN_FOR = 60  # seconds
+
+
+def key(code: str) -> str:
+    """Return the key that is there while a code is known to be live."""
+    return f"link:{code}"
+
+
+def learn(redis: Redis, code: str) -> None:
+    """Let Redis know for a minute that a code is live. Raises RedisError."""
+    redis.set(key(code), 1, ex=KNOWN_FOR)
+
+
+def unlearn(redis: Redis, code: str) -> None:
+    """Let Redis know at once that a code is nobody's any more. Raises RedisError."""
+    redis.delete(key(code))

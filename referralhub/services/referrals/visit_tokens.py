@@ -1,0 +1,33 @@
+"""A followed link in a signed token, for the address of the signup page while Redis cannot keep it."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from referralhub.config import SESSION_DAYS
+from referralhub.models import Channel
+from referralhub.services.referrals.lifecycle import FollowedLink
+
+
+def seal(link: FollowedLink, secret_key: str) -> str:
+    """Return the token of a followed link."""
+    return _serializer(secret_key).dumps(
+        [link.code, link.channel.value, link.visited_at.isoformat(), link.invitation_id, secrets.token_hex(8)]
+    )
+
+
+def unseal(token: str, secret_key: str, now: datetime) -> FollowedLink | None:
+    """Return the link in a token, with the key by which it is used once; None for anything that we did not sign."""
+    try:
+        code, channel, at, invitation_id, key = _serializer(secret_key).loads(token)
+    except BadData:
+        return None
+    visited_at = datetime.fromisoformat(at)
+    if now - visited_at > timedelta(days=SESSION_DAYS):
+        return None
+    return FollowedLink(code, Channel(channel), visited_at, invitation_id, key)
+
+
+def _serializer(secret_key: str) -> URLSafeSerializer:
+    return URLSafeSerializer(secret_key, salt="visit")

@@ -1,0 +1,18 @@
+"""Referral codes: what they look like, and drawing a new one."""
+
+import secrets
+import string
+
+SHAPE = "[A-Za-z0-9]{8,12}"  # a regular expression; a code is the same in any case
+LENGTH = 8  # of new ones
+ALPHABET = string.ascii_lowercase + string.digits
+
+
+def new_code() -> str:
+    """Draw a code: one of 36^8, about 2.8 × 10¹²."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def normal(code: str) -> str:
+    """Return a code as it is kept."""
+    return code.strip().lower()

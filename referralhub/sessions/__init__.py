@@ -1,0 +1,1 @@
+"""Sessions in Redis: who is signed in, and whose links a visitor followed."""

@@ -1,0 +1,92 @@
+"""What a session holds, and how it is packed in Redis. Only this module and `arrive.lua` know the keys.
+
+| key | holds |
+| --- | --- |
+| `visits` | the links that were followed, the oldest first: `at` (ISO 8601), `code`, `channel`, `invitation` |
+| `members` | the profiles that were signed in with this browser, beyond the sign-out, the latest last |
+| `signup opened` | when the signup form was first shown, in seconds since 1970 |
+| `_user_id` | the sign-in, as Flask-Login calls it |
+| `csrf_token`, `_flashes`, `_permanent` | what Flask-WTF and Flask keep |
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from flask import session
+
+from referralhub.models import Channel
+from referralhub.services.referrals.lifecycle import FollowedLink
+
+PREFIX = "session:"  # of the key in Redis, before the session's id
+ARRIVE = (Path(__file__).parent / "arrive.lua").read_text(encoding="utf-8")
+MOST_LINKS = 10  # that are kept: the first and the latest ones
+MOST_MEMBERS = 10
+
+_LINKS, _MEMBERS, _OPENED, _SIGN_IN, _CSRF = "visits", "members", "signup opened", "_user_id", "csrf_token"
+
+
+class Serializer:
+    """msgpack and nothing else: Flask-Session's own falls back to pickle, which would run what it reads."""
+
+    def encode(self, contents: Any) -> bytes:
+        """Pack what a session holds."""
+        return msgspec.msgpack.encode(dict(contents))
+
+    def decode(self, packed: bytes) -> dict[str, Any]:
+        """Unpack it."""
+        unpacked: dict[str, Any] = msgspec.msgpack.decode(packed)
+        return unpacked
+
+
+def followed_links() -> list[FollowedLink]:
+    """Return the links that led this visitor here, the oldest first."""
+    return [
+        FollowedLink(link["code"], Channel(link["channel"]), datetime.fromisoformat(link["at"]), link.get("invitation"))
+        for link in session.get(_LINKS, [])
+    ]
+
+
+def forget_links() -> None:
+    """Drop the links: they have done their work."""
+    session.pop(_LINKS, None)
+
+
+def members() -> tuple[int, ...]:
+    """Return the profiles that were signed in with this browser."""
+    return tuple(session.get(_MEMBERS, []))
+
+
+def remember_member(profile_id: int) -> None:
+    """Keep who was signed in with this browser: nobody refers themselves."""
+    others = [each for each in members() if each != profile_id]
+    session[_MEMBERS] = [*others, profile_id][-MOST_MEMBERS:]
+
+
+def clear_but_members() -> None:
+    """Forget everything but who was signed in with this browser."""
+    kept = list(members())
+    session.clear()
+    session[_MEMBERS] = kept
+
+
+def note_signup_opened(now: datetime) -> None:
+    """Keep when the signup form was first shown."""
+    session.setdefault(_OPENED, int(now.timestamp()))
+
+
+def seconds_since_signup_opened(now: datetime) -> int | None:
+    """Return how long ago that was; None where it was not shown in this session."""
+    opened = session.get(_OPENED)
+    return int(now.timestamp() - opened) if opened else None
+
+
+def is_signed_in() -> bool:
+    """Whether the session names a sign-in, which may have been ended from elsewhere."""
+    return _SIGN_IN in session
+
+
+def has_csrf_token() -> bool:
+    """Whether a form was shown in this session."""
+    return _CSRF in session
