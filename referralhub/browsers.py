@@ -15,7 +15,7 @@ _SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Cr
 
 
 def request_origin() -> RequestOrigin:
-    """Say what a request tells about where it comes from. This machine itself is no evidence of anything."""
+    """Return what a request tells about where it comes from. This machine itself is no evidence of anything."""
     remote = client_address()
     try:
         local = ip_address(remote).is_loopback
@@ -25,7 +25,7 @@ def request_origin() -> RequestOrigin:
 
 
 def browser_name() -> str:
-    """Say what a member signs in with, as they know it: "Firefox on Linux". No more of it is kept."""
+    """Return what a member signs in with, as they know it: "Firefox on Linux". No more of it is kept."""
     agent = request.user_agent.string
     browser = next((name for mark, name in _BROWSERS if mark in agent), "A browser")
     system = next((name for mark, name in _SYSTEMS if mark in agent), "")

@@ -6,11 +6,11 @@ from flask import current_app
 
 
 def system_clock() -> datetime:
-    """Give the machine's time in UTC."""
+    """Return the machine's time in UTC."""
     return datetime.now(UTC)
 
 
 def now() -> datetime:
-    """Give the application's time, aware and in UTC."""
+    """Return the application's time, aware and in UTC."""
     moment: datetime = current_app.config["CLOCK"]()
     return moment

@@ -63,7 +63,7 @@ class Settings:
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read and check every setting.
 
-        Raises ConfigurationError that lists all that is wrong, so that an operator mends it in one go.
+        Raises ConfigurationError that lists all that is wrong, so that an operator can put it right in one go.
         """
         settings, problems = cls.read(environ)
         if problems:
@@ -205,7 +205,7 @@ class _Reader:
 
 
 def _scheme(url: str, one_host: bool = True) -> str:
-    """Give what an address begins with, "" for one that is malformed; a service may have several hosts."""
+    """Return what an address begins with, "" for one that is malformed; a service may have several hosts."""
     try:
         parts = urlsplit(url)
         _ = one_host and parts.port  # raises for what is no number
@@ -221,7 +221,7 @@ def _kept_secret(file: Path) -> str:
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_hex(32))
         try:
-            file.hardlink_to(fresh)  # whoever comes first wins; the others read the winner's key
+            file.hardlink_to(fresh)  # the first process wins; the others read the winner's key
         except FileExistsError:
             pass
         finally:

@@ -1,4 +1,4 @@
-"""The embedded Valkey server: a real one, from a wheel, for whoever has not set REDIS_URL.
+"""The embedded Valkey server: a real one, from a wheel, for those who have not set REDIS_URL.
 
 It belongs to the launcher (`python -m referralhub.launch`), which starts it, restarts it if it dies, and ends it.
 Its data stays in `instance/valkey/`. Commands in another terminal find it by its socket.

@@ -1,4 +1,4 @@
-"""Shapes of what people type, wherever they type it. Whether it is true is for the services."""
+"""Shapes of what people type, in any form. Whether it is true is for the services."""
 
 import re
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ def strip(value: str | None) -> str | None:
 
 
 def normal_address(text: str) -> str:
-    """Give a mail address in its normal form. Raises ValueError, with words for whoever typed it."""
+    """Return a mail address in its normal form. Raises ValueError, with words for the person who typed it."""
     try:
         result = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
     except EmailNotValidError:
@@ -111,6 +111,6 @@ def show_error(error: DomainError, form: FlaskForm) -> None:
 
 
 def local_path(wanted: str) -> str:
-    """Give an address to go on to, if it is one of ours; else the dashboard."""
+    """Return an address to go on to, if it is one of ours; else the dashboard."""
     local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
     return wanted if local else url_for("dashboard.home")

@@ -17,7 +17,7 @@ def page_or_fragment(page: str, fragment: str, /, **context: object) -> Response
 
 
 def unchanged(tag: str) -> Response | None:
-    """Give a 304 when the asker already shows the content with this tag (htmx's `ptag`, or an ETag)."""
+    """Return a 304 when the asker already shows the content with this tag (htmx's `ptag`, or an ETag)."""
     if request.headers.get("HX-PTag") != tag and not request.if_none_match.contains(tag):
         return None
     return tagged(Response(status=304), tag)

@@ -51,7 +51,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return 0
     except (ConfigurationError, OSError) as error:
-        print(f"ReferralHub cannot start: {error}", file=sys.stderr)  # noqa: T201 - for whoever typed the command
+        print(f"ReferralHub cannot start: {error}", file=sys.stderr)  # noqa: T201 - for the person who typed the command
         return 1
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # we are on our way already
@@ -161,7 +161,7 @@ def _announce(settings: Settings, host: str, port: int) -> None:
             f"  Mail goes to:         {settings.base_url}/dev/mailbox",
             "  Ctrl-C stops everything.",
         ]
-    print("\n".join(lines), "\n", flush=True)  # noqa: T201 - for whoever typed the command
+    print("\n".join(lines), "\n", flush=True)  # noqa: T201 - for the person who typed the command
 
 
 if __name__ == "__main__":

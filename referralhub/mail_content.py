@@ -53,7 +53,7 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     address = message.address or user.email
     url = _urls(settings.base_url)
     values: dict[str, Any] = {"user": user, "dashboard_url": url("dashboard.home"), **message.payload}
-    values["review_url"] = url("auth.login", next="/admin/review/")  # to whoever is signed out there is no panel
+    values["review_url"] = url("auth.login", next="/admin/review/")  # to one who is signed out there is no panel
     with transaction() as session:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, for whoever has the token."""
+"""Figures for Prometheus, for those who have the token."""
 
 import hmac
 import platform
@@ -58,7 +58,7 @@ class _Collector(Collector):
         return iter(())
 
     def collect(self) -> Iterator[Metric]:
-        """Give every figure."""
+        """Return every figure."""
         found = self.figures
         build = {"version": version(), "python": platform.python_version()}
         yield InfoMetricFamily("referralhub_build", "What is running.", value=build)
@@ -79,7 +79,7 @@ class _Collector(Collector):
 
 @cache
 def version() -> str:
-    """Give the version of this program."""
+    """Return the version of this program."""
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["version"])
 

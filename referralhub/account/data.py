@@ -33,7 +33,7 @@ def show_data() -> str:
 @login_required
 @limiter.limit("10 per hour")
 def export() -> FlaskResponse:
-    """Give everything that is held about the member, as JSON and as tables."""
+    """Return everything that is held about the member, as JSON and as tables."""
     visits.book(current_app.extensions["redis"], current_user.profile.code, now())
     name = f"referralhub-{now():%Y-%m-%d}.zip"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -14,7 +14,7 @@ _DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})
 
 
 def unit_choices() -> list[SelectChoice]:
-    """Give the units to choose from."""
+    """Return the units to choose from."""
     return [SelectChoice(unit.value, words) for unit, words in UNITS.items()]
 
 

@@ -47,7 +47,7 @@ class Audit(ListPage):
     load = (joinedload(AuditLine.actor),)
 
     def shown(self, row: AuditLine, column: str) -> Any:
-        """Give a cell as people read it, with links to who acted and to what it was about."""
+        """Return a cell as people read it, with links to who acted and to what it was about."""
         words = super().shown(row, column)
         if column == "subject":
             return links.link(words, links.address(row.subject, row.subject_id))

@@ -6,7 +6,7 @@ from referralhub.models import AuditLine
 
 
 def in_words(line: AuditLine) -> str:
-    """Say what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
+    """Return what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
     # Sorted, since PostgreSQL keeps no order.
     return ", ".join(_changed(key, line.before, line.after) for key in sorted({**line.before, **line.after}))
 

@@ -25,7 +25,7 @@ class Choice(BaseSQLAFilter):
         return query.filter(self.get_column(alias) == value)
 
     def operation(self) -> str:
-        """Say what it does."""
+        """Return what it does."""
         return "is"
 
 
@@ -49,7 +49,7 @@ class Day(BaseSQLAFilter):
         return query.filter(column < value if self.until else column >= value)
 
     def operation(self) -> str:
-        """Say what it does."""
+        """Return what it does."""
         return "until" if self.until else "since"
 
 
@@ -71,7 +71,7 @@ class OneOf(BaseSQLAFilter):
         return query.filter(value)
 
     def operation(self) -> str:
-        """Say what it does."""
+        """Return what it does."""
         return "is"
 
 
@@ -83,5 +83,5 @@ class Contains(BaseSQLAFilter):
         return query.filter(self.get_column(alias).icontains(value[:100], autoescape=True))
 
     def operation(self) -> str:
-        """Say what it does."""
+        """Return what it does."""
         return "contains"

@@ -55,7 +55,7 @@ class AdjustForm(PanelForm):
 
     @property
     def signed(self) -> int:
-        """Give the amount, below zero where it is taken."""
+        """Return the amount, below zero where it is taken."""
         found = amounts.amount(self.amount.data.removeprefix("-"), Unit(self.unit.data))
         return -found if self.amount.data.startswith("-") else found
 

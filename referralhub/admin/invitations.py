@@ -33,6 +33,6 @@ class Invitations(ListPage):
     load = (joinedload(Invitation.profile).joinedload(Profile.user),)
 
     def shown(self, row: Invitation, column: str) -> Any:
-        """Give a cell as people read it, with a link to the member."""
+        """Return a cell as people read it, with a link to the member."""
         words = super().shown(row, column)
         return links.member(row.profile.user_id, words) if column == "profile.user.username" else words

@@ -13,7 +13,7 @@ LISTS = {"program": "admin_program.index", "claim": "admin_claims.index_view", "
 
 
 def address(subject: str, row_id: int | None) -> str | None:
-    """Give the address of a thing's page in the panel, or of the list that it is in, if there is one."""
+    """Return the address of a thing's page in the panel, or of the list that it is in, if there is one."""
     if subject in PAGES and row_id is not None:
         return url_for(PAGES[subject], row_id=row_id)
     return url_for(LISTS[subject]) if subject in LISTS else None

@@ -53,26 +53,26 @@ class ListPage(AdminPage, ModelView):
         return re.sub(r"\W+", "_", str(flt.name).lower())
 
     def details_url(self, row: Any) -> str | None:
-        """Give the page of a row, if rows have one."""
+        """Return the page of a row, if rows have one."""
         return url_for(self.details_endpoint, row_id=row.id) if self.details_endpoint else None
 
     def shown(self, row: Any, column: str) -> Any:
-        """Give a cell as people read it."""
+        """Return a cell as people read it."""
         value = self.value(row, column)
         return str(value) if column.endswith("id") and value is not None else _as_read(value)
 
     def value(self, row: Any, column: str) -> Any:
-        """Give a cell as it is."""
+        """Return a cell as it is."""
         formatter = self.column_formatters.get(column)
         return formatter(self, None, row, column) if formatter else self._get_field_value(row, column)
 
     def active_filters(self) -> dict[str, str]:
-        """Give the filters in use, by their name in the address."""
+        """Return the filters in use, by their name in the address."""
         return self._get_filters(self._get_list_filter_args())
 
     @expose("/rows.csv")
     def take_away(self) -> Response:
-        """Give all rows that the filters leave, as CSV."""
+        """Return all rows that the filters leave, as CSV."""
         args = self._get_list_extra_args()
         sort = self._get_column_by_idx(args.sort)
         _, query = self.get_list(

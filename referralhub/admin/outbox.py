@@ -25,7 +25,7 @@ class Mail(ListPage):
 
     list_template = "admin/mail.html"
     about = (
-        "What the program mails. A message that was given up is a dead letter: mend the cause, then send it again. "
+        "What the program mails. A message that was given up is a dead letter: remove the cause, then send it again. "
         "What nobody wants any more is not sent."
     )
     columns = {
@@ -52,7 +52,7 @@ class Mail(ListPage):
     load = (joinedload(OutboxMessage.user),)
 
     def shown(self, row: OutboxMessage, column: str) -> Any:
-        """Give a cell as people read it, with a link to the member."""
+        """Return a cell as people read it, with a link to the member."""
         words = super().shown(row, column)
         return links.member(row.user_id, words) if column == "user.username" else words
 
@@ -87,6 +87,6 @@ class Mail(ListPage):
 
 
 def state(message: OutboxMessage) -> str:
-    """Say in words where a message is, with the mail server's reason where there is one."""
+    """Return in words where a message is, with the mail server's reason where there is one."""
     words = outbox.state_of(message).value.replace("_", " ")
     return f"{words}: {message.last_error}" if message.last_error else words

@@ -30,7 +30,7 @@ FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are 
 
 
 def load_user(sign_in_id: str) -> User | None:
-    """Give the member whose sign-in a session names, unless that was ended or the account switched off."""
+    """Return the member whose sign-in a session names, unless that was ended or the account switched off."""
     return sign_ins.member(int(sign_in_id))
 
 
@@ -42,7 +42,7 @@ def ask_to_sign_in() -> Response:
 
 
 @bp.route("/signup", methods=["GET", "POST"])
-@csrf.exempt  # asked for inside: whoever came while there was no session has no token of one
+@csrf.exempt  # asked for inside: a friend who came while there was no session has no token of one
 @limiter.limit(lambda: current_app.config["SETTINGS"].signup_limit, methods=["POST"])
 def signup() -> Response | str | tuple[str, int]:
     """Make an account; the friend whose link led here is shown, and remembered with it."""
@@ -160,7 +160,7 @@ def _followed_link(form: SignupForm) -> FollowedLink | None:
 
 
 def _visits(form: SignupForm) -> list[FollowedLink]:
-    """Give the links that led here: those in the session, and the one that came while there was no session."""
+    """Return the links that led here: those in the session, and the one that came while there was no session."""
     carried = _carried(form.visit.data or "")
     return sorted([*contents.followed_links(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)
 
@@ -175,7 +175,7 @@ def _came_without_session() -> bool:
     The token of the visit stands in for the session's, and the browser says where the form was (its `Origin`).
     """
     origin = request.headers.get("Origin")
-    if origin is None:  # an old browser: whoever has a session has its token
+    if origin is None:  # an old browser: one with a session has its token
         ours = not contents.has_csrf_token()
     else:
         ours = origin in (request.host_url.rstrip("/"), current_app.config["SETTINGS"].base_url)

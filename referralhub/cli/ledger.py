@@ -27,7 +27,9 @@ class Recount:
 
 
 @ledger.command("verify", epilog=FINDINGS)
-@click.option("--repair", is_flag=True, help="Mend counts, badges and the leaderboard. The ledger is never changed.")
+@click.option(
+    "--repair", is_flag=True, help="Set counts, badges and the leaderboard right. The ledger is never changed."
+)
 @json_option
 def verify(repair: bool, as_json: bool) -> None:
     """Recount everything from the ledger and the trail: a line for each drift.

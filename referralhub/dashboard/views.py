@@ -27,7 +27,7 @@ def home() -> str:
     visits.book(current_app.extensions["redis"], current_user.profile.code, now())
     stats = statistics.of_member(current_user.profile.id, now())
     if sign_ins.note_seen(current_user, request_origin(), now()):
-        session.modified = True  # whoever comes back stays signed in
+        session.modified = True  # a member who comes back stays signed in
     profile = current_user.profile
     return render_template(
         "dashboard/home.html",
@@ -43,7 +43,7 @@ def home() -> str:
 @bp.get("/dashboard/stats")
 @login_required
 def stats_fragment() -> BaseResponse:
-    """Give the figures alone; 304 when the asker has these already. Two queries: the member, the figures."""
+    """Return the figures alone; 304 when the asker has these already. Two queries: the member, the figures."""
     stats = statistics.of_member(current_user.profile.id, now())
     tag = _tag(stats)
     if not_modified := htmx.unchanged(tag):
@@ -55,7 +55,7 @@ def stats_fragment() -> BaseResponse:
 @bp.get("/dashboard/recent")
 @login_required
 def recent_fragment() -> str:
-    """Give the newest referrals alone."""
+    """Return the newest referrals alone."""
     return render_template("dashboard/_recent.html", recent=member_list.recent(current_user.profile.id))
 
 
@@ -87,12 +87,12 @@ def show_leaderboard() -> Response:
 
 
 def page_number() -> int:
-    """Give the page that was asked for, from 1; whatever else was asked for is the first."""
+    """Return the page that was asked for, from 1; whatever else was asked for is the first."""
     return max(1, min(request.args.get("page", 1, type=int), 100_000))
 
 
 def member_link(code: str) -> str:
-    """Give the absolute address that a member shares."""
+    """Return the absolute address that a member shares."""
     base_url: str = current_app.config["SETTINGS"].base_url
     return base_url + url_for("landing.follow", code=code)
 

@@ -48,7 +48,7 @@ def privacy() -> str:
 @bp.get("/<code:code>/")
 @limiter.exempt
 def follow(code: str) -> BaseResponse:
-    """Remember whose link this is and go on to the signup form. Whoever is not a person gets a preview of it."""
+    """Remember whose link this is and go on to the signup form. A program gets a preview of it."""
     code = codes.normal(code)
     who = caller(request.headers)
     if who is Caller.PREFETCH:

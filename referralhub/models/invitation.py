@@ -21,7 +21,7 @@ class InvitationState(StrEnum):
 
 
 class Invitation(Base):
-    """One address that a member invited. No address is ever invited twice, whoever asks: the hash is unique.
+    """One address that a member invited. No address is ever invited twice, by any member: the hash is unique.
 
     The hash is an HMAC, so that it outlives the address when that is erased.
     """

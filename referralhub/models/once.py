@@ -9,7 +9,7 @@ from referralhub.models.base import Base, UtcDateTime
 
 
 class Once(Base):
-    """A key that was used up: whoever inserts it may go on, everybody after finds it here."""
+    """A key that was used up: the one who inserts it may go on, everybody after finds it here."""
 
     __tablename__ = "once"
 

@@ -32,6 +32,6 @@ class Profile(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    # Who it is, for lists; whoever reads a list says so, and nothing is ever read row by row. (A `User`, whose file
+    # Who it is, for lists; a query for a list asks for it, and nothing is ever read row by row. (A `User`, whose file
     # imports this one.)
     user: Mapped[Any] = relationship("User", lazy="raise_on_sql", viewonly=True)

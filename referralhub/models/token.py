@@ -18,7 +18,7 @@ class TokenPurpose(StrEnum):
 
 
 class OneTimeToken(Base):
-    """A random token that works once. Only its SHA-256 is kept: whoever reads the table cannot use it."""
+    """A random token that works once. Only its SHA-256 is kept: one who reads the table cannot use it."""
 
     __tablename__ = "one_time_token"
 

@@ -36,10 +36,10 @@ class User(Base):
 
     sign_in: SignIn | None = None  # by which this request is the member's; no column
 
-    # What Flask-Login asks of whoever is signed in, beside `is_active`.
+    # What Flask-Login asks of one who is signed in, beside `is_active`.
     is_authenticated = True
     is_anonymous = False
 
     def get_id(self) -> str:
-        """Give what the session keeps: the sign-in, which can be ended from elsewhere."""
+        """Return what the session keeps: the sign-in, which can be ended from elsewhere."""
         return str(self.sign_in.id if self.sign_in else 0)

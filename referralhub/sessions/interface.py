@@ -44,7 +44,7 @@ class Arrival(StrEnum):
 
 
 class Sessions(RedisSessionInterface):
-    """Opens and saves sessions. Whoever opened none because Redis is away gets the 503 page before any view runs."""
+    """Opens and saves sessions. A visitor who got none because Redis is away gets the 503 page before any view runs."""
 
     session_class = Session
 
@@ -160,5 +160,5 @@ def renew() -> None:
 
 
 def interface() -> Sessions:
-    """Give the sessions of the application at work."""
+    """Return the sessions of the application at work."""
     return cast(Sessions, current_app.session_interface)

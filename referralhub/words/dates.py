@@ -6,7 +6,7 @@ from referralhub.clock import now
 
 
 def ago(moment: datetime) -> str:
-    """Say how long ago a moment was, as people do: "just now", "5 min ago", "yesterday", "3 May"."""
+    """Return how long ago a moment was, as people do: "just now", "5 min ago", "yesterday", "3 May"."""
     current = now()
     seconds = (current - moment).total_seconds()
     if seconds < 60:
@@ -28,7 +28,7 @@ def day(moment: datetime) -> str:
 
 
 def span(length: timedelta) -> str:
-    """Say how long something took: "40 s", "12 min", "2 h", "3 days"."""
+    """Return how long something took: "40 s", "12 min", "2 h", "3 days"."""
     seconds = int(length.total_seconds())
     for size, unit in ((2 * 24 * 3600, "days"), (2 * 3600, "h"), (120, "min")):
         if seconds >= size:

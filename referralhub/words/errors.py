@@ -22,17 +22,17 @@ ERRORS: dict[str, Text] = {
     "account_erased": "This member deleted the account; there is nothing left to switch on.",
     # Referrals
     "unknown_code": "We don't know this code. Check it, or leave the field empty.",
-    "referral_in_other_state": ("This referral is not {expected}, or not any more. Its trail says what happened."),
+    "referral_in_other_state": "This referral is not {expected}, or not any more. Its trail says what happened.",
     "friend_unverified": "The friend has not confirmed their address yet; no credit is given before that.",
     "no_such_code": "No member has this code, or not any more.",
-    "referrer_came_later": "Whoever brought this member must have been here before.",
+    "referrer_came_later": "The member who brought this one must have been here before.",
     "referral_undecided": "This member's referral is not decided yet. Decide it first.",
     "has_the_credit": "This member has the credit already.",
     "corrected_before": "This was corrected before. Adjust the two balances instead.",
     # Invitations
-    "invitations_off": ("Invitations by mail are switched off in this program. Your link works everywhere else."),
+    "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",
     "own_address_unconfirmed": "Confirm your own address first. Then you can invite others.",
-    "no_reminder_due": ("There is no reminder to send: it was sent before, or it is too early, or they joined."),
+    "no_reminder_due": "There is no reminder to send: it was sent before, or it is too early, or they joined.",
     # Perks
     "perk_not_offered": "This perk is not offered any more.",
     "perk_locked": Plural(
@@ -42,7 +42,7 @@ ERRORS: dict[str, Text] = {
     "perk_sold_out": "{perk} is gone: somebody else took the last one.",
     "perk_exists": "This perk is in the catalogue already, on these terms.",
     "perk_name_taken": "There is a perk with this name already.",
-    "form_sent_before": ("This form was sent before, with another name. Open the page again to add one more perk."),
+    "form_sent_before": "This form was sent before, with another name. Open the page again to add one more perk.",
     "stock_is_coupons": "This perk is as many as its coupons. Add coupons instead.",
     "stock_unlimited": "There is no limit to this perk, so there is nothing to add.",
     "stock_too_large": "There can be {most} at most.",

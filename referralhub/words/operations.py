@@ -113,7 +113,7 @@ DRIFTS = {
     "trail_ends_elsewhere": "referral {referral}: is {state}, the trail ends in {last_state}",
     "credit_without_confirmation": "referral {referral}: is {state} and has ledger entry {entry}",
     "reversal_against_state": "referral {referral}: is {state}, entry {entry} has reversal {reversal}",
-    "credit_is_not_the_trails": ("referral {referral}: the trail gives the {side} {promised}, the ledger {actual}"),
+    "credit_is_not_the_trails": "referral {referral}: the trail gives the {side} {promised}, the ledger {actual}",
     "count_differs": "member {member}: count {cached} at {cached_at}, recount {recounted} at {recounted_at}",
     "badges_differ": "member {member}: badges {badges}, {referrals} referrals",
     "leaderboard_differs": "leaderboard {period}: Redis and the database differ",

@@ -29,7 +29,7 @@ class RangeForm(PanelForm):
 
     @classmethod
     def asked(cls, now: datetime) -> tuple["RangeForm", DateRange]:
-        """Give the form as it was sent, and the days that it means: the usual ones when something is wrong with it."""
+        """Return the form as it was sent, and the days that it means: the usual ones where something is wrong."""
         usual = ranges.usual(now)
         form = cls(formdata=request.args, first=usual.first.isoformat(), last=usual.last.isoformat())
         form.first.data = form.first.data or usual.first.isoformat()
@@ -77,7 +77,7 @@ class CostsForm(FlaskForm):
     validate_thousand_units_cost = validate_paid_customer_cost
 
     def costs(self) -> dict[str, Any]:
-        """Give what was typed, in US cents."""
+        """Return what was typed, in US cents."""
         return {name: _cents(self[name].data) for name in COSTS}
 
 

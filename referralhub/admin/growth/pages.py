@@ -29,7 +29,7 @@ class Growth(AdminPage):
 
     @expose("/growth/<which>.csv")
     def table(self, which: str) -> Response:
-        """Give one of the tables as CSV."""
+        """Return one of the tables as CSV."""
         if which not in set(Table):
             abort(404)
         form, days = RangeForm.asked(now())

@@ -41,7 +41,7 @@ class Claims(ListPage):
     load = (joinedload(Redemption.perk), joinedload(Redemption.profile).joinedload(Profile.user))
 
     def shown(self, row: Redemption, column: str) -> Any:
-        """Give a cell as people read it, with links to perk and member."""
+        """Return a cell as people read it, with links to perk and member."""
         words = super().shown(row, column)
         if column == "perk.name":
             return links.link(words, links.address("perk", row.perk_id))

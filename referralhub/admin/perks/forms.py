@@ -78,7 +78,7 @@ class PerkForm(FlaskForm):
         return fine
 
     def terms(self) -> dict[str, Any]:
-        """Give what was typed as plain values."""
+        """Return what was typed as plain values."""
         unit = Unit(self.unit.data)
         return {
             "price": amounts.amount(self.price.data, unit) if self.price.data else None,
@@ -113,5 +113,5 @@ class CouponsForm(FlaskForm):
             raise ValidationError("Paste the codes, one on each line.")
 
     def codes(self) -> list[str]:
-        """Give the codes."""
+        """Return the codes."""
         return coupon_codes(self.coupons.data)

@@ -24,7 +24,7 @@ REPEATED = "That form was sent before. Nothing was added a second time."
 
 
 def terms(perk: Perk) -> str:
-    """Say what a perk takes."""
+    """Return what a perk takes."""
     if perk.price is not None:
         return format_amount(perk.price, perk.unit)
     return f"unlocked by {perk.unlocked_at:,} referral{'' if perk.unlocked_at == 1 else 's'}"

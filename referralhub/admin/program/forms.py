@@ -45,7 +45,7 @@ def milestones(text: str, unit: Unit) -> list[dict[str, Any]]:
 
 
 def typed(rules: dict[str, Any]) -> dict[str, Any]:
-    """Give rules as they stand in the fields of the form."""
+    """Return rules as they stand in the fields of the form."""
     unit = rules["unit"]
     fields = {key: rules[key] for key in ("name", "email_invitations", "personal_landing")}
     fields |= {key: amounts.typed(rules[key], unit) for key in ("referrer_amount", "friend_amount", "member_cap")}
@@ -126,7 +126,7 @@ class RulesForm(FlaskForm):
         milestones(field.data or "", self.chosen_unit)
 
     def rules(self) -> dict[str, Any]:
-        """Give the rules that were typed."""
+        """Return the rules that were typed."""
         unit = self.chosen_unit
         return {
             "name": self.name.data,

@@ -36,12 +36,12 @@ class Difference:
 
 
 def in_words(rules: dict[str, Any]) -> dict[str, str]:
-    """Say what each rule is, by its name."""
+    """Return what each rule is, by its name."""
     return {key: _said(key, value, rules["unit"]) for key, value in rules.items()}
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
-    """Say what differs; with the unit everything that is counted in it does, though its number may not."""
+    """Return what differs; with the unit everything that is counted in it does, though its number may not."""
     before, after = in_words(old), in_words(new)
     return [
         Difference(key, LABELS[key], before[key], after[key])

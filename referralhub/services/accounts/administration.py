@@ -71,7 +71,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
 
 
 def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datetime) -> bool:
-    """Switch an account off, signing it out everywhere, or on again; says whether that changed anything.
+    """Switch an account off, signing it out everywhere, or on again; returns whether that changed anything.
 
     Raises NotFound, or Conflict for one's own account and for one that was deleted.
     """
@@ -96,7 +96,7 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
 def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
     """Mail the link that confirms the address once more, at most once a minute.
 
-    Says whether it did: not where the address is confirmed already. Raises NotFound.
+    Returns whether it did: not where the address is confirmed already. Raises NotFound.
     """
     with transaction() as session:
         user = _member(session, user_id)

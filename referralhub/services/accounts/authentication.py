@@ -26,7 +26,7 @@ def authenticate(identifier: str, password: str) -> User:
 
 
 def is_one_of(identifier: str, profile_ids: Collection[int]) -> bool:
-    """Say whether this user name or address is that of one of these members. One query."""
+    """Return whether this user name or address is that of one of these members. One query."""
     query = select(Profile.id).join(User, User.id == Profile.user_id).where(_called(identifier))
     return reading().scalar(query.where(Profile.id.in_(profile_ids))) is not None
 

@@ -18,7 +18,7 @@ from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
 def ask_to_verify(session: Session, user_id: int, now: datetime) -> bool:
     """Queue the mail that proves the address, at most one a minute; part of the caller's transaction.
 
-    Says whether there is one more.
+    Returns whether there is one more.
     """
     return outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
 
@@ -33,7 +33,7 @@ def resend_verification(user_id: int, now: datetime) -> None:
 def verify_address(token: str, now: datetime) -> bool:
     """Confirm an address and, with it, the referral that waited for it; all or nothing.
 
-    Says whether this call did it: False means it was done before. Raises BadLink.
+    Returns whether this call did it: False means it was done before. Raises BadLink.
     """
     with transaction() as session:
         used = tokens.use(session, TokenPurpose.VERIFY_ADDRESS, token, now)
@@ -83,7 +83,7 @@ def reset_password(token: str, password: str, now: datetime) -> User:
 
 
 def change_password(user: User, old: str, new: str, now: datetime) -> None:
-    """Set a new password for whoever knows the old one, and sign the member out everywhere else.
+    """Set a new password for one who knows the old one, and sign the member out everywhere else.
 
     Raises WrongPassword, WeakPassword or TooManyAtOnce.
     """
@@ -117,14 +117,14 @@ def ask_to_change_address(user: User, password: str, address: str, now: datetime
     with transaction() as session:
         if session.scalar(select(User.id).where(func.lower(User.email) == address.lower())) not in (None, user.id):
             raise Taken(username=False, email=True)
-        key = f"address:{user.id}:{secrets.token_hex(8)}"  # a mistyped address can be mended at once
+        key = f"address:{user.id}:{secrets.token_hex(8)}"  # a mistyped address can be corrected at once
         outbox.queue(session, MessageKind.CHANGE_ADDRESS, user.id, key, {}, now, address=address)
 
 
 def change_address(token: str, now: datetime) -> bool:
     """Take over the new address, which is confirmed by that, and notify the old one.
 
-    Says whether this call did it: False means it was done before. Raises BadLink, or Taken when another account has
+    Returns whether this call did it: False means it was done before. Raises BadLink, or Taken when another account has
     the address by now.
     """
     with transaction() as session:
@@ -151,7 +151,7 @@ def change_address(token: str, now: datetime) -> bool:
 
 def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, now: datetime) -> None:
     sign_ins.end_all(session, user_id, but=sign_in_id)
-    # Whoever knew the old password may have asked for another address with it.
+    # Somebody who knew the old password may have asked for another address with it.
     tokens.forget(session, user_id, TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_ADDRESS)
     outbox.withdraw(session, user_id, MessageKind.CHANGE_ADDRESS)
     outbox.queue(session, MessageKind.PASSWORD_CHANGED, user_id, f"password:{user_id}:{now.isoformat()}", {}, now)

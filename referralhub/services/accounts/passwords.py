@@ -23,8 +23,8 @@ def make_hasher() -> PasswordHasher:
 
 _hasher = make_hasher()
 
-# Hashing fills a processor each, and whoever waits for one holds a web thread. So as many hash as there are processors,
-# others may wait, and one thread of a web process is always left for other pages; see `leave_room`.
+# Hashing fills a processor each, and a request that waits for one holds a web thread. So as many hash as there are
+# processors, others may wait, and one thread of a web process is always left for other pages; see `leave_room`.
 _processors = BoundedSemaphore(os.cpu_count() or 1)
 _room = BoundedSemaphore(1)
 
@@ -64,7 +64,7 @@ def hash_password(password: str) -> str:
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Tell whether the password is right; takes as long for an account that does not exist (None).
+    """Return whether the password is right; takes as long for an account that does not exist (None).
 
     Raises TooManyAtOnce.
     """

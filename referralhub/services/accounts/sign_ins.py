@@ -32,7 +32,7 @@ def begin(user: User, browser: str, origin: RequestOrigin, now: datetime) -> Non
 
 
 def member(sign_in_id: int) -> User | None:
-    """Give the member of a sign-in that was not ended, unless the account was switched off. One query."""
+    """Return the member of a sign-in that was not ended, unless the account was switched off. One query."""
     row = (
         reading()
         .execute(
@@ -48,7 +48,7 @@ def member(sign_in_id: int) -> User | None:
 
 
 def note_seen(user: User, origin: RequestOrigin, now: datetime) -> bool:
-    """Remember that a member was here; at most once an hour is it written. Says whether it was."""
+    """Remember that a member was here; at most once an hour is it written. Returns whether it was."""
     here = user.sign_in
     if here is None or now - here.last_seen_at < SEEN_EVERY:
         return False

@@ -37,7 +37,7 @@ class Assessment:
     incomplete: list[str] = field(default_factory=list)  # rules that failed or lacked data
 
     def snapshot(self) -> dict[str, Any]:
-        """Give it in plain values, to be kept as it is now, with what the verdict would be without each rule."""
+        """Return it in plain values, to be kept as it is now, with what the verdict would be without each rule."""
         return {
             "score": self.score,
             "verdict": self.verdict.value,
@@ -78,7 +78,7 @@ def unknown(what: str) -> Assessment:
 
 
 def verdict_of(score: int, incomplete: bool = False) -> Verdict:
-    """Tell what a number of points means."""
+    """Return what a number of points means."""
     if score >= LIKELY:
         return Verdict.LIKELY_FRAUD
     if incomplete:

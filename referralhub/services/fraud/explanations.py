@@ -35,7 +35,7 @@ class Explanation:
 
 
 def explanation(referral_id: int) -> Explanation | None:
-    """Give the verdict on a referral; None for one that was not judged (yet). Raises NotFound."""
+    """Return the verdict on a referral; None for one that was not judged (yet). Raises NotFound."""
     state = reading().scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
         raise NotFound("no_such_referral")

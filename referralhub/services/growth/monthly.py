@@ -47,7 +47,7 @@ class Month:
         return self.referred / self.signups if self.signups else None
 
     def figures(self) -> tuple[str | int | float | None, ...]:
-        """Give what `FIGURES` names, as it is taken away in files; rates have four digits."""
+        """Return what `FIGURES` names, as it is taken away in files; rates have four digits."""
         rates = (self.referred_per_organic, self.share_referred)
         rounded = (None if rate is None else round(rate, 4) for rate in rates)
         return (f"{self.start:%Y-%m}", self.organic, self.referred, *rounded, self.members)

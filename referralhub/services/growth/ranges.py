@@ -35,23 +35,23 @@ class DateRange:
 
 
 def usual(now: datetime) -> DateRange:
-    """Give the last twelve whole months, and the one that is going on up to today."""
+    """Return the last twelve whole months, and the one that is going on up to today."""
     months = now.year * 12 + now.month - 1 - USUAL_MONTHS
     return DateRange(date(months // 12, months % 12 + 1, 1), now.date())
 
 
 def midnight(day: date) -> datetime:
-    """Give the first moment of a day."""
+    """Return the first moment of a day."""
     return datetime.combine(day, time(), UTC)
 
 
 def next_month(day: date) -> date:
-    """Give the first day of the month after a day's."""
+    """Return the first day of the month after a day's."""
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
 
 
 def utc_day(moment: Any) -> ColumnElement[date]:
-    """Give the day of a column's moments, for grouping.
+    """Return the day of a column's moments, for grouping.
 
     PostgreSQL would take the day in the time zone of the session; SQLite has stored UTC.
     """
@@ -61,7 +61,7 @@ def utc_day(moment: Any) -> ColumnElement[date]:
 
 
 def seconds_between(earlier: Any, later: Any) -> ColumnElement[float]:
-    """Give the time from one column's moment to another's, in seconds; SQLite knows only whole ones."""
+    """Return the time from one column's moment to another's, in seconds; SQLite knows only whole ones."""
     if dialect() == "postgresql":  # half the work of two `extract`s, for many rows
         return func.date_part("epoch", later - earlier, type_=Float())
     return cast(extract("epoch", later) - extract("epoch", earlier), Float)

@@ -34,5 +34,5 @@ def adjust(session: Session, profile_id: int, count: int, now: datetime) -> list
 
 
 def of_member(profile_id: int) -> set[Badge]:
-    """Give the badges that a member has now. One query."""
+    """Return the badges that a member has now. One query."""
     return set(reading().scalars(select(BadgeAward.badge).where(BadgeAward.profile_id == profile_id)))

@@ -97,7 +97,7 @@ def post(
 
 
 def credit(session: Session, referral: Referral, program: Program, now: datetime) -> dict[str, int]:
-    """Give both sides what the referral's program promised, and say how much each got.
+    """Give both sides what the referral's program promised, and return how much each got.
 
     A side that gets nothing has no entry. A second credit breaks a unique constraint, and with it the transaction.
     """
@@ -142,7 +142,7 @@ def credit_milestone(session: Session, referral: Referral, program: Program, cou
 
 
 def concerned(session: Session, referral: Referral) -> list[int]:
-    """List whose ledgers a referral has entries in: its two sides, and whoever its credit was moved to."""
+    """List whose ledgers a referral has entries in: its two sides, and the member its credit was moved to."""
     query = select(RewardEntry.profile_id).where(RewardEntry.referral_id == referral.id)
     return sorted({referral.referrer_id, referral.friend_id, *session.scalars(query)})
 

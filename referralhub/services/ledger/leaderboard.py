@@ -37,7 +37,7 @@ class Period(StrEnum):
     WEEK = "week"
 
     def start(self, now: datetime) -> datetime | None:
-        """Give the first moment of the span; None for all time."""
+        """Return the first moment of the span; None for all time."""
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         match self:
             case Period.ALL:
@@ -95,7 +95,7 @@ def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit
 
 
 def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> int:
-    """Write all sets, one for each Period, anew from the database; says how many members the board of all time has.
+    """Write all sets, one for each Period, anew from the database; returns how many members the board of all time has.
 
     `progress` hears of each set. Raises RedisError.
     """

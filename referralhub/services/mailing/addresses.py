@@ -15,12 +15,12 @@ def address_hash(address: str, secret_key: str) -> str:
 
 
 def domain_of(address: str) -> str:
-    """Give the part after the @, in lower case."""
+    """Return the part after the @, in lower case."""
     return address.rpartition("@")[2].lower()
 
 
 def canonical(address: str) -> str:
-    """Give the mailbox behind an address: without a plus tag, and for Google without dots and by its first name."""
+    """Return the mailbox behind an address: without a plus tag, and for Google without dots and by its first name."""
     name, _, domain = address.lower().rpartition("@")
     name = name.partition("+")[0] or name
     if domain in GOOGLE:
@@ -29,7 +29,7 @@ def canonical(address: str) -> str:
 
 
 def disposable_domain(address: str) -> str:
-    """Give the throw-away service that an address is of, or of a part of one, by a kept and dated list; else ""."""
+    """Return the throw-away service that an address is of, or of a part of one, by a kept and dated list; else ""."""
     labels = domain_of(address).split(".")
     parents = (".".join(labels[start:]) for start in range(len(labels) - 1))
     return next((domain for domain in parents if domain in _list("disposable-domains.txt")), "")

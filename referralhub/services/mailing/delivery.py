@@ -63,7 +63,7 @@ class Delivery:
         self._hanging: dict[str, tuple[OutboxMessage, Future[None]]] = {}  # by the domain that does not answer
 
     def run(self) -> int:
-        """Deliver everything that is due, and say how many went out.
+        """Deliver everything that is due, and return how many went out.
 
         A message that could not be delivered is tried again later, and given up after three days.
         """

@@ -13,7 +13,7 @@ BATCH = 500  # members in one transaction, so that nobody waits for long
 
 
 def queue_due(now: datetime) -> int:
-    """Queue last week's digest for every member around whose link something happened; says for how many it did so now.
+    """Queue last week's digest for every member around whose link something happened; return for how many.
 
     It can be called any number of times: a member gets one digest a week.
     """

@@ -37,7 +37,7 @@ def queue(
     *,
     address: str | None = None,
 ) -> bool:
-    """Queue one message in the caller's transaction; a second one of the same key is dropped. Says whether it was new.
+    """Queue one message in the caller's transaction, and return whether it was new: a second one of a key is dropped.
 
     It goes to the member, or to `address` in the member's name. For a closed account the row is written all the same,
     but never sent.
@@ -98,7 +98,7 @@ def dead_letters(limit: int = 50) -> list[OutboxMessage]:
 
 
 def send_again(now: datetime, message_id: int | None = None, actor: Actor = OPERATOR) -> int:
-    """Give a dead letter, or all of them, as many tries as a new one; says how many.
+    """Give a dead letter, or all of them, as many tries as a new one; returns how many.
 
     None of them is a message that is on its way or delivered already. Raises NotFound, or Conflict
     for one that was dropped.
@@ -158,7 +158,7 @@ IN_STATE = {
 
 
 def state_of(message: OutboxMessage) -> MailState:
-    """Say where a message is."""
+    """Return where a message is."""
     if message.delivered_at:
         return MailState.DELIVERED
     if message.next_try_at:

@@ -31,7 +31,7 @@ def refusal_token(address: str, secret_key: str) -> str:
 
 
 def kind_in(token: str, secret_key: str) -> MessageKind:
-    """Say which kind of mail a token would end. Raises BadLink."""
+    """Return which kind of mail a token would end. Raises BadLink."""
     meant = _read(token, secret_key)
     return MessageKind.INVITATION if isinstance(meant, str) else MessageKind(meant[1])
 

@@ -13,6 +13,6 @@ def beat(redis: Redis, now: datetime) -> None:
 
 
 def last(redis: Redis) -> datetime | None:
-    """Give the moment of its last sign of life, None if there never was one. Raises RedisError."""
+    """Return the moment of its last sign of life, None if there never was one. Raises RedisError."""
     seen = redis.get(KEY)
     return datetime.fromisoformat(seen if isinstance(seen, str) else seen.decode()) if seen else None

@@ -48,7 +48,7 @@ class PerkDetail:
 
 
 def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
-    """Offer a perk, or stop offering it; says whether that changed anything. Raises NotFound."""
+    """Offer a perk, or stop offering it; returns whether that changed anything. Raises NotFound."""
     with transaction() as session:
         query = update(Perk).where(Perk.id == perk_id, Perk.is_active != active).values(is_active=active)
         if session.scalar(query.returning(Perk.id)) is None:
@@ -61,7 +61,7 @@ def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
 
 
 def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) -> bool:
-    """Put more pieces of a perk on the shelf, once for each `key`, the form's own; says whether this call did it.
+    """Put more pieces of a perk on the shelf, once for each `key`, the form's own; returns whether this call did it.
 
     Raises NotFound, or BadPerk where pieces are not counted.
     """
@@ -85,7 +85,7 @@ def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) 
 def add_coupons(perk_id: int, codes: list[str], key: str, actor: Actor, now: datetime) -> bool:
     """Put more codes into a perk's pool, all or none, once for each `key`, the form's own.
 
-    Says whether this call did it. Raises NotFound, or BadPerk for codes that are there already.
+    Returns whether this call did it. Raises NotFound, or BadPerk for codes that are there already.
     """
     with transaction() as session:
         if not once.first(session, f"coupons:{perk_id}:{key}", now):
@@ -167,7 +167,7 @@ def add(
     key: str = "",
     actor: Actor = OPERATOR,
 ) -> int:
-    """Put a perk into the catalogue and give its id. With `coupons` these are its stock, handed out one by one.
+    """Put a perk into the catalogue and return its id. With `coupons` these are its stock, handed out one by one.
 
     `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadyDone for a perk that is
     in the catalogue on these very terms, and BadPerk for one of this name on others.
@@ -222,7 +222,7 @@ def _added_before(session: Session, name: str) -> int:
 
 
 def _refusal(session: Session, terms: dict[str, Any], stock: int | None, coupons: set[str]) -> DomainError:
-    """Say whether the perk that has this name is the one that was to be added; claims have taken from its stock."""
+    """Return whether the perk that has this name is the one that was to be added; claims have taken from its stock."""
     perk = session.scalars(select(Perk).where(Perk.name == terms["name"])).one()
     pool = set(session.scalars(select(Coupon.code).where(Coupon.perk_id == perk.id)))
     claimed = session.scalar(select(func.count()).where(Redemption.perk_id == perk.id)) or 0

@@ -39,8 +39,8 @@ def claims_of(profile_id: int) -> list[Claim]:
 def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
     """Claim a perk; `key` is the form's own, so that sending the form again claims nothing more.
 
-    Says whether this call did it. Raises CannotRedeem. The member's ledger and the perk are locked in this order, so of
-    many who want the last one, one gets it, and nobody spends what they do not have.
+    Returns whether this call did it. Raises CannotRedeem. The member's ledger and the perk are locked in this order, so
+    of many who want the last one, one gets it, and nobody spends what they do not have.
     """
     with transaction() as session:
         entries.lock_profile(session, profile_id)
@@ -114,7 +114,7 @@ def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
 
 
 def fulfil(claim_id: int, actor: Actor, now: datetime) -> bool:
-    """Note that a claimed perk was handed over; says whether this call did it. Raises NotFound."""
+    """Note that a claimed perk was handed over; returns whether this call did it. Raises NotFound."""
     with transaction() as session:
         query = update(Redemption).where(Redemption.id == claim_id, Redemption.fulfilled_at.is_(None))
         perk_id = session.scalar(query.values(fulfilled_at=now).returning(Redemption.perk_id))

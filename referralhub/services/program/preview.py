@@ -51,7 +51,7 @@ class Version:
 
 
 def preview_of(values: dict[str, Any], made_from: int) -> Preview | None:
-    """Tell what putting these values in force would mean; nothing where they are in force already.
+    """Return what putting these values in force would mean; nothing where they are in force already.
 
     Writes nothing; a fixed number of queries. Raises BadSetting, or StaleRules like `programs.put_in_force`.
     """

@@ -33,7 +33,7 @@ class Standing:
 
 
 def current() -> Program:
-    """Give the highest version of the rules. One query."""
+    """Return the highest version of the rules. One query."""
     return reading().scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
 
 
@@ -112,7 +112,7 @@ def change(values: dict[str, Any], now: datetime, actor: Actor = OPERATOR) -> Pr
 def put_in_force(
     values: dict[str, Any], now: datetime, actor: Actor = OPERATOR, *, made_from: int | None = None
 ) -> tuple[Program, bool]:
-    """Do so, and say whether there is a new version.
+    """Do so, and return whether there is a new version.
 
     `made_from` is the version that somebody looked at when choosing the values: StaleRules is raised when another one
     came in force meanwhile, unless it is what they wanted.
@@ -134,19 +134,19 @@ def put_in_force(
 
 
 def _one_after_the_other(session: Session) -> None:
-    """Let whoever else changes the rules wait until the transaction ends, but nobody who refers to them."""
+    """Let others who change the rules wait until the transaction ends, but nobody who refers to them."""
     session.execute(select(Program.id).where(Program.version == 1).with_for_update(key_share=True))
 
 
 def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
-    """Tell which of these values would be new. Raises BadSetting for those that cannot be."""
+    """Return which of these values would be new. Raises BadSetting for those that cannot be."""
     rules = rules_of(before)
     check(rules | values)
     return {key: value for key, value in values.items() if rules[key] != value}
 
 
 def rules_of(program: Program) -> dict[str, Any]:
-    """Give the rules of a version as plain values, by name."""
+    """Return the rules of a version as plain values, by name."""
     return {key: getattr(program, key) for key in DEFAULT}
 
 

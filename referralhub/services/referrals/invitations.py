@@ -78,7 +78,7 @@ def check_allowed(user: User) -> None:
 
 
 def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -> Plan:
-    """Tell which of these addresses would be invited. Four queries, however many addresses. Raises CannotInvite."""
+    """Return which of these addresses would be invited. Four queries, however many addresses. Raises CannotInvite."""
     check_allowed(user)
     by_hash = {address_hash(address, secret_key): address for address in addresses}
     emails = [address.lower() for address in by_hash.values()]
@@ -162,7 +162,7 @@ def page_of(profile_id: int, page: int, now: datetime) -> InvitationPage:
 
 
 def letter(invitation_id: int) -> dict[str, Any]:
-    """Give what an invitation's mail says: the inviter's name and words, and what both sides get."""
+    """Return what an invitation's mail says: the inviter's name and words, and what both sides get."""
     words, name = (
         reading()
         .execute(
@@ -190,7 +190,7 @@ def token(invitation_id: int, secret_key: str) -> str:
 
 
 def read_token(text: str, secret_key: str) -> int | None:
-    """Give the invitation that a link came from; None for anything that we did not sign."""
+    """Return the invitation that a link came from; None for anything that we did not sign."""
     try:
         invitation_id: int = _serializer(secret_key).loads(text)
     except BadSignature:

@@ -124,8 +124,8 @@ def begin(session: Session, referrer: Referrer, friend_id: int, link: FollowedLi
 def settle(session: Session, friend_id: int, now: datetime, reason: Reason) -> None:
     """Judge the pending referral of a friend who has met the conditions, and confirm it or set it aside.
 
-    Part of the caller's transaction. Whoever moves the row out of `pending` does the rest, so that a repeated call
-    finds nothing to do.
+    Part of the caller's transaction. The call that moves the row out of `pending` does the rest; a repeated one finds
+    nothing to do.
     """
     referral = session.scalar(
         select(Referral)
@@ -191,7 +191,7 @@ def reverse(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> No
 
 
 def expire_due(now: datetime) -> int:
-    """End referrals whose friend did not confirm the address in time, and say how many; each in its own transaction."""
+    """End referrals whose friend did not confirm the address in time; return how many. Each in its own transaction."""
     due = (
         reading()
         .scalars(
@@ -241,7 +241,7 @@ def _move(session: Session, referral_id: int, before: ReferralState, after: Refe
 
 
 def _refusal(session: Session, referral_id: int, before: ReferralState, after: ReferralState) -> DomainError:
-    """Say why a referral was not moved; asked after the attempt, so that it tells what really stood in the way."""
+    """Return why a referral was not moved; asked after the attempt, so that it tells what really stood in the way."""
     state = session.scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
         return NotFound("no_such_referral")
@@ -300,7 +300,7 @@ def _confirmed(
 
 
 def _count(session: Session, profile_id: int, change: int, now: datetime) -> int:
-    """Keep the referrer's cached count and the moment it was reached, and give the new count."""
+    """Keep the referrer's cached count and the moment it was reached, and return the new count."""
     latest = (
         select(func.max(Referral.decided_at))
         .where(Referral.referrer_id == profile_id, Referral.state == ReferralState.CONFIRMED)

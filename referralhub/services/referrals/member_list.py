@@ -88,7 +88,7 @@ def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
 
 
 def name_of_friend(referral_id: int) -> str:
-    """Give what the friend of a referral is called today."""
+    """Return what the friend of a referral is called today."""
     return (
         reading()
         .execute(

@@ -125,7 +125,7 @@ def decide(
 
 
 def remind(now: datetime) -> int:
-    """Mail the admins when cases have waited for 3 days, and again at 7; says how many cases that was about.
+    """Mail the admins when cases have waited for 3 days, and again at 7; returns how many cases that was about.
 
     One mail, however many cases. It can be called any number of times: each case is told of once for each span.
     """
@@ -143,7 +143,7 @@ def remind(now: datetime) -> int:
 def release_due(now: datetime, *, verification_required: bool = True) -> int:
     """Confirm cases that nobody decided for 30 days, unless they are likely fraud or a person held them.
 
-    Says how many; each in its own transaction, with an audit line in the system's name.
+    Returns how many; each in its own transaction, with an audit line in the system's name.
     """
     query = select(Referral.id).where(
         Referral.state == ReferralState.HELD, Referral.decided_at <= now - RELEASE_AFTER, Referral.score < LIKELY

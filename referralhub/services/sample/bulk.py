@@ -56,7 +56,7 @@ class GrowingPopulation(Population):
 
 
 def load(number: int, now: datetime, progress: Callable[[int], None]) -> bool:
-    """Write so many members, who cannot sign in. Says False, and writes nothing, when such members are here."""
+    """Write so many members, who cannot sign in. Returns False, and writes nothing, when such members are here."""
     return writer.load(large(number, now), None, progress, folded_before(now))
 
 

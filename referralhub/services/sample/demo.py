@@ -24,7 +24,7 @@ def members(now: datetime) -> list[Newcomer]:
 
 
 def load(now: datetime, progress: Callable[[int], None]) -> bool:
-    """Write the demo's members, who can sign in, and switch on what there is to try. Says False when it was done."""
+    """Write the demo's members, who can sign in, and switch on what there is to try. Returns False when it was done."""
     loaded = writer.load(members(now), DEMO_PASSWORD, progress)
     if loaded:
         rules.change({"email_invitations": True}, now)

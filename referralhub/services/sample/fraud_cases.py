@@ -11,7 +11,7 @@ from referralhub.services.sample.people import Newcomer
 
 
 def ordinary(member: Newcomer, referrer: Newcomer) -> Facts:
-    """Give the facts of a referral about which nothing is strange."""
+    """Return the facts of a referral about which nothing is strange."""
     return Facts(
         username=member.username,
         address=member.address,

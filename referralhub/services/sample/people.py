@@ -62,7 +62,7 @@ class Population:
         self.members: list[Newcomer] = []
 
     def add(self, member: Newcomer, weight: int = 1) -> int:
-        """Let one member join and give their position; `weight` is how likely they are to bring others."""
+        """Let one member join and return their position; `weight` is how likely they are to bring others."""
         position = len(self.members)
         self.members.append(member)
         self._urn.extend([position] * weight)
@@ -93,7 +93,7 @@ class Population:
 
 
 def _numbered(names: Sequence[str]) -> Iterator[str]:
-    """Give each name, and when all were given, each with a 2 behind it, and so on."""
+    """Yield each name, and when all were given, each with a 2 behind it, and so on."""
     yield from names
     for number in count(2):
         yield from (f"{name}{number}" for name in names)

@@ -211,7 +211,7 @@ def load(
 
     Nobody can sign in without a `password`. `progress` is told how many more are done. Visits of before the day
     `folded_before` are written as the worker leaves them: added up.
-    Says False, and writes nothing, when the first of them is here already.
+    Returns False, and writes nothing, when the first of them is here already.
     """
     if reading().scalar(select(User.id).where(User.username == newcomers[0].username)):
         return False

@@ -20,7 +20,7 @@ BATCH = 5000  # lines read at once while verifying
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: an admin by account, whoever sits at the command line, or the system itself."""
+    """Who does something: an admin by account, the operator at the command line, or the system itself."""
 
     role: Role
     user_id: int | None = None
@@ -51,7 +51,7 @@ def record(
 ) -> None:
     """Add a line in the transaction of what it tells of; other writers of lines wait until that ends.
 
-    It comes last in a transaction: whoever waits for it holds the locks that others would need to finish.
+    It comes last in a transaction: one who waits for it holds the locks that others would need to finish.
     """
     if session.connection().dialect.name == "postgresql":  # SQLite's write lock was taken at the beginning
         session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))

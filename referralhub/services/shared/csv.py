@@ -32,7 +32,7 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 
 def defused(value: Any) -> Any:
-    """Give a cell that no spreadsheet runs. Numbers stay numbers, moments become ISO 8601."""
+    """Return a cell that no spreadsheet runs. Numbers stay numbers, moments become ISO 8601."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):

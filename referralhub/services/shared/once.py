@@ -12,7 +12,7 @@ KEYS_KEPT = timedelta(days=60)  # longer than anything that could come again
 
 
 def first(session: Session, key: str, now: datetime) -> bool:
-    """Say whether this is the first time; part of the caller's transaction, with which it is undone."""
+    """Return whether this is the first time; part of the caller's transaction, with which it is undone."""
     statement = insert(Once).values(key=key, created=now).on_conflict_do_nothing().returning(Once.key)
     return session.scalar(statement) is not None
 
