@@ -7,26 +7,39 @@ from flask import request
 from referralhub.security import client_address
 from referralhub.services.fraud.signals import RequestOrigin
 
-# In this order: most browsers also name the ones they descend from.
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
-             ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
-_SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("CrOS", "ChromeOS"),
-            ("Windows", "Windows"), ("Mac OS X", "Mac"), ("Linux", "Linux"))  # fmt: skip
+LONGEST = 500  # characters of a user agent that are looked at
+VARIANTS = {"Mobile", "iOS", "WebView", "UI/WKWebView"}  # words that the library adds and people do not
+SYSTEMS = {"Mac OS X": "Mac", "iOS": "iPhone", "Chrome OS": "ChromeOS"}  # as people call them
 
 
 def request_origin() -> RequestOrigin:
-    """Return what a request tells about where it comes from. This machine itself is no evidence of anything."""
+    """Return where a request comes from, as far as it tells. A loopback address is no evidence of anything."""
     remote = client_address()
     try:
         local = ip_address(remote).is_loopback
     except ValueError:
         local = False
-    return RequestOrigin(None if local else remote, request.user_agent.string[:500])
+    return RequestOrigin(None if local else remote, request.user_agent.string[:LONGEST])
 
 
 def browser_name() -> str:
-    """Return what a member signs in with, as they know it: "Firefox on Linux". No more of it is kept."""
-    agent = request.user_agent.string
-    browser = next((name for mark, name in _BROWSERS if mark in agent), "A browser")
-    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
-    return f"{browser} on {system}" if system else browser
+    """Return the name of the browser that sends the request. No more of it is kept with a sign-in."""
+    return name_of(request.user_agent.string[:LONGEST])
+
+
+def name_of(agent: str) -> str:
+    """Return what a member knows the browser of a user agent by, such as "Firefox on Linux"."""
+    from ua_parser import parse_os, parse_user_agent  # noqa: PLC0415 - only a sign-in needs its thousand expressions
+
+    browser, system = parse_user_agent(agent), parse_os(agent)
+    name = _plain(browser.family if browser else "") or "A browser"
+    place = "iPad" if "iPad" in agent else _known(system.family if system else "")
+    return f"{name} on {place}" if place else name
+
+
+def _plain(family: str) -> str:
+    return " ".join(word for word in family.split() if word not in VARIANTS)
+
+
+def _known(system: str) -> str:
+    return SYSTEMS.get(system, system)

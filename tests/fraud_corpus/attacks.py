@@ -1,11 +1,11 @@
 """A hundred and eighty false friends; `play` adds twenty hidden frames, which it sends over HTTP."""
 
 from collections.abc import Callable, Iterator
-from itertools import pairwise
-from pathlib import Path
 from random import Random
 
-from tests.fraud_corpus.people import DATA, HEADLESS, Device, Draw, Human
+from disposable_email_domains import blocklist
+
+from tests.fraud_corpus.people import HEADLESS, Device, Draw, Human
 from tests.fraud_corpus.stories import SignIn, Story, Teller
 
 
@@ -174,9 +174,7 @@ def trapped(draw: Draw) -> Iterator[Story]:
 
 
 def _disposable() -> list[str]:
-    lines = (Path(DATA) / "disposable-domains.txt").read_text(encoding="utf-8").splitlines()
-    domains = [line for line in lines if not line.startswith("#")]
-    return [one for one, following in pairwise(domains) if one.count(".") == 1 and one != following]
+    return sorted(domain for domain in blocklist if domain.count(".") == 1)
 
 
 STORIES: tuple[Callable[[Draw], Iterator[Story]], ...] = (

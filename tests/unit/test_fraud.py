@@ -9,7 +9,7 @@ import pytest
 from referralhub.services.fraud import assessment
 from referralhub.services.fraud.assessment import Verdict, assess, verdict_of
 from referralhub.services.fraud.rules import RULES, Facts, Finding, Friend, LacksData
-from referralhub.services.mailing.addresses import canonical, disposable_domain, masked
+from referralhub.services.mailing.addresses import DATA, canonical, disposable_domain, masked
 from referralhub.words.fraud import compared, sentence
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=UTC)
@@ -237,6 +237,11 @@ def test_addresses_of_one_mailbox(one: str, other: str, same: bool):
 )  # fmt: skip
 def test_throw_away_services(address: str, service: str):
     assert disposable_domain(address) == service
+
+
+def test_no_newer_list_may_call_an_ordinary_mailbox_thrown_away():
+    lines = (DATA / "free-mail-domains.txt").read_text(encoding="utf-8").splitlines()
+    assert [domain for domain in lines if disposable_domain(f"a@{domain}")] == []
 
 
 def test_masks_show_what_is_public_and_no_more():

@@ -1,4 +1,4 @@
-"""Tables for spreadsheets, which run what looks like a formula."""
+"""CSV for spreadsheets, which would run text that looks like a formula."""
 
 import csv
 import io
@@ -7,12 +7,12 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-# OWASP's CSV Injection page: the characters with which a formula begins, in one program or another.
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# The characters with which a formula begins in one program or another: OWASP's page on CSV injection, ASVS 1.2.10.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write rows with the same keys as CSV with a header; text that a spreadsheet would run gets a `'` in front."""
+    """Return rows with the same keys as CSV with a header; every cell is defused."""
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, fieldnames=list(rows[0]))
@@ -22,7 +22,7 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Write many rows as CSV, a line at a time, with the same care."""
+    """Yield a header and rows as lines of CSV, one at a time; every cell is defused."""
     out = io.StringIO()
     writer = csv.writer(out)
     for row in chain([header], rows):
@@ -32,7 +32,10 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 
 def defused(value: Any) -> Any:
-    """Return a cell that no spreadsheet runs. Numbers stay numbers, moments become ISO 8601."""
+    """Return a cell that no spreadsheet runs: with a `'` in front if it needs one.
+
+    Numbers stay numbers, dates with a time become ISO 8601.
+    """
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA):

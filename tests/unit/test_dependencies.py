@@ -1,0 +1,73 @@
+"""What is imported is declared: a library that only comes along with another one can leave with it."""
+
+import ast
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).parent.parent.parent
+OWN = {"referralhub", "tests", "migrations", "wsgi"}
+RUNTIME, TESTS = ("referralhub", "migrations", "wsgi.py"), ("tests",)
+DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+DISTRIBUTIONS = packages_distributions()
+
+
+def python_files(*places: str) -> list[Path]:
+    """Return the Python files in these folders of the project; a place may also be a file."""
+    return [
+        file for place in places for file in (PROJECT / place, *(PROJECT / place).rglob("*")) if file.suffix == ".py"
+    ]
+
+
+def imported(file: Path) -> set[str]:
+    """Return the top-level modules that a file imports anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module))
+    return {name.partition(".")[0] for name in names}
+
+
+def foreign_modules(*places: str) -> list[str]:
+    """Return the modules imported there that are neither Python's nor ours."""
+    names = {name for file in python_files(*places) for name in imported(file)}
+    return sorted(names - OWN - sys.stdlib_module_names)
+
+
+def names_of(requirements: list[str]) -> set[str]:
+    """Return the normalized names of the distributions that requirements ask for."""
+    return {canonicalize_name(Requirement(requirement).name) for requirement in requirements}
+
+
+def is_declared(module: str, declared: set[str]) -> bool:
+    """Return whether a distribution that provides the module is declared."""
+    return any(canonicalize_name(name) in declared for name in DISTRIBUTIONS.get(module, []))
+
+
+FOR_RUNNING = names_of(DECLARED["project"]["dependencies"])
+FOR_TESTS = FOR_RUNNING | names_of(DECLARED["dependency-groups"]["dev"])
+
+
+@pytest.mark.parametrize("module", foreign_modules(*RUNTIME))
+def test_what_the_application_imports_is_declared_for_running(module: str):
+    assert is_declared(module, FOR_RUNNING)
+
+
+@pytest.mark.parametrize("module", foreign_modules(*TESTS))
+def test_what_the_tests_import_is_declared_for_developing(module: str):
+    assert is_declared(module, FOR_TESTS)
+
+
+@pytest.mark.parametrize(
+    ("module", "distribution"), [("msgspec", "msgspec"), ("PIL", "pillow"), ("argon2", "argon2-cffi")]
+)
+def test_what_is_no_longer_declared_is_noticed(module: str, distribution: str):
+    assert module in foreign_modules(*RUNTIME)
+    assert not is_declared(module, FOR_RUNNING - {distribution})
