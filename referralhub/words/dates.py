@@ -2,7 +2,10 @@
 
 from datetime import datetime, timedelta
 
+from babel.dates import format_date
+
 from referralhub.clock import now
+from referralhub.words.language import ENGLISH
 
 
 def ago(moment: datetime) -> str:
@@ -24,7 +27,7 @@ def ago(moment: datetime) -> str:
 
 def day(moment: datetime) -> str:
     """Name a day as people do: "3 May", with the year only when it is another one."""
-    return f"{moment.day} {moment:%B}" + ("" if moment.year == now().year else f" {moment.year}")
+    return format_date(moment, "d MMMM" if moment.year == now().year else "d MMMM y", locale=ENGLISH)
 
 
 def span(length: timedelta) -> str:

@@ -57,10 +57,15 @@ ERRORS: dict[str, Text] = {
     "setting_out_of_range": "must be between {least} and {most}",
     "window_out_of_range": "must be between {least} and {most}, as long as a visitor is remembered",
     "name_length": "must have {least} to {most} characters",
-    "steps_malformed": 'must be a list such as [{{"at": 10}}]',
+    "tiers_malformed": (
+        'must be a list such as [{{"name": "Silver", "at": 10}}], each name of at most {longest} characters '
+        "and each mark at most {most}"
+    ),
+    "milestones_malformed": (
+        'must be a list such as [{{"at": 10, "bonus": 50}}], each mark from 1 and each number at most {most}'
+    ),
     "steps_not_rising": "must rise, each mark once",
-    "tiers_incomplete": "must begin at 0, each with a name",
-    "milestones_out_of_range": "need a mark from 1 and a bonus of 0 to {most}",
+    "tiers_not_from_zero": "must begin at 0",
     "rules_changed": (
         "Version {version} came in force while you were at this form. What you typed is still here: "
         "look at what changed, then preview it again."

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from referralhub.models import Amount
-from referralhub.words.amounts import format_amount
+from referralhub.words.amounts import format_amount, format_number
 
 SHOWN = 5  # of a list
 
@@ -32,7 +32,7 @@ def _written(value: Any) -> str:
         case Amount():
             return format_amount(value.number, value.unit)
         case int():
-            return f"{value:,}"
+            return format_number(value)
         case list():
             more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
             return ", ".join(map(str, value[:SHOWN])) + more

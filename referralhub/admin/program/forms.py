@@ -13,10 +13,9 @@ from referralhub.admin.program.words import LABELS
 from referralhub.config import SESSION_DAYS
 from referralhub.forms import has_control_characters, no_control_characters, strip
 from referralhub.models import Touch, Unit
-from referralhub.services.program.rules import LONGEST_HOLD
+from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
 
 MOST_STEPS = 30
-LONGEST_NAME = 40
 TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")
 MILESTONE = re.compile(r"(?P<at>[0-9,]+)(?:\s*=\s*(?P<bonus>\S.*))?")
 
@@ -65,7 +64,11 @@ class RulesForm(FlaskForm):
     version = HiddenField()  # which the form was made from
     name = StringField(
         LABELS["name"],
-        [DataRequired("Give it a name."), Length(max=40, message="Use at most 40 characters."), no_control_characters],
+        [
+            DataRequired("Give it a name."),
+            Length(max=LONGEST_NAME, message=f"Use at most {LONGEST_NAME} characters."),
+            no_control_characters,
+        ],
         filters=[strip],
     )
     unit = SelectField(LABELS["unit"], choices=amounts.unit_choices())

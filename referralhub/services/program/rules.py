@@ -4,8 +4,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,20 @@ from referralhub.services.shared.errors import BadSetting, StaleRules
 LONGEST_HOLD = 3650  # days
 LONGEST_NAME = 40  # characters
 LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
+
+
+class Tier(msgspec.Struct, forbid_unknown_fields=True):
+    """A tier, and the number of confirmed referrals from which a member is in it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
+    at: Annotated[int, Meta(ge=0, le=LARGEST)]
+
+
+class Milestone(msgspec.Struct, forbid_unknown_fields=True):
+    """A number of confirmed referrals, and what the member gets once it is reached."""
+
+    at: Annotated[int, Meta(ge=1, le=LARGEST)]
+    bonus: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
 
 
 @dataclass(frozen=True)
@@ -182,19 +198,23 @@ def check(rules: dict[str, Any]) -> None:
         raise BadSetting("window_days", "window_out_of_range", least=1, most=SESSION_DAYS)
     if not 1 <= len(rules["name"]) <= LONGEST_NAME:
         raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
-    for key in ("tiers", "milestones"):
-        steps = rules[key]
-        if not isinstance(steps, list) or not all(isinstance(s, dict) and isinstance(s.get("at"), int) for s in steps):
-            raise BadSetting(key, "steps_malformed")
-        marks = [step["at"] for step in steps]
-        if marks != sorted(set(marks)):
-            raise BadSetting(key, "steps_not_rising")
-    if not rules["tiers"] or rules["tiers"][0]["at"] != 0 or not all(tier.get("name") for tier in rules["tiers"]):
-        raise BadSetting("tiers", "tiers_incomplete")
-    for milestone in rules["milestones"]:
-        bonus = milestone.get("bonus", 0)
-        if milestone["at"] < 1 or not isinstance(bonus, int) or not 0 <= bonus <= LARGEST:
-            raise BadSetting("milestones", "milestones_out_of_range", most=LARGEST)
+    try:
+        tiers = msgspec.convert(rules["tiers"], list[Tier])
+    except msgspec.ValidationError:
+        raise BadSetting("tiers", "tiers_malformed", longest=LONGEST_NAME, most=LARGEST) from None
+    try:
+        milestones = msgspec.convert(rules["milestones"], list[Milestone])
+    except msgspec.ValidationError:
+        raise BadSetting("milestones", "milestones_malformed", most=LARGEST) from None
+    _require_rising("tiers", [tier.at for tier in tiers])
+    _require_rising("milestones", [milestone.at for milestone in milestones])
+    if not tiers or tiers[0].at != 0:
+        raise BadSetting("tiers", "tiers_not_from_zero")
+
+
+def _require_rising(key: str, marks: list[int]) -> None:
+    if marks != sorted(set(marks)):
+        raise BadSetting(key, "steps_not_rising")
 
 
 def standing(tiers: Sequence[dict[str, Any]], referrals: int) -> Standing:
