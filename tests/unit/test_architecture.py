@@ -1,74 +1,228 @@
-"""Who may know of whom: a request goes one way, from view to service to model."""
+"""Who may know of whom: each room lists what it may import, and everything else fails."""
 
 import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent.parent / "referralhub"
+PROJECT = Path(__file__).parent.parent.parent
+PACKAGE = PROJECT / "referralhub"
 FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("*.py"))}
-WEB = {"flask", "flask_login", "flask_wtf", "wtforms", "werkzeug", "flask_limiter", "flask_session"}
-LAYERS_ABOVE = {
-    "auth",
-    "landing",
-    "dashboard",
-    "cli",
-    "htmx",
-    "errors",
-    "sessions",
-    "attribution",
-    "templating",
-    "security",
-}
+
+# The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
+FLOORS = (
+    "shared", "program", "ledger", "mailing", "fraud", "perks", "referrals", "accounts", "growth", "operations",
+    "sample",
+)  # fmt: skip
+WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
+ROW = "database models"  # what every service needs
+
+# What each room may import: rooms of ours, and libraries. Python's own are free.
+ALLOWED: dict[str, tuple[str, str]] = {
+    # The tables, and the rules: nothing of the web, not even through an import of an import.
+    "models": ("", "sqlalchemy"),
+    "database": ("", "sqlalchemy"),
+    "config": ("embedded", "limits"),
+    "embedded": ("", ""),  # the wheel is asked for its program, and not imported
+    "services.shared": (ROW, "sqlalchemy"),
+    "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
+    "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
+    "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains"),
+    "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
+    "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
+    "services.referrals": (
+        f"{ROW} config services.shared services.program services.ledger services.mailing services.fraud",
+        "sqlalchemy redis itsdangerous",
+    ),
+    "services.accounts": (
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
+        "sqlalchemy argon2",
+    ),
+    "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
+    "services.operations": (
+        f"{ROW} config services.shared services.ledger services.mailing services.accounts",
+        "sqlalchemy redis alembic",
+    ),
+    "services.sample": (
+        f"{ROW} config services.shared services.program services.ledger services.fraud services.referrals "
+        "services.accounts",
+        "sqlalchemy",
+    ),
+    # Words for people, and what pages share.
+    "words": (
+        "clock models services.shared services.ledger services.fraud services.referrals services.operations",
+        "babel",
+    ),
+    "clock": ("", "flask"),
+    "htmx": ("", "flask werkzeug"),
+    "security": ("config", "flask werkzeug"),
+    "browsers": ("security services.fraud", "flask ua_parser"),
+    "forms": ("services.shared services.accounts words", "flask flask_wtf wtforms email_validator"),
+    "sessions": (
+        "config models services.shared services.referrals",
+        "flask flask_session msgspec redis werkzeug",
+    ),
+    "templating": ("config models words", "flask flask_login"),
+    "errors": ("extensions services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    # Mail at the edge: what is written, and how it is handed over.
+    "mail_content": (
+        "clock config database models services.mailing services.referrals services.accounts", "flask css_inline"
+    ),
+    "mail_transport": ("config services.mailing", ""),
+    "mailbox": ("mail_transport", "flask"),
+    # Pages: they parse, authorise, call a service and render.
+    "landing": (
+        "clock extensions security sessions words services.shared services.program services.ledger services.referrals",
+        "flask werkzeug redis PIL crawleruseragents",
+    ),
+    "auth": (
+        "browsers clock extensions forms htmx models security sessions words services.shared services.program "
+        "services.mailing services.fraud services.referrals services.accounts",
+        "flask flask_login flask_wtf werkzeug wtforms",
+    ),
+    "account": (
+        "clock extensions forms words services.shared services.mailing services.referrals services.accounts",
+        "flask flask_login flask_wtf werkzeug wtforms",
+    ),
+    "dashboard": (
+        "browsers clock extensions forms htmx models words services.shared services.program services.ledger "
+        "services.perks services.referrals services.accounts",
+        "flask flask_login flask_wtf werkzeug wtforms segno",
+    ),
+    "admin": (  # Flask-Admin's lists read the tables themselves
+        "clock config extensions forms models words services.shared services.program services.mailing services.perks "
+        "services.referrals services.accounts services.growth",
+        "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
+    ),
+    "health": ("extensions", "flask redis sqlalchemy"),
+    "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
+    "cli": (
+        "clock config errors extensions forms mail_transport models words services.shared services.program "
+        "services.ledger services.mailing services.fraud services.perks services.referrals services.accounts "
+        "services.growth services.operations services.sample",
+        "click flask redis",
+    ),
+    # Putting it together.
+    "redis_client": ("", "redis"),
+    "queue": ("redis_client", "flask huey"),
+    "extensions": (
+        "database models queue security", "flask_limiter flask_login flask_migrate flask_sqlalchemy flask_wtf"
+    ),
+    "tasks": (
+        "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "
+        "services.referrals services.accounts services.operations",
+        "flask huey redis sqlalchemy",
+    ),
+    "application": (
+        "account admin auth cli clock config dashboard database errors extensions health landing mailbox metrics "
+        "redis_client security sessions tasks templating services.shared services.accounts",
+        "flask werkzeug",
+    ),
+    "launch": ("clock config embedded extensions referralhub services.sample", "flask_migrate"),
+    "referralhub": ("application config", "flask"),
+}  # fmt: skip
 
 
-def imports(file: Path) -> set[str]:
-    """Name everything that a file imports, as `module.name`."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+ASK_SERVICES = {"auth", "landing", "account", "dashboard", "cli"}
+
+
+def room_of(file: str) -> str:
+    """Name the room that a file is in: `services.ledger`, `admin`, or a module at the top by itself."""
+    first, *rest = Path(file).parts
+    if first == "services" and len(rest) > 1:
+        return f"services.{rest[0]}"
+    if not rest:
+        return "referralhub" if first == "__init__.py" else Path(first).stem
+    return first
+
+
+def module_of(file: str) -> str:
+    return ".".join(["referralhub", *Path(file).with_suffix("").parts]).removesuffix(".__init__")
+
+
+MODULES = {module_of(file): file for file in FILES}
+
+
+def imported(file: str) -> Iterator[str]:
+    """Yield every module that a file imports, as far as it is one of ours, and the name of the library otherwise."""
+    for node in ast.walk(ast.parse(FILES[file].read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: imports are written in full here"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if not name.startswith("referralhub"):
+                yield name.partition(".")[0]
+            else:
+                yield name if name in MODULES else name.rpartition(".")[0]
 
 
-def in_folder(*names: str) -> list[str]:
-    return [name for name in FILES if name.partition("/")[0] in names]
+def rooms_and_libraries(room: str) -> tuple[set[str], set[str]]:
+    found = {name for file in FILES if room_of(file) == room for name in imported(file)}
+    rooms = {room_of(MODULES[name]) for name in found if name in MODULES}
+    libraries = {name for name in found if name not in MODULES} - sys.stdlib_module_names
+    return rooms - {room}, libraries
 
 
-def packages(names: set[str]) -> set[str]:
-    return {name.partition(".")[0] for name in names}
+@pytest.mark.parametrize("room", sorted({room_of(file) for file in FILES} - {"services"}))
+def test_each_room_imports_what_its_list_allows_and_no_more(room: str):
+    rooms, libraries = rooms_and_libraries(room)
+    allowed_rooms, allowed_libraries = (set(names.split()) for names in ALLOWED[room])
+    assert (rooms, libraries) == (allowed_rooms, allowed_libraries)
 
 
-def ours(names: set[str]) -> set[str]:
-    return {name.split(".")[1] for name in names if name.startswith("referralhub.")}
+def test_the_lists_of_the_services_lead_downwards():
+    for number, floor in enumerate(FLOORS):
+        known = {name for name in ALLOWED[f"services.{floor}"][0].split() if name.startswith("services.")}
+        assert known <= {f"services.{below}" for below in FLOORS[:number]}, floor
+    assert {f"services.{floor}" for floor in FLOORS} == {name for name in ALLOWED if name.startswith("services.")}
 
 
-@pytest.mark.parametrize("name", in_folder("services", "models"))
-def test_rules_and_tables_know_nothing_of_the_web(name: str):
-    allowed = {"flask_login.UserMixin"} if name == "models/user.py" else set()
-    names = imports(FILES[name]) - allowed
-    assert not packages(names) & WEB
-    assert not ours(names) & LAYERS_ABOVE
+def test_there_is_no_circle():
+    graph = {
+        module: {name for name in imported(file) if name in MODULES} - {module} for module, file in MODULES.items()
+    }
+    for package in [module for module, file in MODULES.items() if file.endswith("__init__.py")]:
+        del graph[package]  # a package that names its own modules is no circle
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(str(error))
 
 
-@pytest.mark.parametrize("name", in_folder("models"))
-def test_tables_know_nothing_but_tables(name: str):
-    names = imports(FILES[name])
-    assert ours(names) <= {"models"}
-    assert packages(names) <= {"referralhub", "sqlalchemy", "flask_login", "dataclasses", "datetime", "enum", "typing"}
+def test_services_know_nothing_of_the_web_not_even_through_imports_of_imports():
+    modules = [module for module in MODULES if module.startswith(("referralhub.services", "referralhub.models"))]
+    program = f"import sys, {', '.join(modules)}; print(*sorted(set({WEB.split()!r}) & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize("name", in_folder("auth", "landing", "dashboard", "cli"))
+@pytest.mark.parametrize("folder", sorted({Path(file).parent for file in FILES if file.startswith("services/")}))
+def test_rooms_of_the_services_have_few_files_and_an_empty_front_door(folder: Path):
+    files = [file for file in FILES if Path(file).parent == folder]
+    assert len(files) - 1 <= 14
+    body = ast.parse(FILES[str(folder / "__init__.py")].read_text()).body
+    assert all(isinstance(node, ast.Expr) for node in body) and len(body) <= 1
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in FILES if room_of(name) in {"auth", "landing", "account", "dashboard", "cli"}]
+)
 def test_views_and_commands_ask_services_and_not_the_database(name: str):
-    names = imports(FILES[name])
-    assert "sqlalchemy" not in packages(names)
-    assert not ours(names) & {"database", "queue", "redis_client"}
-    source = FILES[name].read_text()
-    for query in ("db.session.execute", "db.session.scalar", "db.session.add", "db.session.commit", ".query."):
-        assert query not in source
+    names = {
+        alias.name
+        for node in ast.walk(ast.parse(FILES[name].read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module == "referralhub.extensions"
+        for alias in node.names
+    }
+    assert "db" not in names
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "htmx.py"])
