@@ -1,8 +1,11 @@
 """The tables: that migrations make what the models say, and that the database itself refuses what must not be."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 from warnings import catch_warnings, simplefilter
 
 import pytest
@@ -11,13 +14,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import CheckConstraint, Table, UniqueConstraint, inspect, text
+from sqlalchemy import CheckConstraint, Table, UniqueConstraint, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from referralhub import create_app
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
-from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry
+from referralhub.models import Profile, Reason, Referral, ReferralEvent, RewardEntry
+from referralhub.services.fraud import explanations
+from referralhub.services.fraud.assessment import Assessment, Verdict
+from referralhub.services.fraud.rules import Finding
+from referralhub.words.fraud import compared, sentence
 from tests.conftest import extra_database, make_settings
 from tests.crowd import befriend, member
 
@@ -232,3 +239,89 @@ def test_timestamps_come_back_in_utc(app: Flask, clock, records):
     referral = records.one(Referral)
     assert referral.created == clock()
     assert referral.created.utcoffset().total_seconds() == 0
+
+
+class TestReasonsAsCodes:
+    OLD_VERDICT: ClassVar = {
+        "score": 75, "verdict": "likely fraud", "version": 1,
+        "reasons": ["A field was filled in that is hidden from people.", "Written by an older rule."],
+        "findings": [
+            {"rule": "fast form", "points": 15, "words": "Written by an older rule.", "values": ["1 s", "3 s"]},
+            {"rule": "trap", "points": 60, "words": "A field was filled in.", "values": ["filled in", "empty"]},
+        ],
+        "incomplete": [], "without": {"fast form": "likely fraud", "trap": "clear"},
+    }  # fmt: skip
+    SENTENCES: ClassVar = {
+        "signed up": Reason("signed_up"),
+        "the address was not confirmed within 30 days": Reason("not_verified_in_time", {"days": 30}),
+        "nobody decided within 30 days, and the score is under 60": Reason(
+            "not_decided_in_time", {"days": 30, "below": 60}
+        ),
+        'it\'s Bob: "again"': Reason.stated('it\'s Bob: "again"'),
+    }
+
+    @pytest.fixture
+    def before(self, empty_app: Flask, clock) -> Flask:
+        """A database of before, with one step of the trail for each sentence and a verdict in words."""
+        with empty_app.app_context():
+            upgrade()
+        member(empty_app, "alice", clock())
+        befriend(empty_app, "alice", 1, clock())
+        with empty_app.app_context():
+            downgrade(revision="0005")
+            for reason in self.SENTENCES:
+                evidence = json.dumps({"assessment": self.OLD_VERDICT})
+                db.session.execute(
+                    text(
+                        "INSERT INTO referral_event (referral_id, from_state, to_state, reason, evidence, created) "
+                        "VALUES (1, 'pending', 'held', :reason, :evidence, '2026-11-01 00:00:00+00:00')"
+                    ),
+                    {"reason": reason, "evidence": evidence},
+                )
+            db.session.commit()
+        return empty_app
+
+    def test_known_sentences_become_codes_and_others_stay_as_they_were_written(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            events = db.session.scalars(select(ReferralEvent).order_by(ReferralEvent.id)).all()
+            assert [event.reason for event in events[1:]] == list(self.SENTENCES.values())
+            with pytest.raises(DBAPIError, match="append-only"):
+                db.session.execute(text("UPDATE referral_event SET reason_code = 'x'"))
+            db.session.rollback()
+
+    def test_a_verdict_in_words_is_read_as_it_was_written(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            found = explanations.explanation(1)
+            assert found is not None
+            assert (found.verdict, found.without["trap"]) == (Verdict.LIKELY_FRAUD, Verdict.CLEAR)
+            assert [sentence(each) for each in found.reasons] == ["A field was filled in.", "Written by an older rule."]
+            assert compared(found.findings[0]) == ("1 s", "3 s")
+
+    def test_the_way_back_gives_the_sentences_again(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            finding = Finding("same_network", 10, {})
+            judged = Assessment(10, Verdict.CLEAR, [finding]).snapshot()
+            db.session.add(
+                ReferralEvent(
+                    referral_id=1,
+                    from_state="pending",
+                    to_state="confirmed",
+                    reason=Reason("address_verified"),
+                    evidence={"assessment": judged},
+                    created=datetime(2026, 11, 2, tzinfo=UTC),
+                )
+            )
+            db.session.commit()
+            downgrade(revision="0005")
+            rows = db.session.execute(text("SELECT reason, evidence FROM referral_event ORDER BY id")).all()
+            assert [row.reason for row in rows[1:]] == [*self.SENTENCES, "address verified"]
+            evidence = rows[-1].evidence
+            kept = (json.loads(evidence) if isinstance(evidence, str) else evidence)["assessment"]
+            assert (kept["verdict"], kept["reasons"], kept["findings"][0]["rule"]) == (
+                "clear", ["same network"], "same network"
+            )  # fmt: skip
+            db.session.rollback()
+            upgrade()
