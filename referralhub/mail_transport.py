@@ -12,7 +12,7 @@ from referralhub.config import Settings
 from referralhub.services.mailing.delivery import Post, Refused
 
 PATIENCE = 35  # seconds to wait for each answer of a mail server
-REHEARSAL = 5  # the same while somebody watches
+CHECK_PATIENCE = 5  # the same while somebody watches
 
 
 def mail_folder(settings: Settings) -> Path:
@@ -20,17 +20,17 @@ def mail_folder(settings: Settings) -> Path:
     return settings.instance_path / "mail"
 
 
-def courier(settings: Settings) -> Post:
-    """Make what hands mail over, as `MAIL_URL` says: to a folder or to a server."""
-    return _courier(settings)
+def transport(settings: Settings) -> Post:
+    """Return what hands mail over, as `MAIL_URL` says: to a folder or to a server."""
+    return _transport(settings)
 
 
 def check(settings: Settings) -> None:
     """Do everything that handing mail over takes, but send nothing. Raises OSError."""
-    _courier(settings).check()
+    _transport(settings).check()
 
 
-def _courier(settings: Settings) -> "_Folder | _Server":
+def _transport(settings: Settings) -> "_Folder | _Server":
     if urlsplit(settings.mail_url).scheme == "file":
         return _Folder(mail_folder(settings))
     return _Server(settings.mail_url)
@@ -81,7 +81,7 @@ class _Server:
 
     def check(self) -> None:
         """Connect, greet, encrypt and sign in as configured, and say goodbye."""
-        with self._connect(REHEARSAL) as smtp:
+        with self._connect(CHECK_PATIENCE) as smtp:
             smtp.ehlo_or_helo_if_needed()
 
     def _connection(self) -> smtplib.SMTP:

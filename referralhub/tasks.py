@@ -13,7 +13,7 @@ from sqlalchemy import event
 from referralhub import mail_content
 from referralhub.clock import now
 from referralhub.extensions import db, huey
-from referralhub.mail_transport import courier
+from referralhub.mail_transport import transport
 from referralhub.services.accounts import sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -110,7 +110,7 @@ def _deliver() -> None:
 @cache
 def _delivery(app: Flask) -> Delivery:
     return Delivery(
-        mail_content.write, courier(app.config["SETTINGS"]), now, invitations.note_posted, invitations.note_bounced
+        mail_content.write, transport(app.config["SETTINGS"]), now, invitations.note_posted, invitations.note_bounced
     )
 
 

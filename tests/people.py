@@ -13,7 +13,7 @@ from flask import Flask
 
 from referralhub import mail_content
 from referralhub.extensions import db
-from referralhub.mail_transport import courier, mail_folder
+from referralhub.mail_transport import mail_folder, transport
 from referralhub.models import Base, VisitDaily
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.referrals import invitations, visits
@@ -44,7 +44,7 @@ class PostOffice:
         self.folder = mail_folder(app.config["SETTINGS"])
 
         self.delivery = Delivery(
-            mail_content.write, courier(app.config["SETTINGS"]), app.config["CLOCK"],
+            mail_content.write, transport(app.config["SETTINGS"]), app.config["CLOCK"],
             invitations.note_posted, invitations.note_bounced,
         )  # fmt: skip
 

@@ -5,12 +5,12 @@ from typing import Any, ClassVar
 from flask_admin import expose
 from sqlalchemy.orm import joinedload
 
-from referralhub.admin import changes, links
+from referralhub.admin import links
 from referralhub.admin.filters import Choice, Contains, Day
 from referralhub.admin.lists import ListPage
 from referralhub.models import AuditLine, Role
 from referralhub.services.shared import audit
-from referralhub.words.referrals import audit_reason
+from referralhub.words.audit import audit_reason, change_in_words
 
 
 class Audit(ListPage):
@@ -41,7 +41,7 @@ class Audit(ListPage):
     )
     column_formatters: ClassVar = {
         "subject": lambda _view, _context, line, _name: _subject(line),
-        "before": lambda _view, _context, line, _name: changes.in_words(line),
+        "before": lambda _view, _context, line, _name: change_in_words(line),
         "reason": lambda _view, _context, line, _name: audit_reason(line.reason, line.after),
     }
     load = (joinedload(AuditLine.actor),)

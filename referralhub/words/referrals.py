@@ -1,6 +1,5 @@
 """Why a referral is where it is, and why an address is not invited, in words."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from referralhub.models import Reason, ReasonCode
@@ -27,11 +26,6 @@ FORMER_MEMBER = "A former member"  # what an erased account is called
 def reason(why: Reason) -> str:
     """Return a reason as a part of a sentence."""
     return REASONS[why.code].format_map(why.values)
-
-
-def audit_reason(text: str, values: Mapping[str, Any]) -> str:
-    """Return the reason of a line in the audit log: what a person wrote, or words for the system's code."""
-    return REASONS[text].format_map(values) if text in REASONS else text
 
 
 FILTERS: dict[str, Any] = {"objection": OBJECTIONS.__getitem__, "reason": reason}

@@ -8,7 +8,7 @@ from flask_admin import expose
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
-from referralhub.admin import amounts, changes, links
+from referralhub.admin import amounts, links
 from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice
 from referralhub.admin.lists import ListPage
@@ -19,6 +19,7 @@ from referralhub.models import Fulfilment, Perk
 from referralhub.services.perks import catalogue
 from referralhub.services.shared.errors import BadPerk, DomainError
 from referralhub.words.amounts import format_amount
+from referralhub.words.audit import change_in_words
 
 REPEATED = "That form was sent before. Nothing was added a second time."
 
@@ -146,7 +147,7 @@ class Perks(ListPage):
             perk=detail.perk,
             terms=terms(detail.perk),
             member=links.member,
-            change=changes.in_words,
+            change=change_in_words,
             **usual | forms,
         )
         return page, 422 if any(form.errors for form in forms.values()) else 200

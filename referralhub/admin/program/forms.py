@@ -9,11 +9,11 @@ from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from referralhub.admin import amounts
-from referralhub.admin.program.words import LABELS
 from referralhub.config import SESSION_DAYS
 from referralhub.forms import has_control_characters, no_control_characters, strip
 from referralhub.models import Touch, Unit
 from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
+from referralhub.words.program import LABELS
 
 MOST_STEPS = 30
 TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")

@@ -6,7 +6,6 @@ from flask_admin import expose
 from referralhub.admin import links
 from referralhub.admin.access import AdminPage, Answer, actor
 from referralhub.admin.program.forms import RulesForm
-from referralhub.admin.program.words import LABELS, differences, in_words
 from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.services.program import rules
@@ -14,6 +13,7 @@ from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
 from referralhub.words.errors import by_field
+from referralhub.words.program import LABELS, differences, in_words
 
 NOTHING = "These rules are in force already. Nothing was changed."
 

@@ -182,7 +182,7 @@ class TestMail:
         says(examine(expect=1, mail_url=f"{mail_url}?tls=1")["mail"], "STARTTLS")
 
     def test_a_server_that_says_nothing_is_not_waited_for(self, examine: Examine, monkeypatch):
-        monkeypatch.setattr(mail_transport, "REHEARSAL", 0.3)
+        monkeypatch.setattr(mail_transport, "CHECK_PATIENCE", 0.3)
         with silence() as port:
             says(examine(expect=1, mail_url=f"smtp://127.0.0.1:{port}")["mail"], "timed out")
 

@@ -1,14 +1,21 @@
-"""What a line of the audit log changed, in words."""
+"""What a line of the audit log changed, and why, in words."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from referralhub.models import AuditLine
+from referralhub.words.referrals import REASONS
 
 
-def in_words(line: AuditLine) -> str:
+def change_in_words(line: AuditLine) -> str:
     """Return what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
     # Sorted, since PostgreSQL keeps no order.
     return ", ".join(_changed(key, line.before, line.after) for key in sorted({**line.before, **line.after}))
+
+
+def audit_reason(text: str, values: Mapping[str, Any]) -> str:
+    """Return the reason of a line in the audit log: what a person wrote, or words for the system's code."""
+    return REASONS[text].format_map(values) if text in REASONS else text
 
 
 def _changed(key: str, before: dict[str, Any], after: dict[str, Any]) -> str:
