@@ -127,9 +127,9 @@ def drift(found: Drift) -> str:
 
 def remark(found: Remark) -> RemarkText:
     """Return what is wrong, and what to do about it."""
-    text, values = REMARKS[found.code], dict(found.values)
+    text, values = REMARKS[found.code], found.values
     if found.code == "drifts":
-        values["drifts"] = "; ".join(map(drift, values["first"])) + ("; and more" if values["more"] else "")
+        values = {"drifts": "; ".join(map(drift, values["first"])) + ("; and more" if values["more"] else "")}
     if found.code == "setting":
-        values["remedy"] = f"{values['remedy'][:1].upper()}{values['remedy'][1:]}"
+        values = values | {"remedy": f"{values['remedy'][:1].upper()}{values['remedy'][1:]}"}
     return RemarkText(fill(text.wrong, values), fill(text.remedy, values))
