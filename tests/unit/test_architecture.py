@@ -1,6 +1,7 @@
 """Who may know of whom: each room lists what it may import, and everything else fails."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -244,3 +245,14 @@ def test_only_one_file_reads_the_clock(name: str):
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_small(name: str):
     assert len(FILES[name].read_text().splitlines()) <= 350
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.lua")), ids=lambda file: file.name)
+def test_scripts_touch_only_keys_that_they_declare(file: Path):
+    calls = re.findall(r"redis\.call\('\w+', ([^,)]+)", file.read_text())
+    assert calls
+    assert all(re.fullmatch(r"(packed and )?KEYS\[\d\]( or KEYS\[\d\])?", key.strip()) for key in calls)
+
+
+def test_scripts_are_files_of_their_own():
+    assert not [name for name, file in FILES.items() if "redis.call" in file.read_text()]

@@ -61,7 +61,7 @@ def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
 
 
 def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) -> bool:
-    """Put more pieces of a perk on the shelf, once for each `key`, the form's own; returns whether this call did it.
+    """Put more pieces of a perk in stock, once for each `key`, the form's own; returns whether this call did it.
 
     Raises NotFound, or BadPerk where pieces are not counted.
     """

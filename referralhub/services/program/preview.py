@@ -53,7 +53,7 @@ class Version:
 def preview_of(values: dict[str, Any], made_from: int) -> Preview | None:
     """Return what putting these values in force would mean; nothing where they are in force already.
 
-    Writes nothing; a fixed number of queries. Raises BadSetting, or StaleRules like `programs.put_in_force`.
+    Writes nothing; a fixed number of queries. Raises BadSetting, or StaleRules like `rules.put_in_force`.
     """
     before = rules.current()
     changed = rules.changes(before, values)

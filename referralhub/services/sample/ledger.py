@@ -1,4 +1,4 @@
-"""The ledger of sample members, kept in memory by the rules of `rewards` and written in one go."""
+"""The ledger of sample members, kept in memory by the rules of `ledger.entries` and written in one go."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
