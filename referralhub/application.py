@@ -9,6 +9,7 @@ from referralhub import admin, cli, clock, database, errors, health, mailbox, me
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
+from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
@@ -73,7 +74,7 @@ def wire_doctor(settings: Settings, problems: Sequence[Problem]) -> Flask:
     """Put together what is left of an application that would refuse to start: the command that says why."""
     app = _begin(settings)
     app.config["PROBLEMS"] = problems
-    app.cli.add_command(cli.doctor)
+    app.cli.add_command(doctor)
     return app
 
 

@@ -112,4 +112,4 @@ def _prepare_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         # Past SQLAlchemy, so that it counts as no statement; a checked-out connection has a driver below.
-        connection.connection.driver_connection.execute(f"BEGIN {mode}")  # type: ignore[union-attr] # it is checked out
+        connection.connection.driver_connection.execute(f"BEGIN {mode}")  # type: ignore[union-attr]  # it is checked out

@@ -7,6 +7,7 @@ from http import HTTPStatus
 
 from flask import Flask, abort, render_template, request
 from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
@@ -53,7 +54,7 @@ def _page(
     return render_template(page, status=status, title=title, advice=advice), status, headers or {}
 
 
-def _http_error(error: HTTPException) -> object:
+def _http_error(error: HTTPException) -> ResponseReturnValue:
     if error.response is not None:
         return error.response
     # What fails outside the view (opening or saving the session) arrives wrapped.
@@ -66,11 +67,11 @@ def _http_error(error: HTTPException) -> object:
     return _page(status, *PAGES.get(status, fallback), headers)
 
 
-def _expired(_: CSRFError) -> object:
+def _expired(_: CSRFError) -> ResponseReturnValue:
     return _page(400, *EXPIRED)
 
 
-def _too_often(_: TooManyRequests) -> object:
+def _too_often(_: TooManyRequests) -> ResponseReturnValue:
     title, advice = PAGES[429]
     limit = limiter.current_limit
     seconds = max(1, int(limit.reset_at - time.time())) if limit else 60
@@ -78,18 +79,18 @@ def _too_often(_: TooManyRequests) -> object:
     return _page(429, title, f"{advice} Please come back in {wait}.", {"Retry-After": str(seconds)})
 
 
-def _not_found(_: NotFound) -> object:
+def _not_found(_: NotFound) -> ResponseReturnValue:
     return _page(404, *PAGES[404])
 
 
-def _conflict(error: Conflict) -> object:
+def _conflict(error: Conflict) -> ResponseReturnValue:
     return _page(409, CONFLICT, say(error))
 
 
-def _busy(_: TooManyAtOnce) -> object:
+def _busy(_: TooManyAtOnce) -> ResponseReturnValue:
     return _page(503, *BUSY, {"Retry-After": "1"})
 
 
-def _unavailable(error: Exception) -> object:
+def _unavailable(error: Exception) -> ResponseReturnValue:
     log.error("A service is away: %s", error)
     return _page(503, *PAGES[503], {"Retry-After": str(RETRY_AFTER)})

@@ -18,6 +18,12 @@ code_shape = Regexp(rf"{codes.SHAPE}\Z", message="A code is 8 to 12 letters and 
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
 
+def text_of(field: Field) -> str:
+    """Return what was typed into a field; nothing typed is empty."""
+    typed: str | None = field.data
+    return typed or ""
+
+
 def strip(value: str | None) -> str | None:
     """Take off the spaces that phones and pasting add."""
     return value.strip() if value else value
@@ -37,14 +43,14 @@ def normal_address(text: str) -> str:
 def email_address(form: FlaskForm, field: Field) -> None:
     """Refuse what cannot be a mail address, and keep it in its normal form."""
     try:
-        field.data = normal_address(field.data)
+        field.data = normal_address(text_of(field))
     except ValueError as error:
         raise ValidationError(str(error)) from None
 
 
 def no_control_characters(form: FlaskForm, field: Field) -> None:
     """Refuse what no keyboard types and no database stores."""
-    if has_control_characters(field.data or ""):
+    if has_control_characters(text_of(field)):
         raise ValidationError("This contains an invisible control character. Please type it instead of pasting.")
 
 

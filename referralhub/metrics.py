@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, request
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +22,9 @@ from referralhub.errors import UNAVAILABLE
 from referralhub.extensions import limiter
 from referralhub.services.operations import metrics
 from referralhub.services.operations.metrics import Figures
+
+Kind = TypeVar("Kind", bound=StrEnum)
+Family = CounterMetricFamily | GaugeMetricFamily
 
 bp = Blueprint("metrics", __name__)
 limiter.exempt(bp)
@@ -93,7 +96,7 @@ def _counter(name: str, words: str, value: int) -> Metric:
     return CounterMetricFamily(f"referralhub_{name}", words, value=value)
 
 
-def _by(name: str, label: str, words: str, numbers: Mapping[StrEnum, int], family: type[Any]) -> Metric:
+def _by(name: str, label: str, words: str, numbers: Mapping[Kind, int], family: type[Family]) -> Metric:
     metric = family(f"referralhub_{name}", words, labels=[label])
     for key, number in numbers.items():
         metric.add_metric([key.value], number)

@@ -1,5 +1,7 @@
 """Connecting to Redis, whichever way the operator names it."""
 
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 from redis import Redis
@@ -20,6 +22,9 @@ def connect(url: str, timeout: float = 0.5) -> Redis:
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, number = parts.path.strip("/").partition("/")
     sentinels = [(host, int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))]
-    sentinel = Sentinel(sentinels, sentinel_kwargs=options)
+    watch: Callable[..., Any] = Sentinel  # the library has no types for this part of it
     password = credentials.partition(":")[2] or None
-    return sentinel.master_for(service, db=int(number or 0), password=password, **options)
+    master: Redis = watch(sentinels, sentinel_kwargs=options).master_for(
+        service, db=int(number or 0), password=password, **options
+    )
+    return master

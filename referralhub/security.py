@@ -25,7 +25,7 @@ POLICY = "; ".join(
 def init_app(app: Flask, settings: Settings) -> None:
     """Believe as many proxies as configured, and put the headers on every response."""
     if proxies := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign] - how Flask takes middleware
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # how Flask takes middleware
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
     app.after_request(protector(settings))

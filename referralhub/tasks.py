@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from flask import Flask, current_app
+from flask.globals import app_ctx
 from huey import crontab
 from redis import RedisError
 from sqlalchemy import event
@@ -102,7 +103,7 @@ def _deliver() -> None:
     while _wanted.is_set() and _lane.acquire(blocking=False):
         try:
             _wanted.clear()
-            _delivery(current_app._get_current_object()).run()
+            _delivery(app_ctx.app).run()
         finally:
             _lane.release()
 

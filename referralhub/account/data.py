@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
-from referralhub.forms import own_password_field, show_error
+from referralhub.forms import own_password_field, show_error, text_of
 from referralhub.services.accounts import credentials, erasure, exports
 from referralhub.services.referrals import live_codes, visits
 from referralhub.services.shared.errors import DomainError
@@ -48,7 +48,7 @@ def delete() -> Response | tuple[str, int]:
     form = DeletionForm()
     if form.validate_on_submit():
         try:
-            credentials.check_password(current_user, form.password.data)
+            credentials.check_password(current_user, text_of(form.password))
         except DomainError as error:
             show_error(error, form)
         else:

@@ -8,7 +8,7 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import Length
 
 from referralhub.account.views import bp
-from referralhub.forms import no_control_characters, show_error, strip, username_field
+from referralhub.forms import no_control_characters, show_error, strip, text_of, username_field
 from referralhub.services.accounts import profile
 from referralhub.services.shared.errors import Taken
 
@@ -35,7 +35,7 @@ def public_profile() -> Response | tuple[str, int]:
     if form.validate_on_submit():
         try:
             profile.set_public_profile(
-                current_user.id, form.username.data, form.display_name.data or "", form.listed.data
+                current_user.id, text_of(form.username), text_of(form.display_name), form.listed.data
             )
         except Taken as error:
             show_error(error, form)

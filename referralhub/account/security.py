@@ -10,7 +10,7 @@ from wtforms.validators import InputRequired, Length
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
-from referralhub.forms import email_field, local_path, new_password_fields, own_password_field, show_error
+from referralhub.forms import email_field, local_path, new_password_fields, own_password_field, show_error, text_of
 from referralhub.services.accounts import credentials, sign_ins
 from referralhub.services.accounts.passwords import LONGEST
 from referralhub.services.shared.errors import DomainError
@@ -47,7 +47,7 @@ def change_address() -> Response | tuple[str, int]:
     form = AddressForm()
     if form.validate_on_submit():
         try:
-            credentials.ask_to_change_address(current_user, form.password.data, form.email.data, now())
+            credentials.ask_to_change_address(current_user, text_of(form.password), text_of(form.email), now())
         except DomainError as error:
             show_error(error, form)
         else:
@@ -83,7 +83,7 @@ def change_password() -> Response | tuple[str, int]:
     form = PasswordForm()
     if form.validate_on_submit():
         try:
-            credentials.change_password(current_user, form.password.data, form.new_password.data, now())
+            credentials.change_password(current_user, text_of(form.password), text_of(form.new_password), now())
         except DomainError as error:
             show_error(error, form)
         else:
@@ -100,7 +100,7 @@ def confirm_password() -> Response | tuple[str, int]:
     form = ConfirmForm()
     if form.validate_on_submit():
         try:
-            credentials.confirm_password(current_user, form.password.data, now())
+            credentials.confirm_password(current_user, text_of(form.password), now())
         except DomainError as error:
             show_error(error, form)
         else:

@@ -2,7 +2,6 @@
 
 import re
 
-from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
 from referralhub.models import Unit
@@ -13,9 +12,9 @@ _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
 _DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<cents>[0-9]{2}))?")
 
 
-def unit_choices() -> list[SelectChoice]:
-    """Return the units to choose from."""
-    return [SelectChoice(unit.value, words) for unit, words in UNITS.items()]
+def unit_choices() -> dict[str, str]:
+    """Return the units to choose from, each with its words."""
+    return {unit.value: words for unit, words in UNITS.items()}
 
 
 def whole(text: str, least: int = 0, most: int = LARGEST) -> int:

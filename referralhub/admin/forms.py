@@ -5,7 +5,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
 
 from referralhub.admin import amounts
-from referralhub.forms import code_shape, no_control_characters, strip
+from referralhub.forms import code_shape, no_control_characters, strip, text_of
 from referralhub.models import Unit
 from referralhub.services.accounts.administration import SAID
 
@@ -51,13 +51,14 @@ class AdjustForm(PanelForm):
     def validate_amount(self, field: StringField) -> None:
         """Refuse what is no amount, or nothing at all."""
         if self.unit.data in list(Unit):
-            amounts.amount(field.data.removeprefix("-"), Unit(self.unit.data), least=1)
+            amounts.amount(text_of(field).removeprefix("-"), Unit(self.unit.data), least=1)
 
     @property
     def signed(self) -> int:
         """Return the amount, below zero where it is taken."""
-        found = amounts.amount(self.amount.data.removeprefix("-"), Unit(self.unit.data))
-        return -found if self.amount.data.startswith("-") else found
+        typed = text_of(self.amount)
+        found = amounts.amount(typed.removeprefix("-"), Unit(text_of(self.unit)))
+        return -found if typed.startswith("-") else found
 
 
 class CorrectForm(PanelForm):

@@ -1,7 +1,7 @@
 """Tables that are looked at: searched, filtered, sorted, turned over, and taken away as CSV, but not edited."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar
@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from flask import Response, request, url_for
 from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
-from flask_admin.contrib.sqla.filters import BaseSQLAFilter
 from flask_admin.model.base import ViewArgs
+from flask_admin.model.filters import BaseFilter
 from wtforms import Form
 
 from referralhub.admin.access import AdminPage
@@ -48,7 +48,7 @@ class ListPage(AdminPage, ModelView):
         """Read rows with what belongs to them."""
         return super().get_query().options(*self.load)
 
-    def get_filter_arg(self, index: int, flt: BaseSQLAFilter) -> str:
+    def get_filter_arg(self, index: int, flt: BaseFilter) -> str:
         """Name a filter in the address: `joined_since`."""
         return re.sub(r"\W+", "_", str(flt.name).lower())
 
@@ -96,8 +96,9 @@ class ListPage(AdminPage, ModelView):
                 found.append((index, each.name, typed))
         return found
 
-    def _get_filters(self, filters: list[tuple[int, str, str]] | None) -> dict[str, str]:
-        return {f"flt_{self.get_filter_arg(index, self._filters[index])}": typed for index, _, typed in filters or []}
+    def _get_filters(self, filters: Sequence[tuple[int, str, str]] | None) -> dict[str, str]:
+        known = self._filters or []
+        return {f"flt_{self.get_filter_arg(index, known[index])}": typed for index, _, typed in filters or []}
 
     def _get_list_extra_args(self) -> ViewArgs:
         args = super()._get_list_extra_args()

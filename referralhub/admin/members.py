@@ -13,7 +13,7 @@ from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
-from referralhub.forms import show_error
+from referralhub.forms import show_error, text_of
 from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
 from referralhub.services.accounts import administration
 from referralhub.services.program import rules
@@ -78,8 +78,8 @@ class Members(ListPage):
         form = AdjustForm(prefix="adjust-")
         if not form.validate_on_submit():
             return self._page(row_id, adjust=form)
-        unit = Unit(form.unit.data)
-        done = administration.adjust(row_id, form.signed, unit, form.reason.data, form.key.data, actor(), now())
+        unit = Unit(text_of(form.unit))
+        done = administration.adjust(row_id, form.signed, unit, text_of(form.reason), text_of(form.key), actor(), now())
         flash("The ledger has a new line." if done else "That was done before.")
         return redirect(url_for(".show", row_id=row_id), 303)
 
@@ -89,7 +89,8 @@ class Members(ListPage):
         form = CorrectForm(prefix="correct-")
         if form.validate_on_submit():
             try:
-                administration.correct_referrer(row_id, codes.normal(form.code.data), form.reason.data, actor(), now())
+                code = codes.normal(text_of(form.code))
+                administration.correct_referrer(row_id, code, text_of(form.reason), actor(), now())
             except Conflict as error:
                 form.code.errors = list(by_field(error).values())
             else:
@@ -101,7 +102,7 @@ class Members(ListPage):
         form = ReasonForm(prefix="active-")
         if form.validate_on_submit():
             try:
-                administration.set_active(row_id, active, form.reason.data, actor(), now())
+                administration.set_active(row_id, active, text_of(form.reason), actor(), now())
                 found = administration.page_of(row_id, now())
             except Conflict as error:
                 show_error(error, form)

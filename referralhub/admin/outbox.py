@@ -41,7 +41,7 @@ class Mail(ListPage):
     column_searchable_list = ("user.username", "user.email", "address")
     column_sortable_list = ("id", "attempts", "next_try_at", "created")
     column_filters = (
-        OneOf(OutboxMessage.next_try_at, "State", outbox.IN_STATE),
+        OneOf(OutboxMessage.next_try_at, "State", {each.value: rows for each, rows in outbox.IN_STATE.items()}),
         Choice(OutboxMessage.kind, "Kind", of=MessageKind),
     )
     column_formatters: ClassVar = {

@@ -11,7 +11,7 @@ from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import ReasonForm
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
-from referralhub.forms import show_error
+from referralhub.forms import show_error, text_of
 from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
 from referralhub.services.referrals import detail, lifecycle, review
 from referralhub.services.shared.errors import Conflict
@@ -64,7 +64,7 @@ class Referrals(ListPage):
         if form.validate_on_submit():
             try:
                 options = _verification() if step == "release" else {}
-                self.steps[step][1](row_id, actor(), Reason.stated(form.reason.data), now(), **options)
+                self.steps[step][1](row_id, actor(), Reason.stated(text_of(form.reason)), now(), **options)
             except Conflict as error:
                 show_error(error, form)
             else:
@@ -101,7 +101,7 @@ class Review(AdminPage):
         if form.validate_on_submit():
             if ids and step in ("confirm", "reject"):
                 result = review.decide(
-                    ids, step == "confirm", Reason.stated(form.reason.data), actor(), now(), **_verification()
+                    ids, step == "confirm", Reason.stated(text_of(form.reason)), actor(), now(), **_verification()
                 )
                 flash(_said(result, "confirmed" if step == "confirm" else "rejected"))
                 return redirect(url_for(".index"), 303)

@@ -7,7 +7,7 @@ from referralhub.auth.forms import ForgotForm, ResetForm
 from referralhub.auth.views import FORM_LIMIT, bp, sign_in
 from referralhub.clock import now
 from referralhub.extensions import limiter
-from referralhub.forms import show_error
+from referralhub.forms import show_error, text_of
 from referralhub.models import TokenPurpose
 from referralhub.services.accounts import credentials, tokens
 from referralhub.services.shared.errors import BadLink, DomainError
@@ -20,7 +20,7 @@ def forgot_password() -> Response | tuple[str, int]:
     """Mail a link with which a new password is set; the answer does not say whether there is such an account."""
     form = ForgotForm()
     if form.validate_on_submit():
-        credentials.ask_for_reset(form.email.data, now())
+        credentials.ask_for_reset(text_of(form.email), now())
         return render_template("auth/forgot.html", form=None), 200
     return render_template("auth/forgot.html", form=form), 422 if form.errors else 200
 
@@ -42,7 +42,7 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
     form = ResetForm()
     if form.validate_on_submit():
         try:
-            user = credentials.reset_password(token, form.password.data, now())
+            user = credentials.reset_password(token, text_of(form.password), now())
         except BadLink as error:
             return render_template("auth/reset.html", form=None, problem=say(error)), 400
         except DomainError as error:

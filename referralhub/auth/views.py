@@ -10,7 +10,7 @@ from referralhub.auth.limits import account, account_at_address, known_browser
 from referralhub.browsers import browser_name, request_origin
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
-from referralhub.forms import local_path, show_error
+from referralhub.forms import local_path, show_error, text_of
 from referralhub.models import Channel, User
 from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.accounts.signup import sign_up
@@ -54,9 +54,9 @@ def signup() -> Response | str | tuple[str, int]:
     if form.validate_on_submit():
         try:
             user = sign_up(
-                form.username.data,
-                form.email.data,
-                form.password.data,
+                text_of(form.username),
+                text_of(form.email),
+                text_of(form.password),
                 _followed_link(form),
                 now(),
                 form_timing=_form_timing(form),
@@ -89,7 +89,7 @@ def login() -> Response | tuple[str, int]:
     form = LoginForm()
     if form.validate_on_submit():
         try:
-            user = authentication.authenticate(form.username.data, form.password.data)
+            user = authentication.authenticate(text_of(form.username), text_of(form.password))
         except DomainError as error:
             show_error(error, form)
         else:
@@ -161,7 +161,7 @@ def _followed_link(form: SignupForm) -> FollowedLink | None:
 
 def _visits(form: SignupForm) -> list[FollowedLink]:
     """Return the links that led here: those in the session, and the one that came while there was no session."""
-    carried = _carried(form.visit.data or "")
+    carried = _carried(text_of(form.visit))
     return sorted([*contents.followed_links(), *([carried] if carried else [])], key=lambda visit: visit.visited_at)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from flask.globals import app_ctx
 
 from referralhub import mail_transport
 from referralhub.cli.output import FINDINGS, answer, json_option, progress
@@ -46,7 +47,9 @@ def doctor(as_json: bool) -> None:
 
 def _in_time(look: Look, patience: float) -> list[Remark]:
     """Run a check in a thread of its own, which is left behind when it hangs. Raises TimeoutError."""
-    app, remarks, errors = current_app._get_current_object(), [], []
+    app = app_ctx.app  # itself, since the proxy for it stands for nothing in another thread
+    remarks: list[Remark] = []
+    errors: list[BaseException] = []
 
     def run() -> None:
         with app.app_context():

@@ -25,10 +25,11 @@ json_option = click.option(
 class Commands(AppGroup):
     """A group of commands that end with a message and exit code 1, not a traceback, where something is refused."""
 
-    def command(self, *args: Any, **kwargs: Any) -> Any:
-        """Register a command; its help ends with the exit codes."""
-        kwargs.setdefault("epilog", EXIT_CODES)
-        return super().command(*args, **kwargs)
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Register a command; its help ends with the exit codes, unless it says something else there."""
+        if cmd.epilog is None:
+            cmd.epilog = EXIT_CODES
+        super().add_command(cmd, name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""

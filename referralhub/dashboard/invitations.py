@@ -15,7 +15,7 @@ from referralhub import htmx
 from referralhub.clock import now
 from referralhub.dashboard.views import bp, page_number
 from referralhub.extensions import limiter
-from referralhub.forms import has_control_characters, normal_address, strip
+from referralhub.forms import has_control_characters, normal_address, strip, text_of
 from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.invitations import LONGEST_WORDS
@@ -61,7 +61,7 @@ def invite() -> Response | str:
     typed = _read(form)
     if not form.validate_on_submit() or not _complete(form, typed):
         return _show(form, 422)
-    user, secret_key, words = current_user, current_app.config["SECRET_KEY"], form.words.data or ""
+    user, secret_key, words = current_user, current_app.config["SECRET_KEY"], text_of(form.words)
     try:
         if "send" not in request.form:
             plan = invitations.plan(user, typed.addresses, secret_key, now())
@@ -101,7 +101,7 @@ def _show(form: InvitationForm, status: int = 200) -> Response:
 
 
 def _read(form: InvitationForm) -> Typed:
-    text = form.addresses.data or ""
+    text = text_of(form.addresses)
     if form.file.data:
         text += "\n" + form.file.data.read().decode("utf-8-sig", errors="replace")
     # Whatever stands around an address in a list or in a mail program's "Bo <bo@example.com>" is left out.
@@ -123,7 +123,7 @@ def _complete(form: InvitationForm, typed: Typed) -> bool:
         form.addresses.errors = ["Enter one or more addresses, or choose a file with some."]
     elif len(typed.addresses) > MOST:
         form.addresses.errors = [f"Enter at most {MOST} addresses at once."]
-    if has_control_characters(form.words.data or "", allowed="\r\n\t"):
+    if has_control_characters(text_of(form.words), allowed="\r\n\t"):
         form.words.errors = ["This contains an invisible control character. Please type it instead of pasting."]
     return not form.errors
 

@@ -21,7 +21,7 @@ from referralhub.sessions.interface import Arrival, Sessions
 
 def init_app(app: Flask) -> None:
     """Put the fast path before all else: what a proxy says of the visitor makes no difference to it."""
-    app.wsgi_app = FastPath(app)  # type: ignore[method-assign] - how Flask takes middleware
+    app.wsgi_app = FastPath(app)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class FastPath:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from flask import Flask, Request, Response, current_app, request
 from flask import session as current_session
+from flask.sessions import SessionMixin
 from flask_session.base import ServerSideSession
 from flask_session.redis import RedisSessionInterface
 from redis import RedisError
@@ -74,7 +75,7 @@ class Sessions(RedisSessionInterface):
 
     def load(self, app: Flask, request: Request) -> Session:
         """Load the visitor's session whatever the page. Raises RedisError."""
-        session: Session = super().open_session(app, request)
+        session = _ours(super().open_session(app, request))
         session.loaded = session.sid == self.sid_in(request)
         return session
 
@@ -115,14 +116,14 @@ class Sessions(RedisSessionInterface):
             samesite=self.get_cookie_samesite(app),
         )
 
-    def regenerate(self, session: Session) -> None:
+    def regenerate(self, session: SessionMixin) -> None:
         """Give the session a new id and forget the old one, so that a planted id is worth nothing."""
         super().regenerate(session)
-        session.loaded = False
+        _ours(session).loaded = False
 
-    def save_session(self, app: Flask, session: Session, response: Response) -> None:
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Write what changed. After a failure the error page is answered without a second try."""
-        if session.failure is not None:
+        if _ours(session).failure is not None:
             return
         try:
             super().save_session(app, session, response)
@@ -131,13 +132,20 @@ class Sessions(RedisSessionInterface):
             if not _arriving():
                 raise
 
-    def _upsert_session(self, lifetime: timedelta, session: Session, store_id: str) -> None:
-        self.client.set(store_id, self.serializer.encode(session), ex=int(lifetime.total_seconds()), xx=session.loaded)
+    def _upsert_session(self, lifetime: timedelta, session: SessionMixin, store_id: str) -> None:
+        packed, known = self.serializer.encode(session), _ours(session).loaded
+        self.client.set(store_id, packed, ex=int(lifetime.total_seconds()), xx=known)
+
+
+def _ours(session: SessionMixin) -> Session:
+    """Return a session as what it is: Flask hands back those that `Sessions` made, and says less of them."""
+    return cast(Session, session)
 
 
 def _require_session() -> None:
-    if current_session.failure is not None and not _arriving():
-        raise current_session.failure
+    failure = _ours(current_session).failure
+    if failure is not None and not _arriving():
+        raise failure
 
 
 def _arriving() -> bool:
@@ -146,9 +154,9 @@ def _arriving() -> bool:
 
 def open_now() -> None:
     """Load the session of a request that began without one. Raises RedisError."""
-    opened = interface().load(current_app, request)
-    current_session.update(opened)
-    current_session.sid, current_session.loaded = opened.sid, opened.loaded
+    opened, current = interface().load(current_app, request), _ours(current_session)
+    current.update(opened)
+    current.sid, current.loaded = opened.sid, opened.loaded
 
 
 def renew() -> None:

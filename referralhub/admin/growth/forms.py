@@ -12,7 +12,7 @@ from wtforms.widgets import DateInput
 
 from referralhub.admin import amounts
 from referralhub.admin.forms import PanelForm
-from referralhub.forms import strip
+from referralhub.forms import strip, text_of
 from referralhub.models import Program, Unit
 from referralhub.services.growth import ranges
 from referralhub.services.growth.ranges import DateRange
@@ -44,7 +44,7 @@ class RangeForm(PanelForm):
         """Refuse what is no date, or ends before it begins, or is too long."""
         last = _day(field.data)
         try:
-            first = _day(self.first.data)
+            first = _day(text_of(self.first))
         except ValidationError:
             return  # which its own field says
         if last < first:
@@ -53,7 +53,7 @@ class RangeForm(PanelForm):
             raise ValidationError(f"Choose at most {MOST_YEARS} years.")
 
     @property
-    def address(self) -> dict[str, str]:
+    def address(self) -> dict[str, Any]:
         """The days as they stand in an address; nothing while something is wrong with them."""
         return {} if self.errors or not request.args else {"from": self.first.data, "to": self.last.data}
 

@@ -8,7 +8,7 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from referralhub.admin import amounts
 from referralhub.admin.forms import key_field
-from referralhub.forms import has_control_characters, no_control_characters, strip
+from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
 from referralhub.models import Unit
 
 MOST_CODES = 5000  # in one form
@@ -85,7 +85,7 @@ class PerkForm(FlaskForm):
             "unit": unit,
             "unlocked_at": amounts.whole(self.unlocked_at.data) if self.unlocked_at.data else None,
             "stock": amounts.whole(self.stock.data) if self.stock.data else None,
-            "coupons": coupon_codes(self.coupons.data or "") or None,
+            "coupons": coupon_codes(text_of(self.coupons)) or None,
             "key": self.key.data,
         }
 
@@ -109,9 +109,9 @@ class CouponsForm(FlaskForm):
 
     def validate_coupons(self, field: Field) -> None:
         """Refuse what are no codes."""
-        if not coupon_codes(field.data or ""):
+        if not coupon_codes(text_of(field)):
             raise ValidationError("Paste the codes, one on each line.")
 
     def codes(self) -> list[str]:
         """Return the codes."""
-        return coupon_codes(self.coupons.data)
+        return coupon_codes(text_of(self.coupons))

@@ -14,7 +14,7 @@ from referralhub.admin.filters import Choice
 from referralhub.admin.lists import ListPage
 from referralhub.admin.perks.forms import CouponsForm, PerkForm, StockForm
 from referralhub.clock import now
-from referralhub.forms import show_error
+from referralhub.forms import show_error, text_of
 from referralhub.models import Fulfilment, Perk
 from referralhub.services.perks import catalogue
 from referralhub.services.shared.errors import BadPerk, DomainError
@@ -70,7 +70,8 @@ class Perks(ListPage):
         form = PerkForm()
         if form.validate_on_submit():
             try:
-                perk_id = catalogue.add(form.name.data, form.summary.data or "", now(), **form.terms(), actor=actor())
+                name, summary = text_of(form.name), text_of(form.summary)
+                perk_id = catalogue.add(name, summary, now(), **form.terms(), actor=actor())
             except DomainError as error:
                 show_error(error, form)
             else:
@@ -99,7 +100,8 @@ class Perks(ListPage):
         form = StockForm()
         if form.validate_on_submit():
             try:
-                done = catalogue.add_stock(row_id, amounts.whole(form.pieces.data, 1), form.key.data, actor(), now())
+                pieces = amounts.whole(text_of(form.pieces), 1)
+                done = catalogue.add_stock(row_id, pieces, text_of(form.key), actor(), now())
             except BadPerk as error:
                 show_error(error, form)
             else:
@@ -114,7 +116,7 @@ class Perks(ListPage):
         if form.validate_on_submit():
             codes = form.codes()
             try:
-                done = catalogue.add_coupons(row_id, codes, form.key.data, actor(), now())
+                done = catalogue.add_coupons(row_id, codes, text_of(form.key), actor(), now())
             except BadPerk as error:
                 show_error(error, form)
             else:

@@ -5,12 +5,11 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.fields import SelectChoice
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from referralhub.admin import amounts
 from referralhub.config import SESSION_DAYS
-from referralhub.forms import has_control_characters, no_control_characters, strip
+from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
 from referralhub.models import Touch, Unit
 from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
 from referralhub.words.program import LABELS
@@ -78,7 +77,7 @@ class RulesForm(FlaskForm):
     window_days = StringField("Days for which a followed link counts", [InputRequired("Enter a number of days.")])
     touch = SelectField(
         LABELS["touch"],
-        choices=[SelectChoice(Touch.LAST.value, "the last one"), SelectChoice(Touch.FIRST.value, "the first one")],
+        choices={Touch.LAST.value: "the last one", Touch.FIRST.value: "the first one"},
     )
     hold_days = StringField("Days until a reward can be spent", [InputRequired("Enter a number of days; it may be 0.")])
     tiers = TextAreaField(LABELS["tiers"], [InputRequired("Enter at least one tier, such as “0 Bronze”.")])
@@ -99,7 +98,8 @@ class RulesForm(FlaskForm):
     @property
     def made_from(self) -> int:
         """The version that the form was made from; 0, which never was one, for what is no number."""
-        return int(self.version.data) if re.fullmatch(r"[0-9]{1,9}", self.version.data or "") else 0
+        number = text_of(self.version)
+        return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0
 
     def validate_referrer_amount(self, field: Field) -> None:
         """Refuse what is no amount."""
@@ -126,7 +126,7 @@ class RulesForm(FlaskForm):
 
     def validate_milestones(self, field: Field) -> None:
         """Refuse what are no milestones."""
-        milestones(field.data or "", self.chosen_unit)
+        milestones(text_of(field), self.chosen_unit)
 
     def rules(self) -> dict[str, Any]:
         """Return the rules that were typed."""
@@ -134,14 +134,14 @@ class RulesForm(FlaskForm):
         return {
             "name": self.name.data,
             "unit": unit,
-            "referrer_amount": amounts.amount(self.referrer_amount.data, unit),
-            "friend_amount": amounts.amount(self.friend_amount.data, unit),
+            "referrer_amount": amounts.amount(text_of(self.referrer_amount), unit),
+            "friend_amount": amounts.amount(text_of(self.friend_amount), unit),
             "member_cap": amounts.amount(self.member_cap.data, unit) if self.member_cap.data else None,
-            "window_days": amounts.whole(self.window_days.data),
+            "window_days": amounts.whole(text_of(self.window_days)),
             "touch": Touch(self.touch.data),
-            "hold_days": amounts.whole(self.hold_days.data),
-            "tiers": tiers(self.tiers.data),
-            "milestones": milestones(self.milestones.data or "", unit),
+            "hold_days": amounts.whole(text_of(self.hold_days)),
+            "tiers": tiers(text_of(self.tiers)),
+            "milestones": milestones(text_of(self.milestones), unit),
             "email_invitations": self.email_invitations.data,
             "personal_landing": self.personal_landing.data,
         }

@@ -1,0 +1,1 @@
+"""Types of what Flask-Admin has for each kind of database."""

@@ -1,0 +1,1 @@
+"""Types of Flask-Admin's lists, whatever keeps the rows."""

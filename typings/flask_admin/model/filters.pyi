@@ -1,0 +1,13 @@
+"""Types of what Flask-Admin's lists can be narrowed to."""
+
+from collections.abc import Sequence
+from typing import Any
+
+class BaseFilter:
+    name: str
+    def __init__(
+        self, name: str, options: Sequence[tuple[str, str]] | None = None, data_type: str | None = None
+    ) -> None: ...
+    def validate(self, value: str) -> bool: ...
+    def clean(self, value: str) -> Any: ...
+    def operation(self) -> str: ...

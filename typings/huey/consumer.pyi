@@ -1,0 +1,4 @@
+"""Types of Huey's worker."""
+
+class Consumer:
+    def run(self) -> None: ...
