@@ -70,6 +70,15 @@ def forget(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
     )
 
 
+def end(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
+    """End a member's tokens for these purposes that were not used yet; part of the caller's transaction.
+
+    A used one stays, so that its link can still say that it was used.
+    """
+    of_member = (OneTimeToken.user_id == user_id, OneTimeToken.purpose.in_(purposes), OneTimeToken.used_at.is_(None))
+    session.execute(delete(OneTimeToken).where(*of_member))
+
+
 def forget_addresses(session: Session, addresses: Collection[str]) -> None:
     """Delete what other members had sent to these addresses, in lower case; part of the caller's transaction."""
     session.execute(delete(OneTimeToken).where(func.lower(OneTimeToken.address).in_(addresses)))
