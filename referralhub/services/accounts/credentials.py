@@ -153,13 +153,14 @@ def change_address(token: str, now: datetime) -> bool:
 def _queue_newest(
     session: Session, kind: MessageKind, user_id: int, key: str, now: datetime, address: str | None = None
 ) -> bool:
-    """Queue mail with a link that proves something; what was asked for before, by a mistyped address say, ends.
+    """Queue mail with a link that proves something, and end the older links of its kind. Return whether it was new.
 
-    Returns whether it was new.
+    What still waits for another address, a mistyped one say, is not sent any more.
     """
     if not outbox.queue(session, kind, user_id, key, {}, now, address=address):
         return False
-    outbox.withdraw(session, user_id, kind, but=key)
+    if address:
+        outbox.withdraw(session, user_id, kind, but=key)
     if purpose := KINDS[kind].token:
         tokens.end(session, user_id, purpose)
     return True

@@ -21,10 +21,11 @@ TOKENS_KEPT = timedelta(days=7)  # after its end, so that an old link can still 
 
 
 def issue(session: Session, purpose: TokenPurpose, user_id: int, address: str, now: datetime) -> str:
-    """Make a token for a mail that is being written; part of the caller's transaction.
+    """Make a token for a mail that is being written, and end the older ones; part of the caller's transaction.
 
     Its time begins now, not when the mail was queued.
     """
+    end(session, user_id, purpose)
     token = secrets.token_urlsafe(32)
     session.add(
         OneTimeToken(
