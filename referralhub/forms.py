@@ -40,6 +40,21 @@ def normal_address(text: str) -> str:
     return f"{result.ascii_local_part}@{result.ascii_domain}"
 
 
+def account_name(text: str | None) -> str | None:
+    """Return a user name or an address as the account has it: an address in its normal form, if it is one."""
+    if not text or "@" not in text:
+        return text
+    try:
+        return normal_address(text)
+    except ValueError:
+        return text
+
+
+def pasted_code(text: str | None) -> str | None:
+    """Return the code in what was pasted."""
+    return text and codes.pasted(text.strip())
+
+
 def email_address(form: FlaskForm, field: Field) -> None:
     """Refuse what cannot be a mail address, and keep it in its normal form."""
     try:

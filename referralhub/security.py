@@ -1,13 +1,17 @@
 """What every response carries for safety, and whose address a request came from."""
 
+import re
 from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
 
+BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](?::\d+)?")
+WITH_PORT = re.compile(r"(?P<address>[0-9.]+):\d+")
+NAT64, COMPATIBLE = IPv6Network("64:ff9b::/96"), IPv6Network("::/96")
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -53,12 +57,35 @@ def protector(settings: Settings) -> Callable[[Response], Response]:
 
 
 def client_address() -> str:
-    """Name the network the request came from: an IPv4 address, or an IPv6 /64, since one home holds a whole one."""
-    remote = request.remote_addr or "127.0.0.1"
+    """Return the network that a request came from: an IPv4 address, or an IPv6 /64, since one home has a whole one."""
+    return network_of(request.remote_addr or "127.0.0.1")
+
+
+def network_of(remote: str) -> str:
+    """Return the network of an address, in any form in which proxies write one; what is none stays as it is.
+
+    An IPv4 address may come with a port, an IPv6 address in brackets, with a port or a zone (RFC 7239, 6; RFC 4007).
+    IPv6 addresses that stand for an IPv4 address are that address: mapped and compatible ones (RFC 4291, 2.5.5), those
+    of NAT64 (RFC 6052), 6to4 (RFC 3056) and Teredo (RFC 4380). Else the whole of IPv4 would be one network.
+    """
+    text = remote.strip().strip('"')
+    if found := BRACKETED.fullmatch(text) or WITH_PORT.fullmatch(text):
+        text = found["address"]
     try:
-        address = ip_address(remote)
+        address = ip_address(text.partition("%")[0])
     except ValueError:
         return remote
     if isinstance(address, IPv6Address):
-        return str(ip_network((address, 64), strict=False).network_address)
-    return remote
+        embedded = _embedded(address)
+        return str(embedded or ip_network((address, 64), strict=False).network_address)
+    return str(address)
+
+
+def _embedded(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address stands for."""
+    if address.teredo:
+        return address.teredo[1]
+    compatible = address in COMPATIBLE and int(address) > 0xFFFF  # "::" and "::1" are not
+    if address in NAT64 or compatible:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour

@@ -33,4 +33,4 @@ def table(admin: Person, name: str, span: str = SPRING) -> list[dict[str, str]]:
     answer = admin.file(f"/admin/growth/{name}.csv{span}")
     assert answer.status_code == 200
     assert answer.mimetype == "text/csv"
-    return list(csv.DictReader(io.StringIO(answer.text)))
+    return list(csv.DictReader(io.StringIO(answer.get_data().decode("utf-8-sig"))))

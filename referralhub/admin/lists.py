@@ -16,7 +16,7 @@ from wtforms import Form
 from referralhub.admin.access import AdminPage
 from referralhub.extensions import db
 from referralhub.forms import has_control_characters
-from referralhub.services.shared.csv import csv_lines
+from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 
 BATCH = 1000  # rows that an export reads at once
 MOST_PAGES = 1_000_000
@@ -82,7 +82,7 @@ class ListPage(AdminPage, ModelView):
         rows = self._cells(db.session.scalars(query.statement.execution_options(yield_per=BATCH)))
         lines = csv_lines([label for _, label in self._list_columns], rows)
         # Written while the database is being read, which ends with the request.
-        return Response("".join(lines), 200, headers, mimetype="text/csv")
+        return Response("".join([BYTE_ORDER_MARK, *lines]), 200, headers, mimetype="text/csv")
 
     def _cells(self, rows: Iterable[Any]) -> Iterator[list[Any]]:
         for row in rows:

@@ -4,7 +4,16 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Optional
 
-from referralhub.forms import code_shape, email_field, new_password_fields, no_control_characters, strip, username_field
+from referralhub.forms import (
+    account_name,
+    code_shape,
+    email_field,
+    new_password_fields,
+    no_control_characters,
+    pasted_code,
+    strip,
+    username_field,
+)
 from referralhub.services.accounts.passwords import LONGEST
 
 
@@ -17,7 +26,7 @@ class SignupForm(FlaskForm):
     referral_code = StringField(
         "Referral code",
         [Optional(), code_shape],
-        filters=[strip],
+        filters=[pasted_code],
     )
 
     website = StringField("Website")  # people do not see it; programs fill it in
@@ -30,7 +39,7 @@ class LoginForm(FlaskForm):
     username = StringField(
         "User name or e-mail",
         [InputRequired("Enter your user name or e-mail address."), Length(max=254), no_control_characters],
-        filters=[strip],
+        filters=[strip, account_name],
     )
     password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=LONGEST)])
     remember = BooleanField("Keep me signed in on this device")

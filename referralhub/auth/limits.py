@@ -6,6 +6,7 @@ signed in before is not counted against the account.
 
 from flask import current_app, request
 
+from referralhub.forms import account_name
 from referralhub.security import client_address
 from referralhub.services.accounts import authentication
 from referralhub.services.mailing.addresses import address_hash
@@ -14,8 +15,7 @@ from referralhub.sessions import contents
 
 def account() -> str:
     """Name the account that is tried, by a hash: Redis holds no names."""
-    name = request.form.get("username", "").strip()
-    return address_hash(name, current_app.config["SECRET_KEY"])[:32]
+    return address_hash(_name(), current_app.config["SECRET_KEY"])[:32]
 
 
 def account_at_address() -> str:
@@ -26,4 +26,8 @@ def account_at_address() -> str:
 def known_browser() -> bool:
     """Whether the member was signed in with this browser before."""
     members = contents.members()
-    return bool(members) and authentication.is_one_of(request.form.get("username", "").strip(), members)
+    return bool(members) and authentication.is_one_of(_name(), members)
+
+
+def _name() -> str:
+    return account_name(request.form.get("username", "").strip()) or ""

@@ -1,5 +1,7 @@
 """How the program grows: the first page of the panel."""
 
+from itertools import chain
+
 from flask import Response, abort, flash, redirect, url_for
 from flask_admin import expose
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,7 +15,7 @@ from referralhub.clock import now
 from referralhub.forms import show_error
 from referralhub.services.growth import cohorts, costs, funnel, headlines, monthly, referrers
 from referralhub.services.program import rules
-from referralhub.services.shared.csv import csv_lines
+from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 from referralhub.services.shared.errors import BadSetting
 
 
@@ -38,7 +40,7 @@ class Growth(AdminPage):
         header, rows = tables.rows(Table(which), days, now())
         file = f"{which}-{days.first}-{days.last}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{file}"'}
-        return Response(csv_lines(header, rows), 200, headers, mimetype="text/csv")
+        return Response(chain([BYTE_ORDER_MARK], csv_lines(header, rows)), 200, headers, mimetype="text/csv")
 
     @expose("/costs", methods=("POST",))
     def set_costs(self) -> BaseResponse | tuple[str, int]:

@@ -11,6 +11,7 @@ from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.mailing import outbox
+from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
 
@@ -20,7 +21,7 @@ def ask_to_verify(session: Session, user_id: int, now: datetime) -> bool:
 
     Returns whether there is one more.
     """
-    return outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
+    return _queue_newest(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), now)
 
 
 def resend_verification(user_id: int, now: datetime) -> None:
@@ -58,7 +59,7 @@ def ask_for_reset(address: str, now: datetime) -> None:
     with transaction() as session:
         user_id = session.scalar(select(User.id).where(func.lower(User.email) == address.lower(), User.is_active))
         if user_id is not None:
-            outbox.queue(session, MessageKind.RESET_PASSWORD, user_id, _key("reset", user_id, now), {}, now)
+            _queue_newest(session, MessageKind.RESET_PASSWORD, user_id, _key("reset", user_id, now), now)
 
 
 def reset_password(token: str, password: str, now: datetime) -> User:
@@ -118,7 +119,7 @@ def ask_to_change_address(user: User, password: str, address: str, now: datetime
         if session.scalar(select(User.id).where(func.lower(User.email) == address.lower())) not in (None, user.id):
             raise Taken(username=False, email=True)
         key = f"address:{user.id}:{secrets.token_hex(8)}"  # a mistyped address can be corrected at once
-        outbox.queue(session, MessageKind.CHANGE_ADDRESS, user.id, key, {}, now, address=address)
+        _queue_newest(session, MessageKind.CHANGE_ADDRESS, user.id, key, now, address=address)
 
 
 def change_address(token: str, now: datetime) -> bool:
@@ -140,13 +141,37 @@ def change_address(token: str, now: datetime) -> bool:
                 user.email, user.verified_at = used.address, user.verified_at or now
         except IntegrityError:
             raise Taken(username=False, email=True) from None
-        tokens.forget(session, user.id, TokenPurpose.VERIFY_ADDRESS, TokenPurpose.RESET_PASSWORD)
+        _end_all(session, user.id)
         if not was_verified:
             lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         if old.lower() != used.address.lower():
             key = f"address_changed:{used.id}"
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
     return True
+
+
+def _queue_newest(
+    session: Session, kind: MessageKind, user_id: int, key: str, now: datetime, address: str | None = None
+) -> bool:
+    """Queue mail with a link that proves something, and end the older links of its kind. Return whether it was new.
+
+    What still waits for another address, a mistyped one say, is not sent any more.
+    """
+    if not outbox.queue(session, kind, user_id, key, {}, now, address=address):
+        return False
+    if address:
+        outbox.withdraw(session, user_id, kind, but=key)
+    if purpose := KINDS[kind].token:
+        tokens.end(session, user_id, purpose)
+    return True
+
+
+def _end_all(session: Session, user_id: int) -> None:
+    """End every link that was mailed to a member, and those that wait to be mailed."""
+    for kind, what in KINDS.items():
+        if what.token:
+            outbox.withdraw(session, user_id, kind)
+            tokens.end(session, user_id, what.token)
 
 
 def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, now: datetime) -> None:

@@ -27,7 +27,7 @@ from referralhub.models import (
     User,
     VisitDaily,
 )
-from referralhub.services.shared.csv import csv_text
+from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_text
 from referralhub.services.shared.names import shown_name
 
 Rows = list[dict[str, Any]]
@@ -120,7 +120,7 @@ def archive(user: User, now: datetime) -> bytes:
         pack.writestr("everything.json", json.dumps(whole, indent=2, ensure_ascii=False, default=_plain))
         for name, rows in tables.items():
             if rows:
-                pack.writestr(f"{name}.csv", csv_text(rows))
+                pack.writestr(f"{name}.csv", BYTE_ORDER_MARK + csv_text(rows))
     return out.getvalue()
 
 

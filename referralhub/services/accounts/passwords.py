@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import BoundedSemaphore
+from unicodedata import normalize
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -58,9 +59,12 @@ def accept(password: str, username: str, email: str, field: str = "password") ->
 
 
 def hash_password(password: str) -> str:
-    """Hash with Argon2id; takes tens of milliseconds on purpose. Raises TooManyAtOnce."""
+    """Hash with Argon2id; takes tens of milliseconds on purpose. Raises TooManyAtOnce.
+
+    An é is the same in one character or in two (NIST SP 800-63B, 5.1.1.2): keyboards differ in what they send.
+    """
     with _place():
-        return _hasher.hash(password)
+        return _hasher.hash(normalize("NFC", password))
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -69,10 +73,16 @@ def matches(password_hash: str | None, password: str) -> bool:
     Raises TooManyAtOnce.
     """
     with _place():
-        try:
-            return _hasher.verify(password_hash or _nobodys_hash(), password) and password_hash is not None
-        except (Argon2Error, InvalidHashError):
-            return False
+        typed = normalize("NFC", password)
+        # Hashes of before were made of what was typed, as it was.
+        return _verifies(password_hash, typed) or (typed != password and _verifies(password_hash, password))
+
+
+def _verifies(password_hash: str | None, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash or _nobodys_hash(), password) and password_hash is not None
+    except (Argon2Error, InvalidHashError):
+        return False
 
 
 def is_outdated(password_hash: str) -> bool:

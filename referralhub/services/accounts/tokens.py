@@ -21,10 +21,11 @@ TOKENS_KEPT = timedelta(days=7)  # after its end, so that an old link can still 
 
 
 def issue(session: Session, purpose: TokenPurpose, user_id: int, address: str, now: datetime) -> str:
-    """Make a token for a mail that is being written; part of the caller's transaction.
+    """Make a token for a mail that is being written, and end the older ones; part of the caller's transaction.
 
     Its time begins now, not when the mail was queued.
     """
+    end(session, user_id, purpose)
     token = secrets.token_urlsafe(32)
     session.add(
         OneTimeToken(
@@ -68,6 +69,15 @@ def forget(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
     session.execute(
         delete(OneTimeToken).where(OneTimeToken.user_id == user_id, OneTimeToken.purpose.in_(purposes or TokenPurpose))
     )
+
+
+def end(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
+    """End a member's tokens for these purposes that were not used yet; part of the caller's transaction.
+
+    A used one stays, so that its link can still say that it was used.
+    """
+    of_member = (OneTimeToken.user_id == user_id, OneTimeToken.purpose.in_(purposes), OneTimeToken.used_at.is_(None))
+    session.execute(delete(OneTimeToken).where(*of_member))
 
 
 def forget_addresses(session: Session, addresses: Collection[str]) -> None:

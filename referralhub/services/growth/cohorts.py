@@ -79,10 +79,10 @@ class Cohorts:
 
 
 def read(months: Sequence[Month], now: datetime) -> Cohorts:
-    """Count what the members who joined in these months brought, up to now. Two queries."""
-    if not months:
+    """Count what the members who joined in these months brought, up to now; none without members. Two queries."""
+    sums = {month.start: Counter(members=month.signups) for month in months if month.signups}
+    if not sums:
         return Cohorts([], None)
-    sums = {month.start: Counter(members=month.signups) for month in months}
     days = DateRange(months[0].start, months[-1].start).whole_months
     for query in (_brought(days), _squares(days)):
         for row in reading().execute(query).mappings():

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from referralhub.database import reading
 from referralhub.models import Profile
-from referralhub.services.growth.ranges import DateRange, utc_day
+from referralhub.services.growth.ranges import DateRange, next_month, utc_day
 
 FIGURES = ("month", "organic", "referred", "referred_per_organic", "share_referred", "members")
 
@@ -54,9 +54,9 @@ class Month:
 
 
 def monthly(days: DateRange | None = None) -> list[Month]:
-    """Count signups by month, from the first month with one to the last. One query.
+    """Count signups by month, from the first month with one to the last, those without one too. One query.
 
-    With `days`, only the months that these touch are given, each of them whole.
+    With `days`, only the months that these touch are given, each of them whole, and up to the last of these.
     """
     day = utc_day(Profile.created).label("day")
     referred = func.count(Profile.referred_by_id)
@@ -65,8 +65,16 @@ def monthly(days: DateRange | None = None) -> list[Month]:
     members = 0
     for start, of_month in groupby(rows, lambda row: row.day.replace(day=1)):
         organic, by_link = (sum(column) for column in list(zip(*of_month, strict=True))[1:])
+        while months and next_month(months[-1].start) < start:
+            months.append(_without_signups(next_month(months[-1].start), members))
         members += organic + by_link
         months.append(Month(start.year, start.month, organic, by_link, members))
     if days is None:
         return months
+    while months and next_month(months[-1].start) <= days.last:
+        months.append(_without_signups(next_month(months[-1].start), members))
     return [month for month in months if days.whole_months.first <= month.start <= days.last]
+
+
+def _without_signups(month: date, members: int) -> Month:
+    return Month(month.year, month.month, 0, 0, members)

@@ -70,10 +70,14 @@ def still_due(session: Session, message_id: int) -> bool:
     return session.scalar(query) is not None
 
 
-def withdraw(session: Session, user_id: int, kind: MessageKind) -> None:
-    """Give up on one kind of what a member was still to be sent; part of the caller's transaction."""
+def withdraw(session: Session, user_id: int, kind: MessageKind, but: str = "") -> None:
+    """Give up on one kind of what a member was still to be sent; part of the caller's transaction.
+
+    The message whose key is `but` stays.
+    """
     waiting = (OutboxMessage.user_id == user_id, OutboxMessage.kind == kind, OutboxMessage.delivered_at.is_(None))
-    session.execute(update(OutboxMessage).where(*waiting).values(next_try_at=None, last_error=None))
+    withdrawn = update(OutboxMessage).where(*waiting, OutboxMessage.key != but)
+    session.execute(withdrawn.values(next_try_at=None, last_error=None))
 
 
 def earlier_addresses(session: Session, user_id: int) -> list[str]:

@@ -111,7 +111,7 @@ def begin(session: Session, referrer: Referrer, friend_id: int, link: FollowedLi
         program_id=rules.current().id,
         state=ReferralState.PENDING,
         channel=link.channel,
-        visited_at=link.visited_at,
+        visited_at=min(link.visited_at, now),  # of two machines whose clocks differ a little
         created=now,
     )
     session.add(referral)

@@ -1,6 +1,8 @@
 """Which codes are live, as Redis believes for a minute; at the signup the database is asked."""
 
-from redis import Redis
+from contextlib import suppress
+
+from redis import Redis, RedisError
 
 KNOWN_FOR = 60  # seconds
 
@@ -16,5 +18,9 @@ def learn(redis: Redis, code: str) -> None:
 
 
 def unlearn(redis: Redis, code: str) -> None:
-    """Let Redis know at once that a code is nobody's any more. Raises RedisError."""
-    redis.delete(key(code))
+    """Let Redis know at once that a code is nobody's any more; one that is away forgets it within a minute.
+
+    It comes after the commit, so that an error here would call undone what is done.
+    """
+    with suppress(RedisError):
+        redis.delete(key(code))

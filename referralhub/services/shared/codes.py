@@ -1,5 +1,6 @@
 """Referral codes: what they look like, and drawing a new one."""
 
+import re
 import secrets
 import string
 
@@ -16,3 +17,9 @@ def new_code() -> str:
 def normal(code: str) -> str:
     """Return a code as it is kept."""
     return code.strip().lower()
+
+
+def pasted(text: str) -> str:
+    """Return the code in what somebody pasted: a member's whole link is as good as the code in it."""
+    parts = [part for part in re.split(r"[/?#]", text) if re.fullmatch(SHAPE, part)] if "/" in text else []
+    return parts[-1] if parts else text

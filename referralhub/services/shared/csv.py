@@ -7,6 +7,8 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+BYTE_ORDER_MARK = "\ufeff"  # by which spreadsheets know UTF-8, and do not garble accents
+
 # The characters with which a formula begins in one program or another: OWASP's page on CSV injection, ASVS 1.2.10.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
 

@@ -191,7 +191,11 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     assert len(whole["sign_ins"]) == 1
     assert [(row["network"], row["signup_seconds"]) for row in whole["sightings"]] == [(None, None)]
 
-    tables = {name: list(csv.DictReader(io.StringIO(text))) for name, text in files.items() if name.endswith(".csv")}
+    tables = {
+        name: list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
+        for name, text in files.items()
+        if name.endswith(".csv")
+    }
     assert {name.removesuffix(".csv") for name in tables} == {name for name, rows in whole.items() if rows} - {
         "made_at"
     }

@@ -111,7 +111,7 @@ class TestLists:
         page = admin.get("/admin/members/?search=friend&flt_active=1&sort=0")
         assert page.one("#search")["value"] == "friend"
         download = next(link["href"] for link in page.all("a") if "rows.csv" in link["href"])
-        rows = list(csv.reader(io.StringIO(admin.file(download).get_data(as_text=True))))
+        rows = list(csv.reader(io.StringIO(admin.file(download).get_data().decode("utf-8-sig"))))
         assert rows[0][:3] == ["Number", "User name", "E-mail"]
         assert [row[1].startswith("friend") for row in rows[1:]] == [True] * 3
 

@@ -244,6 +244,38 @@ class TestChangeOfAddress:
         assert "already an account" in press(alice, path, 400).text
         assert records.everything() == before
 
+    def test_a_mistyped_address_gets_nothing_once_the_right_one_was_asked_for(self, alice: Person, visitor, records):
+        alice.sign_up()
+        ask_for_address(alice, "typo@example.com")
+        mistyped = alice.mailed_path("/account/email/", to="typo@example.com")
+        ask_for_address(alice, "new@example.com")
+        before = records.everything()
+        assert "no longer works" in press(visitor, mistyped, 400).text
+        assert records.everything() == before
+        press(visitor, alice.mailed_path("/account/email/", to="new@example.com"))
+        assert "no longer works" in press(visitor, mistyped, 400).text
+        assert records.one(User).email == "new@example.com"
+
+    def test_what_was_still_to_be_mailed_to_a_mistyped_address_is_not(self, alice: Person, records):
+        alice.sign_up()
+        alice.post_office.deliver()
+        ask_for_address(alice, "typo@example.com")
+        ask_for_address(alice, "new@example.com")
+        alice.post_office.deliver()
+        assert alice.post_office.letters("typo@example.com") == []
+        assert len(alice.post_office.letters("new@example.com")) == 1
+
+    def test_a_confirmed_change_ends_every_other_link(self, alice: Person, visitor, records):
+        alice.sign_up()
+        verification = alice.verification_path()
+        forgotten = reset_path(alice)
+        ask_for_address(alice, "new@example.com")
+        path = alice.mailed_path("/account/email/", to="new@example.com")
+        press(visitor, path)
+        assert "no longer works" in press(visitor, verification, 400).text
+        visitor.get(forgotten, 400)
+        press(visitor, path)  # it says that it was done before
+
     @pytest.mark.parametrize("end", ["switched off", "erased"])
     def test_the_link_is_dead_when_the_member_is_gone(self, app, alice, visitor, records, clock, end: str):
         alice.sign_up()
@@ -258,7 +290,40 @@ class TestChangeOfAddress:
         assert records.everything() == before
 
 
+def test_a_newer_link_to_reset_a_password_ends_the_older(alice: Person, visitor, clock):
+    alice.sign_up()
+    first = reset_path(alice)
+    clock.advance(minutes=2)
+    second = reset_path(alice)
+    assert first != second
+    visitor.get(first, 400)
+    send_password(visitor, second, NEW)
+
+
+def test_an_address_is_typed_at_sign_in_as_it_was_at_signup(alice: Person):
+    alice.sign_up(email="bo@bücher.example")
+    for typed in ("bo@bücher.example", "BO@BÜCHER.example", "bo@xn--bcher-kva.example"):
+        alice.sign_out()
+        alice.sign_in(username=typed)
+
+
 class TestPasswords:
+    def test_an_accent_is_the_same_in_one_character_or_in_two(self, alice: Person, records):
+        composed, decomposed = "caf\u00e9 au lait", "cafe\u0301 au lait"
+        for at_signup, at_sign_in in ((composed, decomposed), (decomposed, composed)):
+            member = Person(alice.post_office.app, alice.post_office, f"member{len(records.all(User))}")
+            member.sign_up(password=at_signup)
+            member.sign_out()
+            member.sign_in(password=at_sign_in)
+
+    def test_a_password_of_before_that_was_hashed_as_typed_still_works(self, alice: Person, records):
+        alice.sign_up()
+        alice.sign_out()
+        decomposed = "cafe\u0301 au lait"
+        of_before = passwords._hasher.hash(decomposed)
+        records.change(lambda: setattr(user_named("alice"), "password_hash", of_before))
+        alice.sign_in(password=decomposed)
+
     def test_every_character_counts(self, app, alice: Person):
         typed = ["  spaces around  ", "ключ 密码 \u00e9 e\u0301 🔑", "".join(map(chr, range(0x4E00, 0x4E80)))]
         assert len(typed[2]) == 128

@@ -73,6 +73,27 @@ class TestArticle:
         assert cells(month) == ["298", "187", "62.8%", "0.63", "38.6%", "655"]
 
 
+def test_a_month_in_which_nobody_joined_is_there_with_nothing(admin: Person, app):
+    member(app, "alice", moment(1, 5))
+    member(app, "bob", moment(4, 5))
+    rows = admin.get("/admin/?from=2026-01-01&to=2026-05-31").one("#monthly").all("[data-month]")
+    found = {row["data-month"]: (cells(row)[0], cells(row)[1], cells(row)[-1]) for row in rows}
+    assert found == {
+        "2026-01": ("1", "0", "1"), "2026-02": ("0", "0", "1"), "2026-03": ("0", "0", "1"),
+        "2026-04": ("1", "0", "2"), "2026-05": ("0", "0", "2"),
+    }  # fmt: skip
+    lines = table(admin, "monthly", "?from=2026-01-01&to=2026-05-31")
+    assert [(line["month"], line["members"], line["referred_per_organic"]) for line in lines][1:3] == [
+        ("2026-02", "1", ""), ("2026-03", "1", ""),
+    ]  # fmt: skip
+
+
+def test_downloads_begin_with_the_mark_by_which_spreadsheets_know_accents(admin: Person, app):
+    member(app, "alice", moment(1, 5))
+    for path in ("growth/monthly.csv", "members/rows.csv", "rewards/rows.csv"):
+        assert admin.file(f"/admin/{path}").get_data().startswith(b"\xef\xbb\xbf")
+
+
 class TestFunnel:
     @pytest.fixture(autouse=True)
     def _visits(self, app, records) -> None:
@@ -173,7 +194,7 @@ class TestRange:
         assert words in page.error_at(field)
         assert page.wrong_fields == {field}
         assert "last twelve months instead" in page.text
-        assert len(page.one("#monthly").all("[data-month]")) == 2
+        assert len(page.one("#monthly").all("[data-month]")) == 6  # January to June, whether anybody joined or not
         admin.get(f"/admin/growth/monthly.csv?{query}", 400)
 
     @one_database
@@ -217,10 +238,10 @@ def test_months_are_utc_whatever_the_database_thinks(app, database: str):
     with app.app_context():
         if database == "postgresql":
             db.session.execute(db.text("SET TIME ZONE 'Pacific/Kiritimati'"))
-        assert [(month.month, month.organic) for month in monthly.monthly()] == [(1, 1), (3, 1)]
+        assert [(month.month, month.organic) for month in monthly.monthly()] == [(1, 1), (2, 0), (3, 1)]
         if database == "postgresql":
             db.session.execute(db.text("SET TIME ZONE 'Pacific/Pago_Pago'"))
-        assert [(month.month, month.organic) for month in monthly.monthly()] == [(1, 1), (3, 1)]
+        assert [(month.month, month.organic) for month in monthly.monthly()] == [(1, 1), (2, 0), (3, 1)]
 
 
 def test_as_many_queries_for_many_members_as_for_few(admin: Person, app, count_queries):

@@ -1,5 +1,6 @@
 """From a followed link to a credit: the one flow that everything else serves."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,6 +17,8 @@ from referralhub.models import (
     RewardKind,
     User,
 )
+from referralhub.services.accounts.signup import sign_up
+from referralhub.services.referrals.lifecycle import FollowedLink
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, link_in, path_of, text_of
 
@@ -120,12 +123,29 @@ def test_without_verification_the_credit_is_given_at_signup(make_app, records):
     ]
 
 
-@pytest.mark.parametrize("change", [str.lower, str.upper, lambda code: f"  {code} "])
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.lower, str.upper, lambda code: f"  {code} ",
+        lambda code: f"https://refer.example.com/{code}/", lambda code: f" http://localhost/{code}?via=x\n",
+        lambda code: f"refer.example.com/{code.upper()}/?via=whatsapp&i=abcdefgh.x#top",
+    ],
+)  # fmt: skip
 def test_a_code_can_be_typed_in_any_case(alice: Person, bob: Person, records, change):
     alice.sign_up()
     bob.sign_up(referral_code=change(alice.code))
     referral = records.one(Referral)
     assert (referral.referrer_id, referral.channel) == (1, Channel.CODE)
+
+
+def test_a_click_that_is_stamped_after_the_signup_counts(app, alice: Person, clock, records):
+    """The clocks of two web servers differ by some milliseconds."""
+    alice.sign_up()
+    ahead = FollowedLink(alice.code, Channel.LINK, clock() + timedelta(milliseconds=300))
+    with app.app_context():
+        sign_up("bob", "bob@example.com", "bob likes tea", ahead, clock())
+    referral = records.one(Referral)
+    assert referral.visited_at == referral.created == clock()
 
 
 def test_an_unknown_typed_code_is_refused_and_nothing_is_written(bob: Person, records):
@@ -232,15 +252,14 @@ def test_two_visits_of_one_browser_on_one_day_are_two_visits_of_one_visitor(
 
 def test_the_verification_mail_can_be_sent_again(alice: Person, post_office: PostOffice, clock):
     alice.sign_up()
-    first = alice.verification_path()
     clock.advance(minutes=2)
     page = alice.follow(alice.submit(alice.get("/dashboard/").form("/verify/resend")))
     assert alice.email in page.text
     post_office.deliver()
     letters = post_office.letters(alice.email)
     assert len(letters) == 2
-    assert link_in(letters[1], "/verify/")
-    alice.submit(alice.get(first).form(first))
+    newest = path_of(link_in(letters[1], "/verify/"))
+    alice.submit(alice.get(newest).form(newest))
     assert [form for form in alice.get("/dashboard/").all("form") if form["action"] == "/verify/resend"] == []
 
 
