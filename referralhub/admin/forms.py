@@ -5,7 +5,7 @@ from wtforms import HiddenField, StringField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
 
 from referralhub.admin import amounts
-from referralhub.forms import code_shape, no_control_characters, pasted_code, strip
+from referralhub.forms import code_shape, no_control_characters, pasted_code, strip, text_of
 from referralhub.models import Unit
 from referralhub.services.accounts.administration import SAID
 
