@@ -26,19 +26,19 @@ def redis_outage(request: pytest.FixtureRequest, valkey) -> Outage:
 
 
 @pytest.fixture
-def database_outage(database: str, database_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Outage:
+def database_outage(database: str, database_url: str, instance: Path, request: pytest.FixtureRequest) -> Outage:
     if database == "postgresql":
         return request.getfixturevalue("postgresql").away
 
     @contextmanager
     def moved_away() -> Iterator[None]:
-        file = tmp_path / "referralhub.sqlite3"
-        file.rename(tmp_path / "elsewhere")
+        file = instance / "referralhub.sqlite3"
+        file.rename(instance / "elsewhere")
         try:
             yield
         finally:
             assert not file.exists(), "an empty database took its place"
-            (tmp_path / "elsewhere").rename(file)
+            (instance / "elsewhere").rename(file)
 
     return moved_away
 

@@ -189,10 +189,10 @@ class TestMail:
     def test_a_folder_in_production(self, examine: Examine):
         says(examine(expect=1, mail_url="file:")["mail"], "no mail reaches anybody")
 
-    def test_a_folder_that_cannot_be_written(self, examine: Examine, tmp_path: Path):
+    def test_a_folder_that_cannot_be_written(self, examine: Examine, instance: Path):
         development = {"referralhub_env": "development", "base_url": "http://localhost", "mail_url": "file:"}
         assert examine(**development)["mail"]["status"] == "ok"
-        folder = tmp_path / "mail"
+        folder = instance / "mail"
         folder.rmdir()  # it left nothing in it
         folder.symlink_to("/proc/self")  # where not even root can write
         says(examine(expect=1, **development)["mail"], "No mail can be handed over")
