@@ -1,4 +1,11 @@
-"""Fixtures. A test that touches the application runs on SQLite and on PostgreSQL, each on a database of its own."""
+"""Fixtures. A test that touches the application runs on SQLite and on PostgreSQL, each on a database of its own.
+
+One that asks the databases for nothing that another test does not ask both of them is marked `one_database`, alone or
+with its class or module, and runs on SQLite: tests of headers, addresses, mail servers, settings, a Redis that is
+away. What writes, locks, sorts, counts, compares or migrates runs on both, and so does every page and every command
+at least once: `test_access.py` opens them all, `test_answers.py` runs them all. In a module with the mark a test runs
+on both all the same with `@pytest.mark.parametrize("database", DATABASES, indirect=True)`.
+"""
 
 import shutil
 import socket
@@ -45,6 +52,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return next(name for name in DATABASES if name in nodeid)
 
     return Together(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is marked so on SQLite alone, unless it names its databases itself."""
+    test = metafunc.definition
+    named = any(mark.args[0] == "database" for mark in test.iter_markers("parametrize"))
+    if test.get_closest_marker("one_database") and "database" in metafunc.fixturenames and not named:
+        test.add_marker(pytest.mark.parametrize("database", ["sqlite"], indirect=True))
 
 
 @pytest.fixture(scope="session", autouse=True)
