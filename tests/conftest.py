@@ -3,8 +3,8 @@
 One that asks the databases for nothing that another test does not ask both of them is marked `one_database`, alone or
 with its class or module, and runs on SQLite: tests of headers, addresses, mail servers, settings, a Redis that is
 away. What writes, locks, sorts, counts, compares or migrates runs on both, and so does every page and every command
-at least once: `test_access.py` opens them all, `test_answers.py` runs them all. In a module with the mark a test runs
-on both all the same with `@pytest.mark.parametrize("database", DATABASES, indirect=True)`.
+at least once: `test_access.py` opens the pages. In a module with the mark a test runs on both all the same with
+`@pytest.mark.parametrize("database", DATABASES, indirect=True)`.
 """
 
 import shutil
