@@ -1,4 +1,11 @@
-"""Fixtures. A test that touches the application runs on SQLite and on PostgreSQL, each on a database of its own."""
+"""Fixtures. A test that touches the application runs on SQLite and on PostgreSQL, each on a database of its own.
+
+One that asks the databases for nothing that another test does not ask both of them is marked `one_database`, alone or
+with its class or module, and runs on SQLite: tests of headers, addresses, mail servers, settings, a Redis that is
+away. What writes, locks, sorts, counts, compares or migrates runs on both, and so does every page and every command
+at least once: `test_access.py` opens the pages. In a module with the mark a test runs on both all the same with
+`@pytest.mark.parametrize("database", DATABASES, indirect=True)`.
+"""
 
 import shutil
 import socket
@@ -17,7 +24,7 @@ from sqlalchemy import event
 
 from referralhub import create_app
 from referralhub.config import Settings
-from referralhub.extensions import db, limiter
+from referralhub.extensions import db, huey, limiter
 from referralhub.models import MessageKind
 from referralhub.services.accounts import passwords, signup
 from referralhub.services.mailing import outbox
@@ -45,6 +52,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return next(name for name in DATABASES if name in nodeid)
 
     return Together(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that is marked so on SQLite alone, unless it names its databases itself."""
+    test = metafunc.definition
+    named = any(mark.args[0] == "database" for mark in test.iter_markers("parametrize"))
+    if test.get_closest_marker("one_database") and "database" in metafunc.fixturenames and not named:
+        test.add_marker(pytest.mark.parametrize("database", ["sqlite"], indirect=True))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -128,12 +144,25 @@ def database(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def instance_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("instance")
+
+
 @pytest.fixture
-def database_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def instance(instance_folder: Path) -> Path:
+    """Where the application keeps its files: empty, and always the same folder, as a kept application knows it."""
+    shutil.rmtree(instance_folder)
+    instance_folder.mkdir()
+    return instance_folder
+
+
+@pytest.fixture
+def database_url(database: str, instance: Path, request: pytest.FixtureRequest) -> str:
     """A migrated database with nobody in it: SQLite's is a copy, PostgreSQL's is emptied."""
     if database == "sqlite":
-        shutil.copyfile(request.getfixturevalue("migrated_file"), tmp_path / "referralhub.sqlite3")
-        return sqlite_url(tmp_path / "referralhub.sqlite3")
+        shutil.copyfile(request.getfixturevalue("migrated_file"), instance / "referralhub.sqlite3")
+        return sqlite_url(instance / "referralhub.sqlite3")
     server: servers.PostgreSQL = request.getfixturevalue("postgresql")
     server.execute(_EMPTY, "tests")
     return server.url("tests")
@@ -184,41 +213,99 @@ def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBy
 def make_app(
     database_url: str,
     valkey: servers.Valkey,
-    tmp_path: Path,
+    instance: Path,
     clock: Clock,
     compiled_templates: FileSystemBytecodeCache,
 ) -> Iterator[Callable[..., Flask]]:
     """Build an application, with settings of the test's choice.
 
-    The limiter and the queue are bound to the application that was built last.
+    The limiter and the queue are bound to the application that was built or lent last.
     """
     valkey.client.flushdb()
     limiter._storage_dead = False  # one object for the whole process: it may remember another test's outage
     apps: list[Flask] = []
 
     def make(redis_url: str = valkey.url, **changes: object) -> Flask:
-        app = create_app(make_settings(database_url, redis_url, tmp_path, **changes))
+        app = create_app(make_settings(database_url, redis_url, instance, **changes))
         app.config["CLOCK"] = clock
         app.jinja_env.bytecode_cache = compiled_templates
+        with app.app_context():
+            if db.engine.dialect.name == "sqlite":  # nothing here outlives the test, so nothing needs to reach the disk
+                event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
         apps.append(app)
         return app
 
     yield make
     for app in apps:
-        with app.app_context():
-            db.engine.dispose()
-        app.extensions["redis"].close()
+        _let_go(app)
+
+
+def _let_go(app: Flask) -> None:
+    """Close what an application has open."""
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["redis"].close()
+
+
+@dataclass
+class KeptApp:
+    """An application that one test after the other is lent, and how it was before the first of them."""
+
+    app: Flask
+    config: dict[str, object]
+    extensions: list[tuple[object, dict[str, object]]]  # one object for the whole process, bound to one application
+
+    def lend(self, clock: Clock) -> Flask:
+        for extension, attributes in self.extensions:
+            vars(extension).update(attributes)
+        passwords.leave_room(self.app.config["SETTINGS"].web_threads)
+        self.app.config["CLOCK"] = clock
+        return self.app
+
+    @property
+    def is_as_it_was(self) -> bool:
+        return self.app.config | {"CLOCK": None} == self.config
+
+
+@pytest.fixture(scope="session")
+def kept_apps() -> dict[object, KeptApp]:
+    return {}
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
+def lend_app(
+    make_app: Callable[..., Flask], database_url: str, clock: Clock, kept_apps: dict[object, KeptApp]
+) -> Iterator[Callable[..., Flask]]:
+    """Give an application with these settings, the same one for every test.
+
+    To build one takes as long as ten requests, and each compiles its templates and its SQL anew. A test that changes
+    an application, or is about how one starts, asks `make_app` for one of its own.
+    """
+    lent: list[Flask] = []
+
+    def lend(**changes: object) -> Flask:
+        key = (database_url, *sorted(changes.items()))
+        if key not in kept_apps or not kept_apps[key].is_as_it_was:
+            app = make_app(**changes)
+            bound = [(extension, vars(extension).copy()) for extension in (limiter, huey)]
+            kept_apps[key] = KeptApp(app, app.config | {"CLOCK": None}, bound)
+        lent.append(kept_apps[key].lend(clock))
+        return lent[-1]
+
+    yield lend
+    for app in lent:
+        _let_go(app)
 
 
 @pytest.fixture
-def unlimited_app(make_app: Callable[..., Flask]) -> Flask:
+def app(lend_app: Callable[..., Flask]) -> Flask:
+    return lend_app()
+
+
+@pytest.fixture
+def unlimited_app(lend_app: Callable[..., Flask]) -> Flask:
     """An application for tests that send more forms than a person would."""
-    return make_app(ratelimit_enabled=False)
+    return lend_app(ratelimit_enabled=False)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from itertools import count
 from urllib.parse import urlsplit
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import chromium, servers
@@ -98,6 +99,15 @@ class Tab:
 
     def expect_stat(self, name: str, value: int) -> None:
         expect(self.page.locator(f'[data-stat="{name}"]')).to_have_attribute("data-value", str(value))
+
+
+def violations(page: Page, scheme: str) -> list[dict]:
+    """What axe finds on the page in these colours; in the dark it looks at them alone, as the page is the same."""
+    page.emulate_media(color_scheme=scheme)
+    options: dict[str, object] = {"resultTypes": ["violations"]}
+    if scheme == "dark":
+        options["runOnly"] = ["cat.color"]
+    return Axe().run(page, options=options).response["violations"]
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.conftest import violations
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 EVERYBODY = {
@@ -64,10 +65,9 @@ def show(open_tab, hub) -> Callable[..., object]:
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(show, name: str):
     page = show(name, viewport={"width": 1280, "height": 740})
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
         serious = [
             f"{scheme}: {violation['id']}: {node['html']}"
-            for violation in Axe().run(page).response["violations"]
+            for violation in violations(page, scheme)
             if violation["impact"] in {"serious", "critical"}
             for node in violation["nodes"]
         ]

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import violations
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 MEMBERS = "200"  # a few of them wait for a decision
@@ -42,10 +43,9 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(panel, h
     for path in PAGES:
         assert page.goto(hub.base_url + path).ok, path
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
             serious = [
                 f"{path}, {scheme}: {violation['id']}: {node['html']}"
-                for violation in Axe().run(page).response["violations"]
+                for violation in violations(page, scheme)
                 if violation["impact"] in {"serious", "critical"}
                 for node in violation["nodes"]
             ]

@@ -32,11 +32,11 @@ USUAL = settings(deadline=None, database=None, suppress_health_check=list(Health
 
 @pytest.fixture
 def world(
-    make_app: Callable[..., Flask], clock: Clock, database: str, tmp_path: Path, request: pytest.FixtureRequest
+    make_app: Callable[..., Flask], clock: Clock, database: str, instance: Path, request: pytest.FixtureRequest
 ) -> Iterator[World]:
     app = make_app()
     emptying = _empty_sqlite if database == "sqlite" else _empty_postgresql
-    with World(app, clock, emptying(app, tmp_path, request)).running() as world:
+    with World(app, clock, emptying(app, instance, request)).running() as world:
         yield world
 
 

@@ -189,10 +189,11 @@ class TestReferralsPage:
         ledger = alice.fragment("/dashboard/rewards?page=2")
         assert len(ledger.all("[data-entry]")) == 5
 
-    @pytest.mark.parametrize("path", ["/dashboard/referrals", "/dashboard/rewards"])
-    @pytest.mark.parametrize("page", ["0", "-1", "x", "99999999999999999999"])
-    def test_a_strange_page_number_is_no_error(self, credited, alice, path: str, page: str):
-        alice.get(f"{path}?page={page}")
+    def test_a_strange_page_number_is_no_error(self, credited, alice, subtests):
+        for path in ("/dashboard/referrals", "/dashboard/rewards"):
+            for page in ("0", "-1", "x", "99999999999999999999"):
+                with subtests.test(path=path, page=page):
+                    alice.get(f"{path}?page={page}")
 
     @pytest.mark.parametrize("path", ["/dashboard/referrals", "/dashboard/rewards"])
     def test_the_number_of_queries_does_not_grow(self, app, clock, alice, count_queries, path: str):
@@ -222,10 +223,11 @@ class TestNames:
         assert bob.get("/leaderboard").leaders == []
         assert alice.get("/leaderboard").leaders == []
 
-    @pytest.mark.parametrize("name", ["x" * 41, "a\0b", "a\nb"])
-    def test_a_bad_display_name_is_refused_at_the_field(self, credited, alice, name: str):
-        page = alice.submit(alice.get("/account/profile").form("/account/profile"), 422, display_name=name)
-        assert page.wrong_fields == {"display_name"}
+    def test_a_bad_display_name_is_refused_at_the_field(self, credited, alice, subtests):
+        for name in ("x" * 41, "a\0b", "a\nb"):
+            with subtests.test(name=name):
+                page = alice.submit(alice.get("/account/profile").form("/account/profile"), 422, display_name=name)
+                assert page.wrong_fields == {"display_name"}
 
 
 class TestVerify:

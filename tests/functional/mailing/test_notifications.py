@@ -121,6 +121,7 @@ def _looks_well(page: Element) -> None:
 
 
 @pytest.mark.parametrize("separator", ["\r\n", "\n\n", "\u2028", "\x85\x0b\x1c"], ids=ascii)
+@pytest.mark.one_database
 def test_no_name_makes_a_header_or_a_recipient(send: Send, records, separator: str):
     name_everybody(records, f"Bo{separator}Bcc: eve@example.com")
     letters = send()

@@ -13,11 +13,13 @@ from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import DETOUR, LEASE
+from tests.conftest import DATABASES
 from tests.crowd import member
 from tests.mail_server import SELF_SIGNED, MailServer
 from tests.people import Person, PostOffice
 from tests.servers import free_port, wait_until
 
+pytestmark = pytest.mark.one_database
 HURRY = 0.3  # seconds
 
 
@@ -200,6 +202,7 @@ def test_a_trusted_server_gets_the_mail_after_the_password(
     assert secure_server.recipients == ["alice@example.com"]
 
 
+@pytest.mark.parametrize("database", DATABASES, indirect=True)
 def test_a_receiver_that_hangs_holds_up_no_other_and_gets_its_mail_once(queue, post_office, mail_server, clock):
     post_office.delivery.hurry = HURRY
     mail_server.naps["slow.example"] = 5 * HURRY

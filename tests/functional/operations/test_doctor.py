@@ -57,6 +57,7 @@ class TestHealth:
         assert records.everything() == before
 
 
+@pytest.mark.one_database
 class TestSettings:
     def test_every_one_that_is_refused(self, tmp_path: Path, valkey):
         environment = {"INSTANCE_PATH": str(tmp_path), "SECRET_KEY": "hunter2", "REDIS_URL": valkey.url}
@@ -145,6 +146,7 @@ class TestDatabase:
         says(examined(other, 1)["migrations"], "tomorrow, which this version does not know")
 
 
+@pytest.mark.one_database
 class TestRedis:
     def test_one_that_is_away(self, examine: Examine, tmp_path: Path):
         found = examine(expect=1, redis_url=f"unix://{tmp_path}/nothing.sock")
@@ -169,6 +171,7 @@ def test_clocks_that_differ(examine: Examine, clock: Clock, database: str, settl
         says(found["redis_clock"], "differs from this machine's by ")
 
 
+@pytest.mark.one_database
 class TestMail:
     def test_a_server_that_is_away(self, examine: Examine):
         says(examine(expect=1, mail_url=f"smtp://127.0.0.1:{free_port()}")["mail"], "refused")
@@ -189,10 +192,10 @@ class TestMail:
     def test_a_folder_in_production(self, examine: Examine):
         says(examine(expect=1, mail_url="file:")["mail"], "no mail reaches anybody")
 
-    def test_a_folder_that_cannot_be_written(self, examine: Examine, tmp_path: Path):
+    def test_a_folder_that_cannot_be_written(self, examine: Examine, instance: Path):
         development = {"referralhub_env": "development", "base_url": "http://localhost", "mail_url": "file:"}
         assert examine(**development)["mail"]["status"] == "ok"
-        folder = tmp_path / "mail"
+        folder = instance / "mail"
         folder.rmdir()  # it left nothing in it
         folder.symlink_to("/proc/self")  # where not even root can write
         says(examine(expect=1, **development)["mail"], "No mail can be handed over")

@@ -132,6 +132,7 @@ def test_it_takes_the_same_few_queries_whatever_there_is(app: Flask, client, cou
     [None, "", TOKEN, f"Basic {TOKEN}", "Bearer", "Bearer ", "Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}",
      "Bearer t\xf6ken"],
 )  # fmt: skip
+@pytest.mark.one_database
 def test_nobody_reads_it_without_the_token(client: FlaskClient, header: str | None):
     answer = client.get("/metrics", headers={} if header is None else {"Authorization": header})
     assert answer.status_code == 401
@@ -140,10 +141,12 @@ def test_nobody_reads_it_without_the_token(client: FlaskClient, header: str | No
 
 
 @pytest.mark.parametrize("header", ["", "Bearer ", f"Bearer {TOKEN}"])
+@pytest.mark.one_database
 def test_without_a_configured_token_there_is_nothing(make_app, header: str):
     assert make_app().test_client().get("/metrics", headers={"Authorization": header}).status_code == 404
 
 
+@pytest.mark.one_database
 def test_it_needs_no_redis_no_session_and_has_no_limit(client: FlaskClient, valkey):
     client.set_cookie("session", "a" * 43)  # of a session that nobody has
     with valkey.away():
@@ -166,6 +169,7 @@ def test_without_the_database_it_says_so_plainly(database_url: str, database: st
     assert answer.text == "The database does not answer.\n"
 
 
+@pytest.mark.one_database
 def test_two_applications_share_nothing(make_app, client: FlaskClient):
     other = make_app(metrics_token=TOKEN[::-1]).test_client()
     assert client.get("/metrics", headers=BEARER).status_code == 200

@@ -56,6 +56,7 @@ class TestWhoeverOnlyLooks:
         assert (day.visits, day.visitors, day.bots) == (len(BROWSERS), len(BROWSERS), 0)
 
     @pytest.mark.parametrize("headers", LOOKED_AT.values(), ids=LOOKED_AT)
+    @pytest.mark.one_database
     def test_what_a_page_hides_earns_nothing(self, link: str, visitor: Visitor, records, headers: dict[str, str]):
         page = visitor.get(link, headers=headers)
         assert "Set-Cookie" not in page.headers
@@ -63,6 +64,7 @@ class TestWhoeverOnlyLooks:
         assert counted(records) == []
 
     @pytest.mark.parametrize("header", ["Sec-Purpose", "Purpose", "X-Moz"])
+    @pytest.mark.one_database
     def test_a_guess_of_the_browser_is_sent_away_and_the_real_click_counts(
         self, link: str, visitor: Visitor, records, header: str
     ):
