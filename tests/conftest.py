@@ -29,7 +29,7 @@ from referralhub.models import MessageKind
 from referralhub.services.accounts import passwords, signup
 from referralhub.services.mailing import outbox
 from tests import servers
-from tests.crowd import member
+from tests.factories import member
 from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records, path_of
 

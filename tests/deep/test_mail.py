@@ -23,7 +23,7 @@ from referralhub.models import MessageKind, OutboxMessage, Profile, Referral
 from referralhub.services.mailing import outbox
 from tests import servers
 from tests.conftest import SECRET_KEY
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.mail_server import MailServer
 from tests.people import Records
 from tests.servers import wait_until

@@ -14,7 +14,7 @@ from referralhub import cli, mail_content
 from referralhub.models import AuditLine, ReferralState, User
 from referralhub.services.mailing.delivery import Delivery, Refused
 from referralhub.services.perks import claims
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.people import Clock
 
 ADMIN = ("users", "create-admin", "--username", "grace", "--email", "grace@example.com", "--password-stdin")

@@ -26,7 +26,7 @@ from referralhub.services.fraud.assessment import Assessment, Verdict
 from referralhub.services.fraud.rules import Finding
 from referralhub.words.fraud import compared, sentence
 from tests.conftest import extra_database, make_settings
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 
 SCRIPTS = ScriptDirectory(MIGRATIONS)
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]

@@ -16,7 +16,7 @@ from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Conflict
 from referralhub.words.referrals import FORMER_MEMBER
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.people import Person, all_at_once
 
 LISTS = ("members", "referrals", "rewards")

@@ -10,7 +10,7 @@ from referralhub.models import (
 from referralhub.services.growth import cohorts, monthly, ranges
 from referralhub.services.growth.cohorts import estimate
 from referralhub.services.growth.ranges import DateRange
-from tests.crowd import befriend, member, members
+from tests.factories import befriend, member, members
 from tests.growth import MARCH, NOW, cells, moment, row_of, table
 from tests.people import Person
 

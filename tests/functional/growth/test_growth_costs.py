@@ -13,7 +13,7 @@ from referralhub.models import (
 from referralhub.services.growth import headlines
 from referralhub.services.ledger import entries
 from referralhub.services.program import rules
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.growth import CSV_NAMES, MARCH, NOW, cells, moment, table
 from tests.pages import Page
 from tests.people import Person

@@ -178,7 +178,7 @@ class TestReferralsPage:
         assert len(alice.get("/dashboard/referrals?state=nonsense").referrals) == 2
 
     def test_it_is_paged(self, app, clock, alice):
-        from tests.crowd import befriend
+        from tests.factories import befriend
 
         alice.sign_up()
         befriend(app, "alice", 25, clock())
@@ -197,7 +197,7 @@ class TestReferralsPage:
 
     @pytest.mark.parametrize("path", ["/dashboard/referrals", "/dashboard/rewards"])
     def test_the_number_of_queries_does_not_grow(self, app, clock, alice, count_queries, path: str):
-        from tests.crowd import befriend
+        from tests.factories import befriend
 
         alice.sign_up()
         befriend(app, "alice", 2, clock())

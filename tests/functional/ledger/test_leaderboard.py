@@ -7,7 +7,7 @@ import pytest
 
 from referralhub.extensions import db
 from referralhub.models import ReferralState, User
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.pages import Visitor
 from tests.people import Person
 

@@ -14,7 +14,7 @@ from referralhub.services.accounts import administration
 from referralhub.services.mailing import outbox
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
-from tests.crowd import member
+from tests.factories import member
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 

@@ -8,7 +8,7 @@ from flask import Flask
 from referralhub import mail_content
 from referralhub.extensions import db
 from referralhub.models import Invitation, InvitationState, MessageKind, OutboxMessage, User
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.people import Clock, Person, PostOffice, links_in, text_of
 
 PAYLOADS: dict[MessageKind, dict[str, object]] = {

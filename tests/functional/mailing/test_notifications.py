@@ -16,7 +16,7 @@ from referralhub.services.mailing.kinds import news
 from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from tests.conftest import SECRET_KEY
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.pages import Element, parse
 from tests.people import Clock, Person, link_in, links_in, path_of, read_letters, text_of
 

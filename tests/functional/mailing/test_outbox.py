@@ -15,7 +15,7 @@ from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import LEASE, RETRIES, Delivery, Post, Refused, Unwanted, Write
 from referralhub.words.referrals import FORMER_MEMBER
-from tests.crowd import member
+from tests.factories import member
 from tests.people import Clock, Person, PostOffice, all_at_once
 
 

@@ -14,7 +14,7 @@ from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import DETOUR, LEASE
 from tests.conftest import DATABASES
-from tests.crowd import member
+from tests.factories import member
 from tests.mail_server import SELF_SIGNED, MailServer
 from tests.people import Person, PostOffice
 from tests.servers import free_port, wait_until

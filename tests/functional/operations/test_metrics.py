@@ -12,7 +12,7 @@ from referralhub.models import OutboxMessage, Reason, ReferralState
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.people import Clock
 
 TOKEN = "a token for tests: 0123456789"

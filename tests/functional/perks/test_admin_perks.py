@@ -6,7 +6,7 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import AuditLine, Coupon, Perk, Profile, Redemption, Role
 from referralhub.services.perks import catalogue, claims
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.pages import Page
 from tests.people import Person, all_at_once
 

@@ -7,7 +7,7 @@ import pytest
 from referralhub.extensions import db
 from referralhub.models import Coupon, Perk, Redemption, RewardEntry
 from referralhub.services.perks import catalogue
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.people import Person, all_at_once
 
 

@@ -6,7 +6,7 @@ from flask import Flask
 from referralhub.models import AuditLine, Program, ReferralState, Role, Touch, Unit
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
-from tests.crowd import befriend, member
+from tests.factories import befriend, member
 from tests.pages import Element, Page
 from tests.people import Person, all_at_once
 

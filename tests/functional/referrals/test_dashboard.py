@@ -7,7 +7,7 @@ import pytest
 
 from referralhub.extensions import db
 from referralhub.models import ReferralState, User
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.pages import Page, Visitor
 from tests.people import Person
 

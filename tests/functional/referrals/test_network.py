@@ -7,7 +7,7 @@ import segno
 
 from referralhub.extensions import db
 from referralhub.models import Profile, User
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.pages import Page, Visitor
 from tests.people import Person
 

@@ -20,7 +20,7 @@ from referralhub.models import (
 from referralhub.services.referrals import lifecycle, review
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
-from tests.crowd import befriend
+from tests.factories import befriend
 from tests.people import Person, all_at_once, links_in, path_of, text_of
 
 NO_DECISIONS = (
