@@ -11,10 +11,10 @@ from wtforms.validators import EqualTo, InputRequired, Length, Regexp, Validatio
 
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
 from referralhub.services.shared import codes
-from referralhub.services.shared.errors import DomainError
-from referralhub.words.errors import by_field
+from referralhub.services.shared.errors import BadSetting, DomainError
+from referralhub.words.errors import by_field, say
 
-code_shape = Regexp(rf"{codes.SHAPE}\Z", message="A code is 8 to 12 letters and digits.")
+code_shape = Regexp(rf"{codes.SHAPE}\Z", message=f"A code is {codes.SHORTEST} to {codes.LONGEST} letters and digits.")
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
 
@@ -124,6 +124,13 @@ def own_password_field() -> PasswordField:
 
 def show_error(error: DomainError, form: FlaskForm) -> None:
     """Put what a service refused at the fields it is about, or on top."""
+    if isinstance(error, BadSetting) and error.key in form:  # the field has a name already
+        problem = by_field(error)[error.key]
+        form[error.key].errors = [*form[error.key].errors, f"{problem[:1].upper()}{problem[1:]}."]
+        return
+    if isinstance(error, BadSetting):
+        form.form_errors.append(say(error))
+        return
     for name, message in by_field(error).items():
         if name in form:
             form[name].errors = [*form[name].errors, message]

@@ -19,7 +19,7 @@ def alive() -> dict[str, str]:
 
 @bp.get("/readyz")
 def ready() -> tuple[dict[str, str], int]:
-    """Return of each service whether it answers; 503 when one does not."""
+    """Say of each service whether it answers; 503 when one does not."""
     services = {"database": "ok", "redis": "ok"}
     try:
         db.session.execute(text("SELECT 1"))

@@ -27,7 +27,7 @@ from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitations, member_list
 
 # The pages to which links with a token lead.
-PAGES = {
+TOKEN_PAGES = {
     TokenPurpose.VERIFY_ADDRESS: "auth.verify",
     TokenPurpose.CHANGE_ADDRESS: "account.confirm_change",
     TokenPurpose.RESET_PASSWORD: "auth.reset_password",
@@ -58,7 +58,7 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
         if purpose := kind.token:
-            values["url"] = url(PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now()))
+            values["url"] = url(TOKEN_PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now()))
     if "referral_id" in message.payload:
         values["friend"] = member_list.name_of_friend(message.payload["referral_id"])
     if kind.is_invitation:

@@ -75,7 +75,7 @@ def network_of(remote: str) -> str:
         address = ip_address(text.partition("%")[0])
     except ValueError:
         return remote
-    if isinstance(address, IPv6Address):
+    if isinstance(address, IPv6Address) and not address.is_loopback:
         embedded = _embedded(address)
         return str(embedded or ip_network((address, 64), strict=False).network_address)
     return str(address)

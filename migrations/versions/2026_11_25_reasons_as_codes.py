@@ -63,7 +63,9 @@ def write_out_verdicts():
     events = sa.table(TABLE, sa.column("id"), sa.column("evidence", JSON))
     kept = events.c.evidence["assessment"]["verdict"].as_string()
     connection = op.get_bind()
-    for row in connection.execute(sa.select(events).where(kept.is_not(None))).all():
+    judged = sa.select(events.c.id).where(kept.is_not(None))
+    for number in connection.scalars(judged).all():
+        row = connection.execute(sa.select(events).where(events.c.id == number)).one()
         verdict = row.evidence["assessment"]
         if "reasons" in verdict:  # of before: nothing was changed about it
             continue
@@ -72,7 +74,7 @@ def write_out_verdicts():
                 "rule": each["rule"].replace("_", " "),
                 "points": each["points"],
                 "words": each["code"].replace("_", " "),
-                "values": [*map(str, each["values"].values()), "", ""][:2],
+                "values": [", ".join(f"{name} {value}" for name, value in sorted(each["values"].items())), ""],
             }
             for each in verdict["findings"]
         ]

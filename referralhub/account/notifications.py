@@ -12,7 +12,7 @@ from referralhub.services.mailing import subscriptions
 from referralhub.services.mailing.kinds import news
 from referralhub.services.shared.errors import BadLink
 from referralhub.words.errors import say
-from referralhub.words.mail import KINDS
+from referralhub.words.mail import NAMES
 
 
 @bp.route("/account/notifications", methods=["GET", "POST"])
@@ -23,7 +23,7 @@ def notifications() -> Response | str:
         subscriptions.set_choices(current_user.id, [kind for kind in news() if kind.value in request.form])
         flash("Saved.")
         return redirect(url_for("account.notifications"), 303)
-    choices = [(kind, KINDS[kind], kind not in current_user.muted) for kind in news()]
+    choices = [(kind, NAMES[kind], kind not in current_user.muted) for kind in news()]
     return render_template("account/notifications.html", choices=choices)
 
 
@@ -34,7 +34,7 @@ def unsubscribe(token: str) -> str | tuple[str, int]:
         kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", token=token, words=KINDS[kind])
+    return render_template("account/unsubscribe.html", token=token, words=NAMES[kind])
 
 
 @bp.post("/account/unsubscribe/<token>")
@@ -46,4 +46,4 @@ def unsubscribe_now(token: str) -> FlaskResponse | str | tuple[str, int]:
         subscriptions.unsubscribe(token, current_app.config["SECRET_KEY"], now())
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", done=True, words=KINDS[kind])
+    return render_template("account/unsubscribe.html", done=True, words=NAMES[kind])

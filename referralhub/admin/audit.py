@@ -42,7 +42,7 @@ class Audit(ListPage):
     column_formatters: ClassVar = {
         "subject": lambda _view, _context, line, _name: _subject(line),
         "before": lambda _view, _context, line, _name: change_in_words(line),
-        "reason": lambda _view, _context, line, _name: audit_reason(line.reason, line.after),
+        "reason": lambda _view, _context, line, _name: audit_reason(line),
     }
     load = (joinedload(AuditLine.actor),)
 

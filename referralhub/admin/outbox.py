@@ -18,6 +18,7 @@ from referralhub.services.mailing import outbox
 from referralhub.services.mailing.outbox import MailState
 from referralhub.services.shared.errors import Conflict
 from referralhub.words.errors import say
+from referralhub.words.mail import STATES
 
 
 class Mail(ListPage):
@@ -88,5 +89,5 @@ class Mail(ListPage):
 
 def state(message: OutboxMessage) -> str:
     """Return in words where a message is, with the mail server's reason where there is one."""
-    words = outbox.state_of(message).value.replace("_", " ")
+    words = STATES[outbox.state_of(message)]
     return f"{words}: {message.last_error}" if message.last_error else words

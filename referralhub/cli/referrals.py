@@ -97,7 +97,7 @@ def held(as_json: bool) -> None:
 @number
 @json_option
 def explain(referral_id: int, as_json: bool) -> None:
-    """Return why a referral was confirmed or held, as it was judged then.
+    """Say why a referral was confirmed or held, as it was judged then.
 
     Prints the verdict with its points, the reasons that weighed most, and for each of the fraud rules its points, the
     two values that it compared, and what the verdict would be without it. Refused for a referral that was not judged

@@ -39,7 +39,7 @@ class Perk(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    # No columns: counted along by a query that asks for them (`perks/catalogue.py`), else none.
+    # No columns: counted along by a query that asks for them (`services/perks/catalogue.py`), else none.
     left: Mapped[int | None] = query_expression()
     claimed: Mapped[int | None] = query_expression()
 

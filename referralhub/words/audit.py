@@ -1,21 +1,25 @@
 """What a line of the audit log changed, and why, in words."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from referralhub.models import AuditLine
-from referralhub.words.referrals import REASONS
+from referralhub.models import AuditLine, Reason, Role
+from referralhub.services.referrals.lifecycle import REASON_VALUES
+from referralhub.words.amounts import format_number
+from referralhub.words.referrals import REASONS, reason
 
 
 def change_in_words(line: AuditLine) -> str:
     """Return what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
     # Sorted, since PostgreSQL keeps no order.
-    return ", ".join(_changed(key, line.before, line.after) for key in sorted({**line.before, **line.after}))
+    keys = {*line.before, *line.after} - {REASON_VALUES}
+    return ", ".join(_changed(key, line.before, line.after) for key in sorted(keys))
 
 
-def audit_reason(text: str, values: Mapping[str, Any]) -> str:
+def audit_reason(line: AuditLine) -> str:
     """Return the reason of a line in the audit log: what a person wrote, or words for the system's code."""
-    return REASONS[text].format_map(values) if text in REASONS else text
+    if line.role is Role.SYSTEM and line.reason in REASONS:
+        return reason(Reason(line.reason, line.after.get(REASON_VALUES, {})))
+    return line.reason
 
 
 def _changed(key: str, before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -32,7 +36,7 @@ def _said(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}"
+            return format_number(value)
         case list():
             return "; ".join(_said(each) for each in value)
         case dict():

@@ -1,8 +1,9 @@
-"""What kinds of mail are called, where one can choose among them."""
+"""What kinds of mail are called, where one can choose among them, and what became of a message."""
 
 from referralhub.models import MessageKind
+from referralhub.services.mailing.outbox import MailState
 
-KINDS = {
+NAMES = {
     MessageKind.FRIEND_JOINED: "A friend joined by my link",
     MessageKind.REFERRAL_CONFIRMED: "A referral was confirmed and I was credited",
     MessageKind.REFERRAL_HELD: "A referral is being looked at",
@@ -11,4 +12,10 @@ KINDS = {
     MessageKind.TIER_REACHED: "I reached a new tier",
     MessageKind.WEEKLY_DIGEST: "A summary of the week, on Mondays",
     MessageKind.INVITATION: "Invitations to this address",
+}
+STATES = {
+    MailState.WAITING: "waiting",
+    MailState.DELIVERED: "delivered",
+    MailState.GIVEN_UP: "given up",
+    MailState.NOT_WANTED: "not wanted",
 }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from referralhub.models import Touch, Unit
-from referralhub.words.amounts import UNITS, format_amount
+from referralhub.words.amounts import UNITS, format_amount, format_number
 
 LABELS = {
     "name": "Name",
@@ -80,6 +80,6 @@ def _figure(key: str, value: int, unit: Unit) -> str:
 
 def _step(step: dict[str, Any], unit: Unit) -> str:
     if "name" in step:
-        return f"{step['name']} from {step['at']:,}"
-    friends = f"{step['at']:,} friend{'' if step['at'] == 1 else 's'}"
+        return f"{step['name']} from {format_number(step['at'])}"
+    friends = f"{format_number(step['at'])} friend{'' if step['at'] == 1 else 's'}"
     return friends + (f" ({format_amount(step['bonus'], unit)})" if step.get("bonus") else "")

@@ -24,8 +24,13 @@ FORMER_MEMBER = "A former member"  # what an erased account is called
 
 
 def reason(why: Reason) -> str:
-    """Return a reason as a part of a sentence."""
-    return REASONS[why.code].format_map(why.values)
+    """Return a reason as a part of a sentence; nothing where the trail is lost."""
+    return REASONS[why.code].format_map(why.values) if why.code else ""
 
 
-FILTERS: dict[str, Any] = {"objection": OBJECTIONS.__getitem__, "reason": reason}
+def spent_on(note: str) -> str:
+    """Return what an amount was spent on; entries of before have the "for" in their note."""
+    return note if note.startswith("for ") else f"for {note}"
+
+
+FILTERS: dict[str, Any] = {"objection": OBJECTIONS.__getitem__, "reason": reason, "spent_on": spent_on}

@@ -22,7 +22,7 @@ from referralhub.security import network_of
         ("[2001:db8:1:2::9]", "2001:db8:1:2::"),
         ('"[2001:db8:1:2::9]:4711"', "2001:db8:1:2::"),
         ("fe80::1%eth0", "fe80::"),
-        ("::1", "::"),
+        ("::1", "::1"),
         ("::ffff:127.0.0.1", "127.0.0.1"),
         ("unknown", "unknown"),
         ("_hidden", "_hidden"),

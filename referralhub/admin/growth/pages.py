@@ -59,7 +59,7 @@ class Growth(AdminPage):
 
     def _page(self, costs_form: CostsForm) -> str:
         program, (form, days) = rules.current(), RangeForm.asked(now())
-        months = monthly.monthly(days)
+        months = monthly.monthly(days, now().date())
         found = cohorts.read(months, now())
         shown = [figure for each in found.months if each.k.high is not None for figure in (each.k.high, each.raw_k)]
         return self.render(

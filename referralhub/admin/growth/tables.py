@@ -30,7 +30,7 @@ def rows(table: Table, days: DateRange, now: datetime) -> Rows:
 
 
 def _monthly(days: DateRange, now: datetime) -> Rows:
-    return monthly.FIGURES, [month.figures() for month in monthly.monthly(days)]
+    return monthly.FIGURES, [month.figures() for month in monthly.monthly(days, now.date())]
 
 
 def _funnel(days: DateRange, now: datetime) -> Rows:
@@ -49,7 +49,7 @@ def _cohorts(days: DateRange, now: datetime) -> Rows:
     header = ["month", "members"]
     for window in WINDOWS:
         header += [f"friends_{window}_days", f"per_member_{window}_days", f"complete_{window}_days"]
-    found = cohorts.read(monthly.monthly(days), now)
+    found = cohorts.read(monthly.monthly(days, now.date()), now)
     return header, [
         [f"{cohort.month:%Y-%m}", cohort.members, *_windows(cohort)] for cohort in found.months
     ]  # fmt: skip
@@ -61,7 +61,7 @@ def _windows(cohort: Cohort) -> Iterator[Any]:
 
 
 def _k(days: DateRange, now: datetime) -> Rows:
-    found = cohorts.read(monthly.monthly(days), now)
+    found = cohorts.read(monthly.monthly(days, now.date()), now)
     named = [(f"{cohort.month:%Y-%m}", cohort) for cohort in found.months]
     named += [("complete months", found.together)] if found.together else []
     return ("month", "members", "k", "k_low", "k_high", "raw_k", "cycle_days", "complete"), [

@@ -96,7 +96,7 @@ class Perks(ListPage):
 
     @expose("/<row:row_id>/stock", methods=["POST"])
     def add_stock(self, row_id: int) -> Answer:
-        """Put more pieces on the shelf."""
+        """Put more pieces in stock."""
         form = StockForm()
         if form.validate_on_submit():
             try:
@@ -105,7 +105,7 @@ class Perks(ListPage):
             except BadPerk as error:
                 show_error(error, form)
             else:
-                flash(f"{form.pieces.data} more on the shelf." if done else REPEATED)
+                flash(f"{form.pieces.data} more in stock." if done else REPEATED)
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, stock=form)
 

@@ -12,7 +12,6 @@ from referralhub.services.program import rules
 from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
-from referralhub.words.errors import by_field
 from referralhub.words.program import LABELS, differences, in_words
 
 NOTHING = "These rules are in force already. Nothing was changed."
@@ -83,11 +82,7 @@ class Rules(AdminPage):
         return self._form(form)
 
     def _refused(self, form: RulesForm, error: BadSetting | StaleRules) -> tuple[str, int]:
-        if isinstance(error, BadSetting) and error.key in form:  # the field that it stands at has a name already
-            problem = by_field(error)[error.key]
-            form[error.key].errors = [f"{problem[:1].upper()}{problem[1:]}."]
-        else:
-            show_error(error, form)
+        show_error(error, form)
         if isinstance(error, StaleRules):
             form.version.data = str(error.version)  # who sends it again has been told
         return self._form(form)

@@ -153,15 +153,14 @@ def change_address(token: str, now: datetime) -> bool:
 def _queue_newest(
     session: Session, kind: MessageKind, user_id: int, key: str, now: datetime, address: str | None = None
 ) -> bool:
-    """Queue mail with a link that proves something, and end the older links of its kind. Return whether it was new.
+    """Queue mail with a link that proves something, instead of what still waits of its kind. Return whether it was new.
 
-    What still waits for another address, a mistyped one say, is not sent any more.
+    The links of before end when the new one is made; those to another address, a mistyped one say, at once.
     """
     if not outbox.queue(session, kind, user_id, key, {}, now, address=address):
         return False
-    if address:
-        outbox.withdraw(session, user_id, kind, but=key)
-    if purpose := KINDS[kind].token:
+    outbox.withdraw(session, user_id, kind, but=key)
+    if address and (purpose := KINDS[kind].token):
         tokens.end(session, user_id, purpose)
     return True
 

@@ -57,7 +57,7 @@ def everything_about(user: User) -> dict[str, Rows]:
         select(
             ReferralEvent.referral_id, ReferralEvent.from_state, ReferralEvent.to_state,
             ReferralEvent.reason_code.label("reason"),
-            ReferralEvent.reason_values["text"].as_string().label("reason_text"),
+            ReferralEvent.reason_values,
             ReferralEvent.created,
         )
         .join(Referral, Referral.id == ReferralEvent.referral_id)

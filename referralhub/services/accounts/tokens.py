@@ -74,10 +74,11 @@ def forget(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
 def end(session: Session, user_id: int, *purposes: TokenPurpose) -> None:
     """End a member's tokens for these purposes that were not used yet; part of the caller's transaction.
 
-    A used one stays, so that its link can still say that it was used.
+    A used one stays, so that its link can still say that it was used; one that is being used this moment is left alone.
     """
     of_member = (OneTimeToken.user_id == user_id, OneTimeToken.purpose.in_(purposes), OneTimeToken.used_at.is_(None))
-    session.execute(delete(OneTimeToken).where(*of_member))
+    unused = session.scalars(select(OneTimeToken.id).where(*of_member).with_for_update(skip_locked=True)).all()
+    session.execute(delete(OneTimeToken).where(OneTimeToken.id.in_(unused)))
 
 
 def forget_addresses(session: Session, addresses: Collection[str]) -> None:

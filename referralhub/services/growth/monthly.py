@@ -53,10 +53,11 @@ class Month:
         return (f"{self.start:%Y-%m}", self.organic, self.referred, *rounded, self.members)
 
 
-def monthly(days: DateRange | None = None) -> list[Month]:
+def monthly(days: DateRange | None = None, today: date | None = None) -> list[Month]:
     """Count signups by month, from the first month with one to the last, those without one too. One query.
 
-    With `days`, only the months that these touch are given, each of them whole, and up to the last of these.
+    With `days`, only the months that these touch are given, each of them whole, up to the last of these that has
+    begun `today`.
     """
     day = utc_day(Profile.created).label("day")
     referred = func.count(Profile.referred_by_id)
@@ -71,7 +72,7 @@ def monthly(days: DateRange | None = None) -> list[Month]:
         months.append(Month(start.year, start.month, organic, by_link, members))
     if days is None:
         return months
-    while months and next_month(months[-1].start) <= days.last:
+    while months and next_month(months[-1].start) <= min(days.last, today or days.last):
         months.append(_without_signups(next_month(months[-1].start), members))
     return [month for month in months if days.whole_months.first <= month.start <= days.last]
 

@@ -170,7 +170,7 @@ def audit_log(_: Installation) -> Iterator[Remark]:
     """Whether the chain of the audit log is whole."""
     broken_at = audit.verify().broken_at
     if broken_at is not None:
-        yield Remark("audit_log_broken", {"line": broken_at})
+        yield Remark("audit_log_broken", {"line": str(broken_at)})
 
 
 def _skew(code: str, before: datetime, theirs: datetime, found: Installation) -> Iterator[Remark]:

@@ -26,6 +26,20 @@ COUNTS = (with_expression(Perk.left, LEFT), with_expression(Perk.claimed, _CLAIM
 
 
 @dataclass(frozen=True)
+class Offer:
+    """One perk of the catalogue as one member sees it; `left` is None where there is no limit."""
+
+    id: int
+    name: str
+    description: str
+    price: int | None
+    unit: Unit
+    unlocked_at: int | None
+    left: int | None
+    claimed: bool
+
+
+@dataclass(frozen=True)
 class MembersClaim:
     """One claim as those see it who hand perks over; `coupon` was given at once."""
 
@@ -45,6 +59,66 @@ class PerkDetail:
     waiting: int
     claims: list[MembersClaim]
     history: list[AuditLine]
+
+
+def add(
+    name: str,
+    description: str,
+    now: datetime,
+    *,
+    price: int | None = None,
+    unit: Unit = Unit.POINTS,
+    unlocked_at: int | None = None,
+    stock: int | None = None,
+    coupons: list[str] | None = None,
+    key: str = "",
+    actor: Actor = OPERATOR,
+) -> int:
+    """Put a perk into the catalogue and return its id. With `coupons` these are its stock, handed out one by one.
+
+    `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadyDone for a perk that is
+    in the catalogue on these very terms, and BadPerk for one of this name on others.
+    """
+    terms = {"name": name, "price": price, "unit": unit, "unlocked_at": unlocked_at}
+    with transaction() as session:
+        if key and not once.first(session, f"perk:{key}", now):
+            return _added_before(session, name)
+        perk_id: int | None = session.scalar(
+            insert(Perk)
+            .values(
+                **terms, description=description, stock=None if coupons else stock, is_active=True, created=now,
+                fulfilment=Fulfilment.COUPON if coupons else Fulfilment.BY_HAND,
+            )
+            .on_conflict_do_nothing(index_elements=["name"])
+            .returning(Perk.id)
+        )  # fmt: skip
+        if perk_id is None:
+            raise _refusal(session, {**terms, "description": description}, stock, set(coupons or []))
+        put_into_pool(session, perk_id, coupons or [])
+        pieces = len(coupons) if coupons else stock
+        audit.record(session, actor, "perk.add", "perk", perk_id, {}, {**terms, "pieces": pieces}, now)
+    return perk_id
+
+
+def offers(profile_id: int) -> list[Offer]:
+    """List what can be claimed, the cheapest and the easiest first. One query."""
+    claimed = select(Redemption.id).where(Redemption.perk_id == Perk.id, Redemption.profile_id == profile_id).exists()
+    rows = reading().execute(
+        select(Perk, LEFT, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)
+    )
+    return [
+        Offer(
+            perk.id,
+            perk.name,
+            perk.description,
+            perk.price,
+            perk.unit,
+            perk.unlocked_at,
+            left,
+            has,
+        )
+        for perk, left, has in rows
+    ]
 
 
 def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
@@ -138,80 +212,6 @@ def _find(session: Session, perk_id: int) -> Perk:
     if perk is None:
         raise NotFound("no_such_perk")
     return perk
-
-
-@dataclass(frozen=True)
-class Offer:
-    """One perk of the catalogue as one member sees it; `left` is None where there is no limit."""
-
-    id: int
-    name: str
-    description: str
-    price: int | None
-    unit: Unit
-    unlocked_at: int | None
-    left: int | None
-    claimed: bool
-
-
-def add(
-    name: str,
-    description: str,
-    now: datetime,
-    *,
-    price: int | None = None,
-    unit: Unit = Unit.POINTS,
-    unlocked_at: int | None = None,
-    stock: int | None = None,
-    coupons: list[str] | None = None,
-    key: str = "",
-    actor: Actor = OPERATOR,
-) -> int:
-    """Put a perk into the catalogue and return its id. With `coupons` these are its stock, handed out one by one.
-
-    `key` is the form's own: sending it again adds nothing and gives the same id. Raises AlreadyDone for a perk that is
-    in the catalogue on these very terms, and BadPerk for one of this name on others.
-    """
-    terms = {"name": name, "price": price, "unit": unit, "unlocked_at": unlocked_at}
-    with transaction() as session:
-        if key and not once.first(session, f"perk:{key}", now):
-            return _added_before(session, name)
-        perk_id: int | None = session.scalar(
-            insert(Perk)
-            .values(
-                **terms, description=description, stock=None if coupons else stock, is_active=True, created=now,
-                fulfilment=Fulfilment.COUPON if coupons else Fulfilment.BY_HAND,
-            )
-            .on_conflict_do_nothing(index_elements=["name"])
-            .returning(Perk.id)
-        )  # fmt: skip
-        if perk_id is None:
-            raise _refusal(session, {**terms, "description": description}, stock, set(coupons or []))
-        put_into_pool(session, perk_id, coupons or [])
-        pieces = len(coupons) if coupons else stock
-        audit.record(session, actor, "perk.add", "perk", perk_id, {}, {**terms, "pieces": pieces}, now)
-    return perk_id
-
-
-def offers(profile_id: int) -> list[Offer]:
-    """List what can be claimed, the cheapest and the easiest first. One query."""
-    claimed = select(Redemption.id).where(Redemption.perk_id == Perk.id, Redemption.profile_id == profile_id).exists()
-    rows = reading().execute(
-        select(Perk, LEFT, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)
-    )
-    return [
-        Offer(
-            perk.id,
-            perk.name,
-            perk.description,
-            perk.price,
-            perk.unit,
-            perk.unlocked_at,
-            left,
-            has,
-        )
-        for perk, left, has in rows
-    ]
 
 
 def _added_before(session: Session, name: str) -> int:

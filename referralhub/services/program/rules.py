@@ -1,7 +1,7 @@
 """The rules in force and what follows from them without asking the database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -157,7 +157,7 @@ def _one_after_the_other(session: Session) -> None:
 def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
     """Return which of these values would be new. Raises BadSetting for those that cannot be."""
     rules = rules_of(before)
-    check(rules | values)
+    check(rules | values, values)
     return {key: value for key, value in values.items() if rules[key] != value}
 
 
@@ -187,8 +187,8 @@ def parse(key: str, text: str) -> dict[str, Any]:
     return {key: value}
 
 
-def check(rules: dict[str, Any]) -> None:
-    """Refuse rules that make no sense. Raises BadSetting."""
+def check(rules: dict[str, Any], changed: Collection[str]) -> None:
+    """Refuse rules that make no sense; lists only where they are `changed`. Raises BadSetting."""
     if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
         raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
     for key in ("referrer_amount", "friend_amount", *OPTIONAL):
@@ -198,18 +198,28 @@ def check(rules: dict[str, Any]) -> None:
         raise BadSetting("window_days", "window_out_of_range", least=1, most=SESSION_DAYS)
     if not 1 <= len(rules["name"]) <= LONGEST_NAME:
         raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
+    if "tiers" in changed:
+        _check_tiers(rules["tiers"])
+    if "milestones" in changed:
+        _check_milestones(rules["milestones"])
+
+
+def _check_tiers(steps: Any) -> None:
     try:
-        tiers = msgspec.convert(rules["tiers"], list[Tier])
+        marks = [tier.at for tier in msgspec.convert(steps, list[Tier])]
     except msgspec.ValidationError:
         raise BadSetting("tiers", "tiers_malformed", longest=LONGEST_NAME, most=LARGEST) from None
+    _require_rising("tiers", marks)
+    if not marks or marks[0] != 0:
+        raise BadSetting("tiers", "tiers_not_from_zero")
+
+
+def _check_milestones(steps: Any) -> None:
     try:
-        milestones = msgspec.convert(rules["milestones"], list[Milestone])
+        marks = [milestone.at for milestone in msgspec.convert(steps, list[Milestone])]
     except msgspec.ValidationError:
         raise BadSetting("milestones", "milestones_malformed", most=LARGEST) from None
-    _require_rising("tiers", [tier.at for tier in tiers])
-    _require_rising("milestones", [milestone.at for milestone in milestones])
-    if not tiers or tiers[0].at != 0:
-        raise BadSetting("tiers", "tiers_not_from_zero")
+    _require_rising("milestones", marks)
 
 
 def _require_rising(key: str, marks: list[int]) -> None:

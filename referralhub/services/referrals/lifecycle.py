@@ -19,6 +19,7 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     ReferralState,
+    Role,
     Touch,
     User,
 )
@@ -39,6 +40,7 @@ from referralhub.services.shared.errors import (
 )
 from referralhub.services.shared.names import shown_name
 
+REASON_VALUES = "reason_values"  # in the audit log, beside a code for a reason
 EXPIRES_DAYS = 30  # how long a friend has to confirm the address
 
 
@@ -253,7 +255,8 @@ def _decided(
 ) -> None:
     """Write the audit line of somebody's decision, last: see `audit.record`."""
     after = referral.state.value
-    states = {"state": before.value}, {"state": after} | ({} if reason.text else reason.values)
+    values = {REASON_VALUES: reason.values} if actor.role is Role.SYSTEM and reason.values else {}
+    states = {"state": before.value}, {"state": after} | values
     why = reason.text or reason.code
     audit.record(session, actor, f"referral.{after}", "referral", referral.id, *states, now, why)
 

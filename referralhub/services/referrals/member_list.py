@@ -60,7 +60,7 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
             ReferralEvent.reason,
         )
         .select_from(Referral)
-        .join(ReferralEvent, ReferralEvent.id == last)
+        .outerjoin(ReferralEvent, ReferralEvent.id == last)  # without a trail the row is still there
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
         .where(Referral.referrer_id == profile_id)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.models import Channel, Profile, VisitDaily
-from referralhub.services.shared import once
+from referralhub.services.shared import codes, once
 
 WAITING, BATCHES = "visits:waiting", "visits:batches"  # codes with new visits; counts on their way
 DAYS_KEPT = timedelta(days=90)
@@ -19,7 +19,6 @@ FOLDED = date(2000, 1, 1)  # the day that stands for all before
 COUNTED = ("visits", "visitors", "bots")
 
 TAKE = (Path(__file__).parent / "take_visits.lua").read_text(encoding="utf-8")
-SHORTEST_CODE = 8  # what is shorter is the number of a profile: so were visits counted before codes were
 
 
 def key(code: str) -> str:
@@ -83,7 +82,8 @@ def _book(redis: Redis, batch: str, now: datetime) -> None:
         counts.setdefault((date.fromisoformat(day), Channel(via)), Counter())[kind] += int(number)
     with transaction() as session:
         # Visits of somebody whom this database does not know (it was set up anew) must not hold up the others.
-        whose = Profile.code == code if len(code) >= SHORTEST_CODE else Profile.id == int(code)
+        # What is shorter than a code is the number of a profile, by which visits were counted before.
+        whose = Profile.code == code if len(code) >= codes.SHORTEST else Profile.id == int(code)
         profile_id = session.scalar(select(Profile.id).where(whose))
         if profile_id is not None and once.first(session, batch, now):
             for (date_, channel), numbers in counts.items():

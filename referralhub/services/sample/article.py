@@ -6,8 +6,6 @@ from referralhub.services.sample.people import Newcomer, Population
 
 # The founding article's growth table: organic and referred signups of its first three months.
 MONTHS = ((date(2026, 1, 1), 127, 43), (date(2026, 2, 1), 298, 187), (date(2026, 3, 1), 401, 573))
-
-
 END = date(2026, 4, 1)
 
 

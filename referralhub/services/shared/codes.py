@@ -3,8 +3,10 @@
 import re
 import secrets
 import string
+from urllib.parse import urlsplit
 
-SHAPE = "[A-Za-z0-9]{8,12}"  # a regular expression; a code is the same in any case
+SHORTEST, LONGEST = 8, 12
+SHAPE = f"[A-Za-z0-9]{{{SHORTEST},{LONGEST}}}"  # a regular expression; a code is the same in any case
 LENGTH = 8  # of new ones
 ALPHABET = string.ascii_lowercase + string.digits
 
@@ -21,5 +23,5 @@ def normal(code: str) -> str:
 
 def pasted(text: str) -> str:
     """Return the code in what somebody pasted: a member's whole link is as good as the code in it."""
-    parts = [part for part in re.split(r"[/?#]", text) if re.fullmatch(SHAPE, part)] if "/" in text else []
+    parts = [part for part in urlsplit(text).path.split("/") if re.fullmatch(SHAPE, part)] if "/" in text else []
     return parts[-1] if parts else text

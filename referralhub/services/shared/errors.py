@@ -127,7 +127,7 @@ class StaleRules(Conflict):
     code = "rules_changed"
 
     def __init__(self, version: int) -> None:
-        super().__init__(version=version)
+        super().__init__(version=str(version))
         self.version = version
 
 

@@ -290,6 +290,30 @@ class TestChangeOfAddress:
         assert records.everything() == before
 
 
+def test_a_mail_that_is_late_does_not_end_the_link_of_a_newer_one(alice: Person, visitor, clock, records):
+    alice.sign_up()
+    alice.post_office.deliver()
+    ask_for_reset(visitor, alice.email)
+    late = records.all(OutboxMessage)[-1].id
+    clock.advance(minutes=2)
+    path = reset_path(alice)
+    records.change(lambda: setattr(db.session.get(OutboxMessage, late), "attempts", 1))
+    clock.advance(minutes=1)
+    alice.post_office.deliver()
+    assert (
+        len([letter for letter in alice.post_office.letters(alice.email) if "new password" in letter["Subject"]]) == 1
+    )
+    send_password(visitor, path, NEW)
+
+
+def test_asking_for_a_reset_does_not_end_a_link_before_the_new_one_is_made(alice: Person, visitor, clock):
+    alice.sign_up()
+    path = reset_path(alice)
+    clock.advance(minutes=2)
+    ask_for_reset(Visitor(alice.post_office.app), alice.email)  # by a stranger, say
+    send_password(visitor, path, NEW)
+
+
 def test_a_newer_link_to_reset_a_password_ends_the_older(alice: Person, visitor, clock):
     alice.sign_up()
     first = reset_path(alice)

@@ -160,7 +160,7 @@ class TestOnePerk:
     def test_more_pieces_come_once_for_a_form(self, admin: Person, add, records, logged):
         add(stock=2)
         form = admin.get(MUG).form("/admin/perks/1/stock")
-        assert "3 more on the shelf" in admin.follow(admin.submit(form, pieces="3")).text
+        assert "3 more in stock" in admin.follow(admin.submit(form, pieces="3")).text
         assert "sent before" in admin.follow(admin.submit(form, pieces="3")).text
         assert records.one(Perk).stock == 5
         assert logged() == [("perk.add_stock", 1, {"stock": 2}, {"stock": 5})]

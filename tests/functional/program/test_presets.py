@@ -2,6 +2,7 @@
 
 import pytest
 
+from referralhub.extensions import db
 from referralhub.models import Program, Reason, Referral, RewardEntry, Unit
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
@@ -175,6 +176,9 @@ class TestSettings:
             ("tiers", "[]"),
             ("tiers", '[{"name": "Gold", "at": 5}]'),
             ("tiers", '[{"name": "A", "at": 0}, {"name": "B", "at": 0}]'),
+            ("tiers", '[{"name": "A", "at": 0}, {"name": 7, "at": 5}]'),
+            ("tiers", '[{"name": "A", "at": 0}, {"name": "B", "at": true}]'),
+            ("tiers", '[{"name": "A", "at": 0, "colour": "red"}]'),
             ("milestones", '[{"at": 0, "bonus": 5}]'),
             ("milestones", '{"at": 1}'),
             ("personal_landing", "maybe"),
@@ -186,3 +190,11 @@ class TestSettings:
         assert result.exit_code == 1
         assert result.output.startswith(f"Error: {key}: ")
         records.one(Program)
+
+    def test_lists_of_before_that_would_be_refused_today_stand_in_nobodys_way(self, app, clock, records):
+        with app.app_context():
+            odd = [{"name": "A", "at": 0, "colour": "red"}, {"name": "B" * 60, "at": 5}]
+            db.session.add(Program(version=2, created=clock(), **rules.DEFAULT | {"tiers": odd}))
+            db.session.commit()
+            rules.change({"hold_days": 3}, clock())
+        assert records.all(Program)[-1].hold_days == 3

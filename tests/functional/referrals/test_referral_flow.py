@@ -252,6 +252,7 @@ def test_two_visits_of_one_browser_on_one_day_are_two_visits_of_one_visitor(
 
 def test_the_verification_mail_can_be_sent_again(alice: Person, post_office: PostOffice, clock):
     alice.sign_up()
+    post_office.deliver()
     clock.advance(minutes=2)
     page = alice.follow(alice.submit(alice.get("/dashboard/").form("/verify/resend")))
     assert alice.email in page.text

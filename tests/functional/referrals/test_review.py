@@ -11,6 +11,7 @@ from referralhub.models import (
     MessageKind,
     OutboxMessage,
     Reason,
+    ReasonCode,
     Referral,
     ReferralState,
     RewardEntry,
@@ -20,6 +21,7 @@ from referralhub.models import (
 from referralhub.services.referrals import lifecycle, review
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
+from referralhub.words.audit import audit_reason, change_in_words
 from tests.factories import befriend
 from tests.people import Person, all_at_once, links_in, path_of, text_of
 
@@ -50,6 +52,12 @@ def decide(admin: Person, step: str, ids: list[str], expect: int = 303, reason: 
     form = admin.get("/admin/review/").form("/admin/review/")
     data = {"csrf_token": form.one('[name="csrf_token"]')["value"], "case": ids, "step": step, "reason": reason}
     return admin.post("/admin/review/", data, expect)
+
+
+def form_of(admin: Person, field: str) -> dict[str, str]:
+    """What the forms of a member's page send, with this field filled in."""
+    name, _, value = field.partition("=")
+    return {"csrf_token": admin.get("/admin/members/2/").all('[name="csrf_token"]')[0]["value"], name: value}
 
 
 def reminders(records) -> list[OutboxMessage]:
@@ -202,6 +210,16 @@ class TestNobodyComes:
         line = records.all(AuditLine)[-1]
         assert (line.role, line.actor_id, line.action, line.subject_id) == (Role.SYSTEM, None, "referral.confirmed", 1)
         assert self.wait(app, clock, days=60)[1] == 0
+        assert audit_reason(line) == "nobody decided within 30 days, and the score is under 60"
+        assert change_in_words(line) == "state: held → confirmed"
+
+    def test_a_reason_that_reads_like_a_code_is_shown_as_it_was_typed(self, held, admin, records):
+        decide(admin, "reject", ["1"], reason=ReasonCode.STATED.value)
+        for code in ReasonCode:
+            admin.post("/admin/members/2/active", form_of(admin, f"active-reason={code.value}"), 303)
+            admin.post("/admin/members/2/active/again", form_of(admin, f"active-reason={code.value}"), 303)
+        text = admin.get("/admin/audit/").text
+        assert all(code.value in text for code in ReasonCode)
 
     def test_what_a_person_held_waits_for_a_person(self, app, admin, alice, bob, records, clock):
         alice.sign_up()
