@@ -6,7 +6,7 @@ import time
 from sqlalchemy import select
 
 from referralhub.database import transaction
-from referralhub.models import OneTimeToken, Profile, Referral, ReferralState
+from referralhub.models import OneTimeToken, Profile, Reason, ReasonCode, Referral, ReferralState
 from referralhub.services.accounts import credentials, tokens
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import SYSTEM
@@ -29,7 +29,7 @@ def settle_every_time(token, now):
             .join(OneTimeToken, OneTimeToken.user_id == Profile.user_id)
             .where(OneTimeToken.digest == tokens._digest(token))
         )
-        lifecycle.settle(session, profile_id, now, "address verified")
+        lifecycle.settle(session, profile_id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
     return True
 
 
