@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from referralhub import embedded
 
@@ -15,6 +15,7 @@ DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # o
 DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 REDISES = ("redis", "rediss", "unix", "sentinel")
 SHORTEST_TOKEN = 16  # characters
+SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 A_FOLDER = "name a folder that this user can write to"
 A_FRESH_ONE = "let python -c 'import secrets; print(secrets.token_hex(32))' make one"
 SESSION_DAYS = 30  # as long as the attribution window: a remembered link must outlive it
@@ -134,10 +135,10 @@ class _Reader:
 
     def boolean(self, name: str) -> bool:
         value = self.text(name, "true").strip().lower()
-        if value not in {"true", "false", "1", "0", "yes", "no"}:
+        if value not in SWITCHES:
             self.refuse(name, f"is {value!r}", "it must be true or false")
             return True
-        return value in {"true", "1", "yes"}
+        return SWITCHES[value]
 
     def number(self, name: str, default: int, least: int) -> int:
         value = self.environ.get(name) or str(default)
@@ -191,9 +192,19 @@ class _Reader:
 
     def mail_url(self, development: bool) -> str:
         value = self.text("MAIL_URL", "file:" if development else "")
-        if _scheme(value) not in {"smtp", "file"}:
-            remedy = "set smtp://user:password@host:587?tls=1, or file: to only write files"
+        if _scheme(value) not in {"smtp", "smtps", "file"}:
+            remedy = "set smtp://user:password@host:587?tls=1, smtps://…:465, or file: to only write files"
             self.refuse("MAIL_URL", "is missing or no address of a mail server", remedy)
+            return value
+        parameters = dict(parse_qsl(urlsplit(value).query, keep_blank_values=True))
+        if unknown := sorted(parameters.keys() - {"tls", "from"}):
+            self.refuse("MAIL_URL", f"has the parameter {', '.join(unknown)}", "there are tls=1 and from=…")
+        if parameters.get("tls", "0").lower() not in SWITCHES:
+            self.refuse("MAIL_URL", "does not say clearly whether to encrypt", "tls is 1, for STARTTLS, or 0")
+        elif SWITCHES[parameters.get("tls", "0").lower()] and _scheme(value) == "smtps":
+            self.refuse(
+                "MAIL_URL", "asks for STARTTLS inside of TLS", "take smtps:// without tls=1, or smtp:// with it"
+            )
         return value
 
     def url(self, name: str, schemes: tuple[str, ...], default: str) -> str:

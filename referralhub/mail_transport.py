@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from referralhub.config import Settings
+from referralhub.config import SWITCHES, Settings
 from referralhub.services.mailing.delivery import Post, Refused
 
 PATIENCE = 35  # seconds to wait for each answer of a mail server
@@ -59,7 +59,7 @@ class _Server:
 
     def __init__(self, url: str) -> None:
         self.server = urlsplit(url)
-        self.tls = parse_qs(self.server.query).get("tls") == ["1"]
+        self.starttls = SWITCHES[parse_qs(self.server.query).get("tls", ["0"])[0].lower()]
         self.idle: list[smtplib.SMTP] = []
 
     def __call__(self, mail: EmailMessage) -> None:
@@ -96,9 +96,14 @@ class _Server:
             smtp.close()  # the server ended it meanwhile, with a 421 or without a word
 
     def _connect(self, patience: float = PATIENCE) -> smtplib.SMTP:
-        smtp = smtplib.SMTP(self.server.hostname or "localhost", self.server.port or 25, timeout=patience)
+        host, port = self.server.hostname or "localhost", self.server.port
+        smtp = (
+            smtplib.SMTP_SSL(host, port or 465, timeout=patience, context=ssl.create_default_context())
+            if self.server.scheme == "smtps"
+            else smtplib.SMTP(host, port or 25, timeout=patience)
+        )
         try:
-            if self.tls:
+            if self.starttls:
                 smtp.starttls(context=ssl.create_default_context())
             if self.server.username:
                 smtp.login(unquote(self.server.username), unquote(self.server.password or ""))

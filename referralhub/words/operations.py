@@ -43,7 +43,7 @@ REMARKS = {
     ),
     "mail_server_refuses": RemarkText(
         "No mail can be handed over to {host}: {error}",
-        "Correct MAIL_URL or what it names. A port for STARTTLS, mostly 587, and ?tls=1 are meant; 465 is not spoken.",
+        "Correct MAIL_URL or what it names: ?tls=1 is for STARTTLS, mostly at port 587, smtps:// for port 465.",
     ),
     "mail_folder_refuses": RemarkText(
         "No mail can be handed over to its folder: {error}", "Correct MAIL_URL or what it names."

@@ -9,6 +9,7 @@ from click.testing import Result
 from flask import Flask
 
 from tests.doctors import examine, login_server, mail_url, settled
+from tests.people import Person
 
 __all__ = ["examine", "login_server", "mail_url", "settled"]  # fixtures
 
@@ -33,3 +34,17 @@ def ask(run: Callable[..., Result]) -> Callable[..., Any]:
         return json.loads(run(*words, "--json", **options).stdout)
 
     return command
+
+
+@pytest.fixture
+def joined(alice: Person, bob: Person) -> None:
+    """Bob joined by Alice's link and has not confirmed yet."""
+    alice.sign_up()
+    bob.click(alice.link)
+    bob.sign_up()
+
+
+@pytest.fixture
+def credited(joined: None, bob: Person) -> None:
+    """Alice was credited for Bob."""
+    bob.confirm_address()

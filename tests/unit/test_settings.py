@@ -73,6 +73,11 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("DATABASE_URL", "hub.db"),
         ("REDIS_URL", "http://cache.example.com"),
         ("MAIL_URL", "smtp://mail.example.com:many"),
+        ("MAIL_URL", "smtp://mail.example.com?tls=on"),
+        ("MAIL_URL", "smtp://mail.example.com?tls="),
+        ("MAIL_URL", "smtp://mail.example.com?ssl=1"),
+        ("MAIL_URL", "smtps://mail.example.com?tls=1"),
+        ("MAIL_URL", "imap://mail.example.com"),
         ("BASE_URL", "https://refer.example.com:many"),
         ("INSTANCE_PATH", "/dev/null/instance"),
     ],
@@ -96,7 +101,8 @@ def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path):
         ("METRICS_TOKEN", "hunter2"),
         ("DATABASE_URL", "mysql://hub:hunter2@db.example.com/hub"),
         ("REDIS_URL", "http://:hunter2@cache.example.com"),
-        ("MAIL_URL", "smtps://hub:hunter2@mail.example.com"),
+        ("MAIL_URL", "smtp://hub:hunter2@mail.example.com?tls=maybe"),
+        ("MAIL_URL", "http://hub:hunter2@mail.example.com"),
     ],
 )
 def test_a_refusal_does_not_show_the_secret(production: dict[str, str], name: str, value: str):

@@ -21,21 +21,6 @@ from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Unverified, WrongState
 from referralhub.words.referrals import FORMER_MEMBER
-from tests.people import Person
-
-
-@pytest.fixture
-def joined(alice: Person, bob: Person) -> None:
-    """Bob joined by Alice's link and has not confirmed yet."""
-    alice.sign_up()
-    bob.click(alice.link)
-    bob.sign_up()
-
-
-@pytest.fixture
-def credited(joined: None, bob: Person) -> None:
-    """Alice was credited for Bob."""
-    bob.confirm_address()
 
 
 def balance_of(records, profile_id: int) -> int:
@@ -159,54 +144,6 @@ class TestHoldPeriod:
         clock.advance(days=14, minutes=1)
         alice.submit(alice.get("/dashboard/rewards").form("/dashboard/perks/1/redeem"))
         assert alice.get("/dashboard/rewards").one("[data-balance]")["data-value"] == "0"
-
-
-class TestReferralsPage:
-    def test_it_gives_the_reason_in_plain_words(self, joined, clock, alice, bob):
-        assert "waiting for bob to confirm their address" in alice.get("/dashboard/referrals").text
-        bob.confirm_address()
-        day = f"{clock().day} {clock():%B}"
-        assert (
-            f"confirmed on {day}: address verified, visit 0 s before signup" in alice.get("/dashboard/referrals").text
-        )
-
-    def test_it_filters_by_state_and_in_parts(self, credited, alice, charlie):
-        charlie.click(alice.link)
-        charlie.sign_up()
-        assert alice.get("/dashboard/referrals?state=confirmed").referrals == [("bob", "confirmed")]
-        assert alice.fragment("/dashboard/referrals?state=pending").referrals == [("charlie", "pending")]
-        assert len(alice.get("/dashboard/referrals?state=nonsense").referrals) == 2
-
-    def test_it_is_paged(self, app, clock, alice):
-        from tests.factories import befriend
-
-        alice.sign_up()
-        befriend(app, "alice", 25, clock())
-        first = alice.get("/dashboard/referrals")
-        second = alice.fragment("/dashboard/referrals?page=2")
-        assert (len(first.referrals), len(second.referrals)) == (20, 5)
-        assert not set(first.referrals) & set(second.referrals)
-        ledger = alice.fragment("/dashboard/rewards?page=2")
-        assert len(ledger.all("[data-entry]")) == 5
-
-    def test_a_strange_page_number_is_no_error(self, credited, alice, subtests):
-        for path in ("/dashboard/referrals", "/dashboard/rewards"):
-            for page in ("0", "-1", "x", "99999999999999999999"):
-                with subtests.test(path=path, page=page):
-                    alice.get(f"{path}?page={page}")
-
-    @pytest.mark.parametrize("path", ["/dashboard/referrals", "/dashboard/rewards"])
-    def test_the_number_of_queries_does_not_grow(self, app, clock, alice, count_queries, path: str):
-        from tests.factories import befriend
-
-        alice.sign_up()
-        befriend(app, "alice", 2, clock())
-        with count_queries() as few:
-            alice.get(path)
-        befriend(app, "alice", 198, clock())
-        with count_queries() as many:
-            alice.get(path)
-        assert len(few) == len(many) <= 9, many
 
 
 class TestNames:

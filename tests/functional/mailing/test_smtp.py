@@ -202,6 +202,17 @@ def test_a_trusted_server_gets_the_mail_after_the_password(
     assert secure_server.recipients == ["alice@example.com"]
 
 
+def test_a_server_that_is_encrypted_from_the_start_gets_the_mail(make_post_office, certificate: Path, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with MailServer(ssl_context=context) as server:
+        post_office = make_post_office(f"smtps://127.0.0.1:{server.port}")
+        Person(post_office.app, post_office, "alice").sign_up()
+        assert post_office.deliver() == 1
+        assert server.recipients == ["alice@example.com"]
+
+
 @pytest.mark.parametrize("database", DATABASES, indirect=True)
 def test_a_receiver_that_hangs_holds_up_no_other_and_gets_its_mail_once(queue, post_office, mail_server, clock):
     post_office.delivery.hurry = HURRY
