@@ -16,8 +16,8 @@ from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.accounts.signup import sign_up
 from referralhub.services.fraud.signals import FormTiming
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle, visit_tokens
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals import attribution, visit_tokens
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import BadLink, DomainError
 from referralhub.sessions import contents
@@ -72,7 +72,7 @@ def signup() -> Response | str | tuple[str, int]:
     return render_template(
         "auth/signup.html",
         form=form,
-        referrer=lifecycle.choose(_visits(form), now())[1],
+        referrer=attribution.choose(_visits(form), now())[1],
         program=rules.current(),
     ), 422 if form.errors else 200
 
@@ -156,7 +156,7 @@ def _form_timing(form: SignupForm) -> FormTiming:
 def _followed_link(form: SignupForm) -> FollowedLink | None:
     if form.referral_code.data:
         return FollowedLink(codes.normal(form.referral_code.data), Channel.CODE, now())
-    return lifecycle.choose(_visits(form), now())[0]
+    return attribution.choose(_visits(form), now())[0]
 
 
 def _visits(form: SignupForm) -> list[FollowedLink]:

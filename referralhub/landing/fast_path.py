@@ -13,7 +13,7 @@ from redis import RedisError
 from referralhub import security
 from referralhub.landing.callers import Caller, caller
 from referralhub.landing.views import REDIS_FAILED, to_signup
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import Arrival, Sessions

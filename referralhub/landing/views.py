@@ -14,8 +14,8 @@ from referralhub.landing.picture import draw
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
-from referralhub.services.referrals import invitations, lifecycle, live_codes, visit_tokens, visits
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals import attribution, invitations, live_codes, visit_tokens, visits
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions import contents
@@ -77,7 +77,7 @@ def to_signup() -> Response:
 @bp.get("/<code:code>/picture.png")
 def picture(code: str) -> BaseResponse:
     """Draw the picture that goes with a shared link."""
-    referrer = lifecycle.find_by_code(code)
+    referrer = attribution.find_by_code(code)
     if referrer is None:
         abort(404)
     program = rules.current()
@@ -94,7 +94,7 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
     arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
     arrival, sid = arrive()
     if arrival is Arrival.UNKNOWN:
-        if lifecycle.find_by_code(visit.code) is None:
+        if attribution.find_by_code(visit.code) is None:
             open_now()
             flash("That link isn't active. Ask your friend for a new one, or join without it.")
             return redirect(url_for("landing.home"))
@@ -113,14 +113,14 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
 
 def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
-    if lifecycle.find_by_code(visit.code) is None:
+    if attribution.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
     return redirect(url_for("auth.signup", visit=visit_tokens.seal(visit, current_app.config["SECRET_KEY"])))
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
     """Show a page made for looking at: no session, no credit; crawlers are counted as such."""
-    referrer = lifecycle.find_by_code(code)
+    referrer = attribution.find_by_code(code)
     if referrer is None:
         return Response(render_template("errors/bare.html", status=404, title="There is nothing here", advice=""), 404)
     if who is Caller.CRAWLER and request.method == "GET":

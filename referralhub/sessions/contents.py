@@ -17,7 +17,7 @@ import msgspec
 from flask import session
 
 from referralhub.models import Channel
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 
 PREFIX = "session:"  # of the key in Redis, before the session's id
 ARRIVE = (Path(__file__).parent / "arrive.lua").read_text(encoding="utf-8")

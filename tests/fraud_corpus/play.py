@@ -16,7 +16,7 @@ from referralhub.services.accounts import credentials, passwords, sign_ins, sign
 from referralhub.services.fraud.assessment import LIKELY
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
 from referralhub.services.referrals import visits
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from tests.fraud_corpus.people import Device
 from tests.fraud_corpus.stories import SEED, Join, SignIn, Story, all_stories
 from tests.pages import Visitor

@@ -10,7 +10,7 @@ import pytest
 
 from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
 from referralhub.services.referrals import visit_tokens
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
 

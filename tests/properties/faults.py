@@ -29,7 +29,7 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import delivery, outbox
 from referralhub.services.perks import claims
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import attribution, lifecycle
 from tests.properties.world import World
 
 
@@ -215,18 +215,18 @@ def stock_as_the_session_saw_it_before(world: World) -> Iterator[None]:
 @fault(2)
 def attribution_window_ignored(world: World) -> Iterator[None]:
     with mock.patch.object(
-        lifecycle, "find_referrer", lambda session, attribution, now: lifecycle.find_by_code(attribution.code)
+        attribution, "find_referrer", lambda session, link, now: attribution.find_by_code(link.code)
     ):
         yield
 
 
 @fault(2)
 def link_of_a_former_member_still_counts(world: World) -> Iterator[None]:
-    def find(code: str) -> lifecycle.Referrer | None:
+    def find(code: str) -> attribution.Referrer | None:
         profile_id = db.session.scalar(select(Profile.id).where(Profile.code == code.lower()))
-        return lifecycle.Referrer(profile_id, "somebody") if profile_id else None
+        return attribution.Referrer(profile_id, "somebody") if profile_id else None
 
-    with mock.patch.object(lifecycle, "find_by_code", find):
+    with mock.patch.object(attribution, "find_by_code", find):
         yield
 
 

@@ -12,7 +12,7 @@ from referralhub.models import Channel, TokenPurpose, Unit, User
 from referralhub.services.accounts import credentials, sign_ins, signup, tokens
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.perks import catalogue
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.errors import BadLink, Taken, UnknownCode
 from tests.properties import model
 from tests.properties.invariants import CheckedMachine, holds

@@ -11,7 +11,7 @@ from referralhub.services.accounts import passwords
 from referralhub.services.growth.monthly import Month
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program.rules import standing
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import WeakPassword
 from referralhub.words.amounts import format_amount

@@ -22,7 +22,7 @@ from referralhub.services.ledger import entries, leaderboard
 from referralhub.services.ledger.entries import Balance, Line
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import attribution
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import Conflict, NotFound
@@ -133,7 +133,7 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
     """
     with transaction() as session:
         friend = _member(session, user_id).profile
-        right = lifecycle.find_by_code(code)
+        right = attribution.find_by_code(code)
         if right is None:
             raise Conflict("no_such_code", "code")
         found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()

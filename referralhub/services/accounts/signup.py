@@ -11,8 +11,8 @@ from referralhub.models import Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import credentials, passwords
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
-from referralhub.services.referrals import invitations, lifecycle
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals import attribution, invitations, lifecycle
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, Taken
@@ -51,7 +51,7 @@ def sign_up(
         )  # fmt: skip
         if user_id is None:
             raise _who_has(session, username, email)
-        referrer = lifecycle.find_referrer(session, link, now) if link else None
+        referrer = attribution.find_referrer(session, link, now) if link else None
         referrer_id = referrer.profile_id if referrer else None
         profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
         if link and referrer:

@@ -7,7 +7,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from referralhub.config import SESSION_DAYS
 from referralhub.models import Channel
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 
 
 def seal(link: FollowedLink, secret_key: str) -> str:

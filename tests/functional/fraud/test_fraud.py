@@ -28,7 +28,7 @@ from referralhub.services.fraud import assessment, signals
 from referralhub.services.fraud.rules import RULES, Facts, Finding
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
 from referralhub.services.referrals import visits
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import Clock, Person, PostOffice
 

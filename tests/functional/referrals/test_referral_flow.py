@@ -18,7 +18,7 @@ from referralhub.models import (
     User,
 )
 from referralhub.services.accounts.signup import sign_up
-from referralhub.services.referrals.lifecycle import FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, link_in, path_of, text_of
 

@@ -1,0 +1,80 @@
+"""Attribution: whose link a friend followed, and which of several counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from referralhub.database import reading
+from referralhub.models import Channel, Profile, Program, Touch, User
+from referralhub.services.program import rules
+from referralhub.services.shared import once
+from referralhub.services.shared.errors import UnknownCode
+from referralhub.services.shared.names import shown_name
+
+
+@dataclass(frozen=True)
+class FollowedLink:
+    """A link that was followed, or a code typed in: whose, how, and when."""
+
+    code: str
+    channel: Channel
+    visited_at: datetime
+    invitation_id: int | None = None  # when the link came by mail
+    key: str | None = None  # of a visit that was carried in a token, which counts for one account only
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """The member behind a live code."""
+
+    profile_id: int
+    name: str
+
+
+def find_by_code(code: str) -> Referrer | None:
+    """Find whose live code it is; codes are the same in any case."""
+    row = (
+        reading()
+        .execute(
+            select(Profile.id, shown_name(User))
+            .join(User, User.id == Profile.user_id)
+            .where(Profile.code == code.lower(), User.is_active)
+        )
+        .one_or_none()
+    )
+    return Referrer(*row) if row else None
+
+
+def choose(visits: Sequence[FollowedLink], now: datetime) -> tuple[FollowedLink, Referrer] | tuple[None, None]:
+    """Choose, among followed links, oldest first, the one that counts: the program's first or last touch.
+
+    Links that are older than the window, or dead by now, are passed over.
+    """
+    if not visits:
+        return None, None
+    program = rules.current()
+    for visit in visits if program.touch is Touch.FIRST else reversed(visits):
+        referrer = _live(visit, now, program)
+        if referrer is not None:
+            return visit, referrer
+    return None, None
+
+
+def find_referrer(session: Session, link: FollowedLink, now: datetime) -> Referrer | None:
+    """Find who earns the credit: nobody if the link is older than the program's window, dead by now, or used up.
+
+    Part of the caller's transaction. Raises UnknownCode for a code that was typed in: its owner expects it to count.
+    """
+    referrer = _live(link, now, rules.current())
+    if referrer is None and link.channel is Channel.CODE:
+        raise UnknownCode
+    if referrer is not None and link.key and not once.first(session, f"visit:{link.key}", now):
+        return None
+    return referrer
+
+
+def _live(visit: FollowedLink, now: datetime, program: Program) -> Referrer | None:
+    return find_by_code(visit.code) if now - visit.visited_at <= timedelta(days=program.window_days) else None
