@@ -11,6 +11,6 @@ RUN useradd --system --uid 10001 referralhub && mkdir /data && chown referralhub
 USER referralhub
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz')"]
+HEALTHCHECK CMD ["python", "-c", "import os, urllib.request as u; u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{os.environ[\"PORT\"]}/readyz')"]
 
 CMD ["python", "-m", "referralhub.launch"]

@@ -112,6 +112,7 @@ class Settings:
             "SESSION_REFRESH_EACH_REQUEST": False,
             "PERMANENT_SESSION_LIFETIME": SESSION_DAYS * 24 * 3600,
             "WTF_CSRF_TIME_LIMIT": None,  # the token lives as long as its session
+            "WTF_CSRF_SSL_STRICT": False,  # which page a form was on is looked at in `security`
             "RATELIMIT_ENABLED": self.ratelimit_enabled,
             "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
             "RATELIMIT_HEADERS_ENABLED": True,
@@ -185,7 +186,8 @@ class _Reader:
     def base_url(self, development: bool) -> str:
         value = self.text("BASE_URL", "").rstrip("/")
         if not value and development:
-            value = f"http://{self.text('HOST', '127.0.0.1')}:{self.text('PORT', '8000')}"
+            host = self.text("HOST", "127.0.0.1")
+            value = f"http://{f'[{host}]' if ':' in host else host}:{self.text('PORT', '8000')}"
         if _scheme(value) not in {"http", "https"} or not urlsplit(value).hostname:
             self.refuse("BASE_URL", "is missing", "set the public address, such as https://refer.example.com")
         return value

@@ -4,17 +4,16 @@ from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from flask_wtf import CSRFProtect
 
 from referralhub import database
 from referralhub.models.base import Base
 from referralhub.queue import AppHuey
-from referralhub.security import client_address
+from referralhub.security import FormProtection, client_address
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 database.use(db.session)
 migrate = Migrate()
 login_manager = LoginManager()
-csrf = CSRFProtect()
+csrf = FormProtection()
 limiter = Limiter(key_func=client_address)
 huey = AppHuey("referralhub")

@@ -12,6 +12,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, Regexp, Validatio
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import BadSetting, DomainError
+from referralhub.services.shared.names import check_name
 from referralhub.words.errors import by_field, say
 
 code_shape = Regexp(rf"{codes.SHAPE}\Z", message=f"A code is {codes.SHORTEST} to {codes.LONGEST} letters and digits.")
@@ -67,6 +68,14 @@ def no_control_characters(form: FlaskForm, field: Field) -> None:
     """Refuse what no keyboard types and no database stores."""
     if has_control_characters(text_of(field)):
         raise ValidationError("This contains an invisible control character. Please type it instead of pasting.")
+
+
+def visible_name(form: FlaskForm, field: Field) -> None:
+    """Refuse a name that shows as nothing, turns the line around, or piles up marks."""
+    try:
+        check_name(text_of(field) or "x")  # none is chosen: the user name is shown
+    except DomainError as error:
+        raise ValidationError(say(error)) from None
 
 
 def has_control_characters(text: str, allowed: Iterable[str] = ()) -> bool:

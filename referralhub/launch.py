@@ -32,12 +32,15 @@ def main() -> int:
         die_with_parent()
     os.environ.setdefault("HOST", "127.0.0.1")
     os.environ.setdefault("PORT", "8000")
-    host, port = os.environ["HOST"], int(os.environ["PORT"])
+    port = int(os.environ["PORT"])
     valkey: Valkey | None = None
     processes: list[subprocess.Popen[bytes]] = []
     try:
-        _require_free(host, port)
+        family, host = _address_of(os.environ["HOST"], port)
+        _require_free(family, host, port)
         settings = Settings.from_environment()
+        os.environ.setdefault("BASE_URL", settings.base_url)  # made of the name, where the web server gets the address
+        os.environ["HOST"] = host
         if not os.environ.get("REDIS_URL"):
             valkey = Valkey(settings.instance_path)
             valkey.start()
@@ -65,8 +68,17 @@ def _stop(signum: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _require_free(host: str, port: int) -> None:
-    with socket.socket() as probe:
+def _address_of(name: str, port: int) -> tuple[socket.AddressFamily, str]:
+    """Return the address to listen at, which may be given by a name. Raises OSError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise OSError(f"HOST {name!r} is no address of this machine ({error})") from None
+    return family, str(address[0])
+
+
+def _require_free(family: socket.AddressFamily, host: str, port: int) -> None:
+    with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -147,10 +159,12 @@ def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> N
 
 
 def _announce(settings: Settings, host: str, port: int) -> None:
-    reachable = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    address = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}/healthz"
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy for the web does not know us
     while True:
         try:
-            urllib.request.urlopen(f"http://{reachable}:{port}/healthz", timeout=1).close()
+            directly.open(address, timeout=1).close()
             break
         except OSError:
             time.sleep(0.1)

@@ -25,6 +25,7 @@ from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitations, member_list
+from referralhub.words.mail import unlinked
 
 # The pages to which links with a token lead.
 TOKEN_PAGES = {
@@ -60,12 +61,13 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
         if purpose := kind.token:
             values["url"] = url(TOKEN_PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now()))
     if "referral_id" in message.payload:
-        values["friend"] = member_list.name_of_friend(message.payload["referral_id"])
+        values["friend"] = unlinked(member_list.name_of_friend(message.payload["referral_id"]))
     if kind.is_invitation:
         invitation_id = message.payload["invitation_id"]
         token = invitations.token(invitation_id, settings.secret_key)
         link = f"{url('landing.follow', code=user.profile.code)}?via=email&i={token}"
         values |= {**invitations.letter(invitation_id), "url": link}
+        values["inviter"] = unlinked(values["inviter"])
     mail = _compose(message, address, values, settings)
     reading().rollback()  # ends the reading: posting can take long
     return mail

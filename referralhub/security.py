@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, g, request
+from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
@@ -54,6 +56,37 @@ def protector(settings: Settings) -> Callable[[Response], Response]:
         return response
 
     return protect
+
+
+class FormProtection(CSRFProtect):
+    """The session's token in every form, and the page that the browser names as the form's must be one of ours.
+
+    A browser that names none, as some are set up, is believed for its token: the library would refuse it over https.
+    """
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Check the request at hand, unless its view is exempt. Raises CSRFError."""
+        super().protect(apply_exemptions)
+        if g.get("csrf_valid") and sent_from_elsewhere():
+            raise CSRFError("The form was on a page of another site.")
+
+
+def sent_from_elsewhere() -> bool:
+    """Return whether the browser says that a form was on another site, by `Origin` or else by `Referer`."""
+    page = request.headers.get("Origin") or request.headers.get("Referer") or "null"
+    if page == "null":
+        return False
+    settings: Settings = current_app.config["SETTINGS"]
+    return _site(page) not in (_site(request.host_url), _site(settings.base_url))
+
+
+def _site(url: str) -> str:
+    try:
+        parts = urlsplit(url.lower())
+    except ValueError:
+        return url
+    usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.removesuffix(usual)}"
 
 
 def client_address() -> str:

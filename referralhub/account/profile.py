@@ -8,7 +8,7 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import Length
 
 from referralhub.account.views import bp
-from referralhub.forms import no_control_characters, show_error, strip, text_of, username_field
+from referralhub.forms import no_control_characters, show_error, strip, text_of, username_field, visible_name
 from referralhub.services.accounts import profile
 from referralhub.services.shared.errors import Taken
 
@@ -18,7 +18,9 @@ class PublicProfileForm(FlaskForm):
 
     username = username_field()
     display_name = StringField(
-        "Display name", [Length(max=40, message="Use at most 40 characters."), no_control_characters], filters=[strip]
+        "Display name",
+        [Length(max=40, message="Use at most 40 characters."), no_control_characters, visible_name],
+        filters=[strip],
     )
     listed = BooleanField("Show me on the leaderboard")
 

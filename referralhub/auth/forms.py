@@ -29,7 +29,7 @@ class SignupForm(FlaskForm):
         filters=[pasted_code],
     )
 
-    website = StringField("Website")  # people do not see it; programs fill it in
+    topic = StringField("Topic")  # people do not see it; programs fill it in, and password managers know no such field
     visit = HiddenField()  # the link that led here, while Redis could not keep it
 
 

@@ -12,6 +12,7 @@ from referralhub.clock import now
 from referralhub.extensions import csrf, limiter, login_manager
 from referralhub.forms import local_path, show_error, text_of
 from referralhub.models import Channel, User
+from referralhub.security import sent_from_elsewhere
 from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.accounts.signup import sign_up
 from referralhub.services.fraud.signals import FormTiming
@@ -150,7 +151,7 @@ def sign_in(user: User, remember: bool = True) -> None:
 
 def _form_timing(form: SignupForm) -> FormTiming:
     seconds = contents.seconds_since_signup_opened(now())
-    return FormTiming(request_origin(), seconds, bool(form.website.data), contents.members())
+    return FormTiming(request_origin(), seconds, bool(form.topic.data), contents.members())
 
 
 def _followed_link(form: SignupForm) -> FollowedLink | None:
@@ -174,9 +175,8 @@ def _came_without_session() -> bool:
 
     The token of the visit stands in for the session's, and the browser says where the form was (its `Origin`).
     """
-    origin = request.headers.get("Origin")
-    if origin is None:  # an old browser: one with a session has its token
+    if "Origin" not in request.headers:  # an old browser: one with a session has its token
         ours = not contents.has_csrf_token()
     else:
-        ours = origin in (request.host_url.rstrip("/"), current_app.config["SETTINGS"].base_url)
+        ours = request.headers["Origin"] != "null" and not sent_from_elsewhere()
     return ours and _carried(request.form.get("visit", "")) is not None

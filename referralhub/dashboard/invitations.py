@@ -1,6 +1,5 @@
 """Inviting by mail: write, look at it, send it, and see what became of it."""
 
-import re
 from dataclasses import dataclass
 
 from flask import current_app, flash, redirect, render_template, request, url_for
@@ -13,6 +12,7 @@ from wtforms.validators import Length
 
 from referralhub import htmx
 from referralhub.clock import now
+from referralhub.dashboard.address_lists import candidates, decoded
 from referralhub.dashboard.views import bp, page_number
 from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, strip, text_of
@@ -103,11 +103,9 @@ def _show(form: InvitationForm, status: int = 200) -> Response:
 def _read(form: InvitationForm) -> Typed:
     text = text_of(form.addresses)
     if form.file.data:
-        text += "\n" + form.file.data.read().decode("utf-8-sig", errors="replace")
-    # Whatever stands around an address in a list or in a mail program's "Bo <bo@example.com>" is left out.
-    found = dict.fromkeys(word for word in re.split(r"[\s,;<>\"'()]+", text) if "@" in word)
+        text += "\n" + decoded(form.file.data.read())
     typed = Typed([], [])
-    for word in found:
+    for word in candidates(text):
         try:
             typed.addresses.append(normal_address(word))
         except ValueError:

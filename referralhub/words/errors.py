@@ -20,6 +20,9 @@ ERRORS: dict[str, Text] = {
     "password_is_name": "Your password must not be your name or your address.",
     "own_account": "You cannot switch off the account that you are using.",
     "account_erased": "This member deleted the account; there is nothing left to switch on.",
+    "name_invisible": "This contains an invisible character. Please type it instead of pasting.",
+    "name_without_letter": "Use at least one letter or digit.",
+    "name_with_many_marks": "Use at most {most} accents on one letter.",
     # Referrals
     "unknown_code": "We don't know this code. Check it, or leave the field empty.",
     "referral_in_other_state": "This referral is not {expected}, or not any more. Its trail says what happened.",

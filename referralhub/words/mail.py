@@ -1,8 +1,11 @@
 """What kinds of mail are called, where one can choose among them, and what became of a message."""
 
+import re
+
 from referralhub.models import MessageKind
 from referralhub.services.mailing.outbox import MailState
 
+_LINKED = re.compile(r"(?<=\w)[.:@](?=[\w/])")  # what makes mail programs take a name for an address
 NAMES = {
     MessageKind.FRIEND_JOINED: "A friend joined by my link",
     MessageKind.REFERRAL_CONFIRMED: "A referral was confirmed and I was credited",
@@ -19,3 +22,8 @@ STATES = {
     MailState.GIVEN_UP: "given up",
     MailState.NOT_WANTED: "not wanted",
 }
+
+
+def unlinked(name: str) -> str:
+    """Return a name in which no mail program finds an address to link: with an invisible joiner behind each dot."""
+    return _LINKED.sub("\\g<0>\u2060", name)

@@ -16,6 +16,23 @@ MEMBERS = {
     "network": "/dashboard/network", "invite": "/dashboard/invite", "password": "/account/password",
     "notifications": "/account/notifications", "sessions": "/account/sessions", "data": "/account/data",
 }  # fmt: skip
+# What of the header runs into something else there, or off the screen.
+COLLISIONS = """() => {
+  const parts = [...document.querySelectorAll('.topbar .brand, .topbar .nav-link, .topbar .menu > summary')];
+  const boxes = parts.map(part => [part.textContent.trim(), part.getBoundingClientRect()]);
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const hits = (box, i) => boxes.some(([_, other], j) => j > i && meet(box, other));
+  return boxes.filter(([_, box], i) => box.right > innerWidth + 1 || hits(box, i)).map(([text]) => text);
+}"""
+# The pixels of the hidden field at which a tap would reach it.
+SEEN_OF_TRAP = """() => {
+  const inside = document.querySelector('.trap');
+  let seen = 0;
+  for (let x = 0; x < innerWidth; x += 4)
+    for (let y = 0; y < innerHeight; y += 4)
+      if (inside.contains(document.elementFromPoint(x, y))) seen += 1;
+  return seen;
+}"""
 SHOWN = (*EVERYBODY, "signup with errors", "dashboard", "busy dashboard", "empty network", *MEMBERS)
 
 
@@ -72,10 +89,18 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(show, na
             for node in violation["nodes"]
         ]
         assert serious == []
-    for width in (1280, 768, 390, 360):
+    for width in (1280, 768, 390, 360, 320):
         page.set_viewport_size({"width": width, "height": 740})
         widest = page.evaluate("document.documentElement.scrollWidth")
         assert widest <= width, f"{widest} px wide on a screen of {width}"
+        assert page.evaluate(COLLISIONS) == [], f"in the header, {width} px wide"
+
+
+def test_the_field_that_is_hidden_from_people_is_seen_at_no_width(show):
+    page = show("signup")
+    for width in (1280, 390, 377, 320, 240):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.evaluate(SEEN_OF_TRAP) == 0, f"{width} px wide"
 
 
 @pytest.mark.parametrize("name", ["signup", "login", "dashboard"])

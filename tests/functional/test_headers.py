@@ -3,8 +3,9 @@
 import pytest
 from flask import Flask
 
+from referralhub.models import User
 from tests.pages import Page, Visitor
-from tests.people import Person
+from tests.people import Person, PostOffice
 
 PAGES = ("/", "/signup", "/login", "/leaderboard", "/nothing-here", "/dashboard/", "/verify/x")
 
@@ -118,3 +119,46 @@ def test_a_host_that_is_none_gets_a_plain_400(visitor):
         for path in ("/", "/privacy", "/nowhere"):
             answer = visitor.client.get(path, environ_overrides={"HTTP_HOST": host})
             assert (answer.status_code, answer.mimetype) == (400, "text/plain"), (host, path)
+
+
+class TestWhereAFormWas:
+    """The browser names the page that a form was on; over https some name none, and are believed for their token."""
+
+    OURS = "https://refer.example.com:8443"
+
+    @pytest.fixture
+    def person(self, make_app) -> Person:
+        app = make_app(base_url=self.OURS, trusted_proxies=1)
+        usual = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+        return Person(app, PostOffice(app), "alice", **usual)
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {}, {"Origin": OURS}, {"Origin": "null"}, {"Referer": f"{OURS}/signup"}, {"Origin": OURS.upper()},
+            {"Origin": "https://localhost"}, {"Origin": "https://localhost:443"},
+        ],
+    )  # fmt: skip
+    def test_our_own_pages_and_browsers_that_name_none(self, person: Person, headers: dict[str, str]):
+        form = person.get("/signup").form("/signup")
+        values = {"username": "alice", "email": "alice@example.com", "password": person.password}
+        token = form.one('[name="csrf_token"]')["value"]
+        person.post(
+            "/signup", values | {"password_confirm": person.password, "csrf_token": token}, 303, headers=headers
+        )
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"Origin": "https://evil.example"}, {"Referer": "https://evil.example/refer.example.com:8443/"},
+            {"Origin": "https://refer.example.com:8443.evil.example"}, {"Origin": "http://localhost"},
+            {"Origin": "https://evil.example", "Referer": f"{OURS}/signup"}, {"Origin": "https://[bad"},
+        ],
+    )  # fmt: skip
+    def test_a_page_of_another_site_is_refused_even_with_the_token(self, person: Person, records, headers):
+        token = person.get("/signup").form("/signup").one('[name="csrf_token"]')["value"]
+        values = {"username": "alice", "email": "alice@example.com", "password": person.password}
+        person.post(
+            "/signup", values | {"password_confirm": person.password, "csrf_token": token}, 400, headers=headers
+        )
+        assert records.all(User) == []

@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("", "flask werkzeug"),
-    "security": ("config", "flask werkzeug"),
+    "security": ("config", "flask flask_wtf werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.accounts words", "flask flask_wtf wtforms email_validator"),
     "sessions": (
@@ -72,7 +72,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "errors": ("extensions services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
-        "clock config database models services.mailing services.referrals services.accounts", "flask css_inline"
+        "clock config database models words services.mailing services.referrals services.accounts", "flask css_inline"
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
@@ -112,7 +112,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "redis_client": ("", "redis"),
     "queue": ("redis_client", "flask huey"),
     "extensions": (
-        "database models queue security", "flask_limiter flask_login flask_migrate flask_sqlalchemy flask_wtf"
+        "database models queue security", "flask_limiter flask_login flask_migrate flask_sqlalchemy"
     ),
     "tasks": (
         "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "

@@ -172,7 +172,7 @@ def test_one_network_and_other_browsers_make_a_credit(alice: Person, at, clock: 
 
 def test_who_falls_into_the_trap_has_an_account_and_no_credit_for_anybody(alice: Person, at, clock: Clock, records):
     bob = at("bob")
-    join(bob, alice.link, clock, website="https://cheap.example")
+    join(bob, alice.link, clock, topic="https://cheap.example")
     assert bob.get("/dashboard/").one("#referral-link")
     referral = records.one(Referral)
     assert (referral.state, referral.score) == (ReferralState.HELD, 60)
@@ -180,7 +180,7 @@ def test_who_falls_into_the_trap_has_an_account_and_no_credit_for_anybody(alice:
 
 class TestSignals:
     def test_hold_no_address_and_no_user_agent(self, alice: Person, at, clock: Clock, records):
-        join(at("bob", "198.51.100.77", SAFARI), alice.link, clock, website="x")
+        join(at("bob", "198.51.100.77", SAFARI), alice.link, clock, topic="x")
         text = str(records.everything())
         assert "198.51.100.77" not in text
         assert "203.0.113.5" not in text
@@ -203,7 +203,7 @@ class TestSignals:
     ):
         bob = at("bobmiller9", "203.0.113.5")
         bob.email = "bob@millerfamily.example"
-        join(bob, alice.link, clock, website="x")
+        join(bob, alice.link, clock, topic="x")
         user = records.one(User, username="bobmiller9")
         profile_id = records.one(Profile, user_id=user.id).id
         assert records.all(Sighting, profile_id=profile_id)

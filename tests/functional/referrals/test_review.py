@@ -39,7 +39,7 @@ def held(admin: Person, alice: Person, bob: Person, charlie: Person) -> None:
     for friend in (bob, charlie):
         friend.email = f"{friend.username}@gmail.com"
         friend.click(alice.link)
-        friend.follow(friend.fill_in_signup(website="https://example.com"))
+        friend.follow(friend.fill_in_signup(topic="https://example.com"))
         friend.confirm_address()
 
 
@@ -87,7 +87,7 @@ class TestTheQueue:
         for name, network in (("dan", "192.0.2.7"), ("eve", "192.0.2.7"), ("fay", "192.0.2.8")):
             friend = Person(app, post_office, name, REMOTE_ADDR=network)
             friend.click(alice.link)
-            friend.follow(friend.fill_in_signup(website="x"))
+            friend.follow(friend.fill_in_signup(topic="x"))
             friend.confirm_address()
         titles = [legend.text for legend in admin.get("/admin/review/").all("legend")]
         assert titles[0] == "From one network: 2 cases"
