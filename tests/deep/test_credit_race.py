@@ -18,10 +18,10 @@ from sqlalchemy import update
 from referralhub import create_app
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import OutboxMessage, Profile, Referral, RewardEntry, TokenPurpose, User
+from referralhub.models import Channel, OutboxMessage, Profile, Referral, RewardEntry, TokenPurpose, User
 from referralhub.services.accounts import signup, tokens
 from referralhub.services.program import rules
-from referralhub.services.referrals.lifecycle import Channel, FollowedLink
+from referralhub.services.referrals.attribution import FollowedLink
 from tests import servers
 from tests.conftest import SECRET_KEY, extra_database, make_settings
 from tests.people import Records

@@ -151,9 +151,13 @@ def test_development_needs_nothing(development: dict[str, str], tmp_path: Path):
     assert settings.redis_url.startswith("unix://")
 
 
-def test_development_listens_where_it_is_told(development: dict[str, str]):
-    settings = Settings.from_environment(development | {"HOST": "192.0.2.1", "PORT": "9000"})
-    assert settings.base_url == "http://192.0.2.1:9000"
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("192.0.2.1", "http://192.0.2.1:9000"), ("localhost", "http://localhost:9000"), ("::1", "http://[::1]:9000")],
+)
+def test_development_listens_where_it_is_told(development: dict[str, str], host: str, address: str):
+    settings = Settings.from_environment(development | {"HOST": host, "PORT": "9000"})
+    assert settings.base_url == address
 
 
 def test_the_secret_is_made_once_and_kept_to_its_owner(development: dict[str, str], tmp_path: Path):
