@@ -168,8 +168,14 @@ class JoiningRules(CheckedMachine):
             with transaction() as session:
                 return tokens.issue(session, purpose, member.user_id, address, self.now)
 
+        if purpose is TokenPurpose.VERIFY_ADDRESS:
+            self.end_tokens(member)
         token: str = self.answer(issue)
         return token
+
+    def end_tokens(self, member: Member) -> None:
+        """A newer link of a kind ends the older ones that were not used."""
+        self.ended |= {token for token, whose, _ in self.tokens if whose is member and token not in self.used}
 
     # Verifying
 
@@ -204,7 +210,8 @@ class JoiningRules(CheckedMachine):
     def verify_with(self, token: str, member: Member | None, issued: datetime) -> None:
         """Press the button behind a link; `member` is whom it was mailed to, None if the token is no good."""
         old = self.now - issued >= model.TOKEN_LIVES
-        before, usable = self.tables(), member is not None and member.active and not old
+        good = not old and token not in self.ended
+        before, usable = self.tables(), member is not None and member.active and good
 
         def send() -> bool:
             return credentials.verify_address(token, self.now)

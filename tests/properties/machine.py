@@ -50,6 +50,7 @@ class ProgramMachine(JoiningRules, MailRules):
         self.visits: list[Visit] = []
         self.tokens: list[tuple[str, Member, datetime]] = []
         self.used: set[str] = set()
+        self.ended: set[str] = set()
         self.keys: list[tuple[Member, Perk, str]] = []
         self.repeatable: list[tuple[str, Callable[[], object], Callable[[], bool]]] = []
         self.names = 0
