@@ -118,7 +118,7 @@ class JoiningRules(CheckedMachine):
 
     def sign_up_as(self, username: str, came_by: Visit | None, required: bool) -> Member:
         now, email = self.now, f"{username.lower()}@example.com"
-        taken = any(m.username.lower() == username.lower() for m in self.members)
+        taken = any(username.lower() == m.username.lower() or email == m.email.lower() for m in self.members)
         referrer = self.model.referrer_by(came_by, now) if came_by else None
         refused = Taken if taken else None
         if not taken and came_by and came_by.channel is Channel.CODE and referrer is None:

@@ -87,7 +87,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms words services.shared services.mailing services.referrals services.accounts",
+        "clock extensions forms sessions words services.shared services.mailing services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "dashboard": (
@@ -112,7 +112,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "redis_client": ("", "redis"),
     "queue": ("redis_client", "flask huey"),
     "extensions": (
-        "database models queue security", "flask_limiter flask_login flask_migrate flask_sqlalchemy"
+        "database models queue security services.mailing",
+        "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
     ),
     "tasks": (
         "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "

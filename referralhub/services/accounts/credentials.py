@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import lifecycle
@@ -148,11 +149,12 @@ def change_address(token: str, now: datetime) -> bool:
         except IntegrityError:
             raise Taken(username=False, email=True) from None
         _end_all(session, user.id)
-        if not was_verified:
-            lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         if old.lower() != used.address.lower():
+            signals.remember_address(session, user.id, old, now)
             key = f"address_changed:{used.id}"
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
+        if not was_verified:
+            lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
     return True
 
 

@@ -163,7 +163,7 @@ class TestOneClick:
 
     def test_a_member_who_goes_takes_the_link_along_at_once(self, alice: Person, link: str, app: Flask):
         Visitor(app).get(link, 302)  # Redis believes in the link for a minute
-        alice.submit(alice.get("/account/data").form("/account/delete"), password=alice.password)
+        alice.delete_account()
         visitor = Visitor(app)
         assert "isn't active" in visitor.follow(visitor.get(link, 302)).text
 
