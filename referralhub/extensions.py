@@ -1,5 +1,6 @@
 """The extension objects, made once and bound to the application in `create_app`."""
 
+from flask import current_app
 from flask_limiter import Limiter
 from flask_login import LoginManager
 from flask_migrate import Migrate
@@ -9,9 +10,11 @@ from referralhub import database
 from referralhub.models.base import Base
 from referralhub.queue import AppHuey
 from referralhub.security import FormProtection, client_address
+from referralhub.services.mailing import addresses
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 database.use(db.session)
+addresses.use_key(lambda: current_app.config["SECRET_KEY"])
 migrate = Migrate()
 login_manager = LoginManager()
 csrf = FormProtection()

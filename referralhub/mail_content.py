@@ -114,7 +114,7 @@ def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
     if kind.is_news:
         return user.verified_at is not None and message.kind not in user.muted
     if kind.is_invitation:
-        return message.address is not None and invitations.still_wanted(message.address, settings.secret_key)
+        return message.address is not None and invitations.still_wanted(message.address)
     return True
 
 

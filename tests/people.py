@@ -137,6 +137,16 @@ class Person(Visitor):
         path = self.verification_path()
         return self.submit(self.get(path).form(path), expect)
 
+    def change_address(self, address: str) -> None:
+        """Ask for another address, and press the button in the mail that comes there."""
+        self.submit(self.get("/account/email").form("/account/email"), email=address, password=self.password)
+        path = self.mailed_path("/account/email/", to=address)
+        self.submit(self.get(path).form(path))
+        self.email = address
+
+    def delete_account(self) -> Page:
+        return self.submit(self.get("/account/data").form("/account/delete"), password=self.password)
+
     @property
     def link(self) -> str:
         """The member's own link, from the dashboard."""

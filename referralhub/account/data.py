@@ -1,7 +1,7 @@
 """A member's data: taking it along, and having it deleted."""
 
 from flask import Response as FlaskResponse
-from flask import current_app, flash, redirect, render_template, session, url_for
+from flask import current_app, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -13,6 +13,7 @@ from referralhub.forms import own_password_field, show_error, text_of
 from referralhub.services.accounts import credentials, erasure, exports
 from referralhub.services.referrals import live_codes, visits
 from referralhub.services.shared.errors import DomainError
+from referralhub.sessions import contents
 from referralhub.words.referrals import FORMER_MEMBER
 
 
@@ -56,7 +57,7 @@ def delete() -> Response | tuple[str, int]:
             erasure.erase(current_user.id, FORMER_MEMBER, now())
             live_codes.unlearn(current_app.extensions["redis"], code)
             logout_user()
-            session.clear()
+            contents.clear_but_members()
             flash("Your account is deleted. Thank you for having been here.")
             return redirect(url_for("landing.home"), 303)
     return render_template("account/data.html", form=form), 422

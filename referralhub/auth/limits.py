@@ -4,7 +4,7 @@ Guessing at one account from many addresses must end, and must not lock its owne
 signed in before is not counted against the account.
 """
 
-from flask import current_app, request
+from flask import request
 
 from referralhub.forms import account_name
 from referralhub.security import client_address
@@ -15,7 +15,7 @@ from referralhub.sessions import contents
 
 def account() -> str:
     """Name the account that is tried, by a hash: Redis holds no names."""
-    return address_hash(_name(), current_app.config["SECRET_KEY"])[:32]
+    return address_hash(_name())[:32]
 
 
 def account_at_address() -> str:

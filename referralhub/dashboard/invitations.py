@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from flask import current_app, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
@@ -61,14 +61,14 @@ def invite() -> Response | str:
     typed = _read(form)
     if not form.validate_on_submit() or not _complete(form, typed):
         return _show(form, 422)
-    user, secret_key, words = current_user, current_app.config["SECRET_KEY"], text_of(form.words)
+    user, words = current_user, text_of(form.words)
     try:
         if "send" not in request.form:
-            plan = invitations.plan(user, typed.addresses, secret_key, now())
+            plan = invitations.plan(user, typed.addresses, now())
             return render_template(
                 "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, program=rules.current()
             )
-        sent = invitations.invite(user, typed.addresses, words, secret_key, now())
+        sent = invitations.invite(user, typed.addresses, words, now())
     except CannotInvite as error:
         form.form_errors.append(say(error))
         return _show(form, 403)

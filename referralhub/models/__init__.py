@@ -10,15 +10,26 @@ from referralhub.models.outbox import MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
 from referralhub.models.program import Amount, Program, Touch, Unit
-from referralhub.models.referral import Channel, Reason, ReasonCode, Referral, ReferralEvent, ReferralState
+from referralhub.models.referral import (
+    UNDECIDED,
+    Channel,
+    FormerAddress,
+    Reason,
+    ReasonCode,
+    Referral,
+    ReferralEvent,
+    ReferralState,
+)
 from referralhub.models.reward import RewardEntry, RewardKind
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, TokenPurpose
-from referralhub.models.user import User
+from referralhub.models.user import ERASED_DOMAIN, User
 from referralhub.models.visit import VisitDaily
 
 __all__ = [
+    "ERASED_DOMAIN",
+    "UNDECIDED",
     "Amount",
     "AuditLine",
     "Badge",
@@ -27,6 +38,7 @@ __all__ = [
     "Channel",
     "Coupon",
     "DailySalt",
+    "FormerAddress",
     "Fulfilment",
     "Invitation",
     "InvitationState",

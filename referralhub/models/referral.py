@@ -23,6 +23,9 @@ class ReferralState(StrEnum):
     EXPIRED = "expired"
 
 
+UNDECIDED = (ReferralState.PENDING, ReferralState.EXPIRED)  # nothing was found or credited
+
+
 class ReasonCode(StrEnum):
     """Why a referral changed its state."""
 
@@ -92,6 +95,19 @@ class Referral(Base):
 
     referrer: Mapped[Profile] = relationship(foreign_keys=referrer_id, lazy="raise_on_sql", viewonly=True)
     friend: Mapped[Profile] = relationship(foreign_keys=friend_id, lazy="raise_on_sql", viewonly=True)
+
+
+class FormerAddress(Base):
+    """The address of a referred friend who has left it, by erasure or for another, after the referral was decided.
+
+    It is kept as an HMAC, for as long as the ledger, so that one mailbox is not credited twice.
+    """
+
+    __tablename__ = "former_address"
+
+    address_hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # of the mailbox, without tags and dots
+    referral_id: Mapped[int] = mapped_column(ForeignKey("referral.id"), index=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ReferralEvent(Base):

@@ -3,11 +3,14 @@
 from datetime import datetime
 
 from sqlalchemy import Index, String, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime
 from referralhub.models.profile import Profile
 from referralhub.models.sign_in import SignIn
+
+ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, each its own
 
 
 class User(Base):
@@ -39,6 +42,11 @@ class User(Base):
     # What Flask-Login asks of one who is signed in, beside `is_active`.
     is_authenticated = True
     is_anonymous = False
+
+    @hybrid_property
+    def is_erased(self) -> bool:
+        """Whether the member deleted the account; the row is there for everybody's sums."""
+        return self.email.endswith(f"@{ERASED_DOMAIN}")
 
     def get_id(self) -> str:
         """Return what the session keeps: the sign-in, which can be ended from elsewhere."""

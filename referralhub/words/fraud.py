@@ -30,6 +30,12 @@ FINDINGS = {
         "the referrer's tree",
     ),
     "same_address": FindingText("Both addresses lead to the same mailbox.", "{address}", "{other}"),
+    "referred_before": FindingText(
+        "A friend with this mailbox was referred before, and has left it.", "{address}", "a former address"
+    ),
+    "erased_in_browser": FindingText(
+        "Friends who erased their accounts were signed in with this browser before.", "{accounts} erased", "none"
+    ),
     "trap": FindingText("A field was filled in that is hidden from people.", "filled in", "empty"),
     "disposable": FindingText("The address is from a throw-away service.", "…@{domain}", "on the list"),
     "sequence": FindingText("{friends} friends just before or after have nearly the same name.", "{name}", "{other}"),

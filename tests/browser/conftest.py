@@ -67,8 +67,8 @@ class Tab:
     def go(self, path: str) -> None:
         self.page.goto(path if path.startswith("http") else self.hub.base_url + path)
 
-    def sign_up(self) -> None:
-        """Fill in the form that is open, or open it first."""
+    def sign_up(self, clicks: int = 1, apart: float = 0) -> None:
+        """Fill in the form that is open, or open it first; press the button so often, so many milliseconds apart."""
         if urlsplit(self.page.url).path != "/signup":
             self.go("/signup")
         form = self.page.locator("form", has=self.page.locator("[name=password_confirm]"))
@@ -77,7 +77,7 @@ class Tab:
             ("password", self.password), ("password_confirm", self.password),
         ):  # fmt: skip
             form.locator(f"[name={name}]").fill(value)
-        form.locator("[type=submit]").click()
+        form.locator("[type=submit]").click(click_count=clicks, delay=apart)
         self.page.wait_for_url("**/dashboard/")
 
     def confirm_address(self) -> None:

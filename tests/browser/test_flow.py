@@ -41,6 +41,14 @@ def test_the_same_without_javascript(open_tab):
     expect(friend).to_have_attribute("data-status", "confirmed")
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize("apart", [0, 60])
+def test_a_double_click_makes_one_account_and_ends_on_the_dashboard(open_tab, apart: float, javascript: bool):
+    bob = open_tab("bob", java_script_enabled=javascript)
+    bob.sign_up(clicks=2, apart=apart)
+    bob.expect_stat("total_referrals", 0)
+
+
 def test_without_javascript_a_mistake_is_shown_and_what_was_typed_is_kept(open_tab):
     bob = open_tab("bob", java_script_enabled=False)
     bob.go("/signup")

@@ -1,1 +1,1 @@
-"""Two hundred scripted attacks and two hundred honest signups, on which the fraud rules are tried."""
+"""Scripted attacks and honest signups, some two hundred of each, on which the fraud rules are tried."""

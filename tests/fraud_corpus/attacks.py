@@ -1,4 +1,4 @@
-"""A hundred and eighty false friends; `play` adds twenty hidden frames, which it sends over HTTP."""
+"""False friends; `play` adds twenty hidden frames, which it sends over HTTP."""
 
 from collections.abc import Callable, Iterator
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from disposable_email_domains import blocklist
 
 from tests.fraud_corpus.people import HEADLESS, Device, Draw, Human
-from tests.fraud_corpus.stories import SignIn, Story, Teller
+from tests.fraud_corpus.stories import Erase, SignIn, Story, Teller
 
 
 def bot_farm(draw: Draw) -> Iterator[Story]:
@@ -121,8 +121,9 @@ def self_referral(draw: Draw) -> Iterator[Story]:
     for index in range(5):
         teller = Teller(draw, "self-referral, own name again", attack=True)
         teller.referrer()
-        name = f"{teller.who.username.rstrip('0123456789')}{index + 31}"
-        who = Human(name, f"{name}@gmail.com")
+        bare = teller.who.username.rstrip("0123456789")
+        numbered = (Human(f"{bare}{number}", f"{bare}{number}@gmail.com") for number in range(index + 31, 100))
+        who = next(filter(draw.nobodys, numbered))
         teller.join(20, who, teller.device.without_cookies(), seconds=25)
         yield teller.story
 
@@ -164,6 +165,34 @@ def careful(draw: Draw) -> Iterator[Story]:
     yield teller.story
 
 
+def erased(draw: Draw) -> Iterator[Story]:
+    """A friend who was credited deletes the account, and comes again: the same mailbox, or the same browser."""
+    guises = ("{}", "{}", "{}", "{}+again", "{}+2", None, None, None)
+    for guise in guises:
+        teller = Teller(draw, "credited, erased, joined again", attack=True)
+        teller.referrer()
+        device = draw.device()
+        first = draw.human("gmail.com")
+        teller.join(5, first, device, judged=False, confirms=True, read_after=4)
+        teller.story.steps.append(Erase(60, first.username))
+        second = draw.human()
+        if guise:
+            name, _, domain = first.address.partition("@")
+            second = Human(second.username, f"{guise.format(name)}@{domain}")
+            device = draw.device()
+        teller.join(60 * 24 * 9, second, device.elsewhere(draw.network()))
+        yield teller.story
+
+
+def hidden_by_the_proxy(draw: Draw) -> Iterator[Story]:
+    """A private window on one's own machine; the proxy in front writes addresses in forms of its own."""
+    for form in ("{}:50312", "{}:443", "::ffff:{}", "[::ffff:{}]:50312", '"[::ffff:{}]"', "64:ff9b::{}"):
+        teller = Teller(draw, "addresses as proxies write them", attack=True)
+        teller.referrer()
+        teller.join(3, draw.human(), teller.device.without_cookies().as_written(form))
+        yield teller.story
+
+
 def trapped(draw: Draw) -> Iterator[Story]:
     """A program that fills in every field there is."""
     teller = Teller(draw, "bot that fills in the trap", attack=True)
@@ -185,5 +214,7 @@ STORIES: tuple[Callable[[Draw], Iterator[Story]], ...] = (
     self_referral,
     two_thousand,
     careful,
+    erased,
+    hidden_by_the_proxy,
     trapped,
 )

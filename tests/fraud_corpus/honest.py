@@ -1,9 +1,9 @@
-"""Two hundred people who join as they should, many of whom look odd to a machine."""
+"""People who join as they should, many of whom look odd to a machine."""
 
 from collections.abc import Callable, Iterator
 
 from tests.fraud_corpus.people import CHROMEBOOK, PHONE, Draw, Human
-from tests.fraud_corpus.stories import Story, Teller
+from tests.fraud_corpus.stories import Erase, Story, Teller
 
 
 def strangers(draw: Draw) -> Iterator[Story]:
@@ -156,6 +156,40 @@ def careful_readers(draw: Draw) -> Iterator[Story]:
         yield teller.story
 
 
+def mapped(draw: Draw) -> Iterator[Story]:
+    """Friends all over the country, with the browser most people have; the proxy writes IPv4 addresses as IPv6."""
+    teller = Teller(draw, "addresses as proxies write them", attack=False)
+    usual = draw.agent()
+    teller.referrer(draw.device(agent=usual).as_written("::ffff:{}"))
+    for index, minute in enumerate(draw.moments(12, 60 * 5)):
+        form = "::ffff:{}" if index % 2 else "{}:50312"
+        teller.join(minute, draw.human(), draw.device(agent=usual).as_written(form), looks=draw.random.randrange(3))
+    yield teller.story
+
+
+def second_thoughts(draw: Draw) -> Iterator[Story]:
+    """Somebody deletes the account before the address is confirmed, and starts again."""
+    for _ in range(2):
+        teller = Teller(draw, "erased before the mail, joined again", attack=False)
+        teller.referrer()
+        device, who = draw.device(), draw.human()
+        teller.join(20, who, device, judged=False)
+        teller.story.steps.append(Erase(22, who.username))
+        teller.join(30, Human(f"{who.username[:28]}_2", who.address), device)
+        yield teller.story
+
+
+def left_the_tablet(draw: Draw) -> Iterator[Story]:
+    """One of a family deletes the account; another signs up on the tablet. No machine can tell that from cheating."""
+    teller = Teller(draw, "family, one tablet, one has left", attack=False)
+    teller.referrer()
+    tablet, who = draw.device(agent=PHONE[2]), draw.human()
+    teller.join(20, who, tablet, judged=False, confirms=True, read_after=3)
+    teller.story.steps.append(Erase(60 * 24, who.username))
+    teller.join(60 * 30, draw.human(), tablet)
+    yield teller.story
+
+
 STORIES: tuple[Callable[[Draw], Iterator[Story]], ...] = (
     strangers,
     office,
@@ -170,4 +204,7 @@ STORIES: tuple[Callable[[Draw], Iterator[Story]], ...] = (
     carrier,
     autofill,
     careful_readers,
+    mapped,
+    second_thoughts,
+    left_the_tablet,
 )

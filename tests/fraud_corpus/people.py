@@ -46,6 +46,10 @@ class Device:
         """The same machine in a private window, or in another person's account of the operating system."""
         return replace(self, jar=next(_jars))
 
+    def as_written(self, form: str) -> "Device":
+        """The same, but for how the proxy in front writes the address, such as "::ffff:{}" or "{}:50312"."""
+        return replace(self, network=form.format(self.network))
+
     def elsewhere(self, network: str) -> "Device":
         """The same browser on another network: a VPN, or a laptop that was taken along."""
         return replace(self, network=network)

@@ -12,13 +12,15 @@ from sqlalchemy import select
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import Channel, Profile, Referral, ReferralEvent, ReferralState, TokenPurpose, User
-from referralhub.services.accounts import credentials, passwords, sign_ins, signup, tokens
+from referralhub.security import network_of
+from referralhub.services.accounts import credentials, erasure, passwords, sign_ins, signup, tokens
 from referralhub.services.fraud.assessment import LIKELY
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
 from referralhub.services.referrals import visits
 from referralhub.services.referrals.attribution import FollowedLink
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.fraud_corpus.people import Device
-from tests.fraud_corpus.stories import SEED, Join, SignIn, Story, all_stories
+from tests.fraud_corpus.stories import SEED, Erase, Join, SignIn, Story, all_stories
 from tests.pages import Visitor
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)  # stories begin in the hours after, each at its own
@@ -90,7 +92,7 @@ class _Stage:
         mails = [
             (step.minute + step.read_after, index, step.who.username)
             for index, step in enumerate(story.steps)
-            if isinstance(step, Join) and step.judged
+            if isinstance(step, Join) and (step.judged or step.confirms)
         ]
         for minute, _, event in sorted([*events, *mails], key=lambda event: event[:2]):
             now = begin + timedelta(minutes=minute)
@@ -98,9 +100,12 @@ class _Stage:
                 self.join(event, now)
             elif isinstance(event, SignIn):
                 self.sign_in(event.username, event.device, now)
+            elif isinstance(event, Erase):
+                erasure.erase(self.users[event.username][0], FORMER_MEMBER, now)
             else:
                 self.read_mail(event, now)
-        outcomes = {name: self.outcome(name) for _, _, name in mails}
+        judged = [step.who.username for step in story.steps if isinstance(step, Join) and step.judged]
+        outcomes = {name: self.outcome(name) for name in judged}
         self.result.why += [
             f"{story.kind}: {name} is {outcome}, {self.findings(name)}"
             for name, outcome in outcomes.items()
@@ -118,7 +123,7 @@ class _Stage:
             link = FollowedLink(code, channel, now if step.code else opened)
             for _ in range(step.looks + (not step.code)):
                 visits.count(self.redis, code, Channel.LINK, "visitors", opened)
-        origin = RequestOrigin(step.device.network, step.device.agent)
+        origin = _origin(step.device)
         timing = FormTiming(origin, step.seconds, step.trapped, tuple(jar))
         who = step.who
         user = signup.sign_up(who.username, who.address, "tea and cakes", link, now, form_timing=timing)
@@ -129,7 +134,7 @@ class _Stage:
     def sign_in(self, username: str, device: Device, now: datetime) -> None:
         user_id, profile_id, _ = self.users[username]
         user = db.session.get_one(User, user_id)
-        sign_ins.begin(user, "A browser", RequestOrigin(device.network, device.agent), now)
+        sign_ins.begin(user, "A browser", _origin(device), now)
         jar = self.jars.setdefault(device.jar, [])
         jar[:] = [*(each for each in jar if each != profile_id), profile_id][-10:]
 
@@ -157,6 +162,10 @@ class _Stage:
         query = select(ReferralEvent.evidence).where(ReferralEvent.referral_id == self.referral(username).id)
         evidence = db.session.scalars(query.order_by(ReferralEvent.id.desc())).first()
         return {finding["rule"]: finding["points"] for finding in evidence["assessment"]["findings"]}
+
+
+def _origin(device: Device) -> RequestOrigin:
+    return RequestOrigin(network_of(device.network), device.agent)
 
 
 def _hidden_frames(app: Flask) -> Counter[str]:

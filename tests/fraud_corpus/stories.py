@@ -21,6 +21,7 @@ class Join:
     code: bool = False  # the code was typed in, instead of following the link
     trapped: bool = False
     judged: bool = True  # counts in the table; else it is only there
+    confirms: bool = False  # opens the mail also where it does not count
     extra: bool = False  # there for the numbers alone: not seen again
 
 
@@ -33,13 +34,21 @@ class SignIn:
     device: Device
 
 
+@dataclass(frozen=True)
+class Erase:
+    """Somebody deletes the account."""
+
+    minute: float
+    username: str
+
+
 @dataclass
 class Story:
     """One referrer or one gang, and everything they do."""
 
     kind: str
     attack: bool
-    steps: list[Join | SignIn] = field(default_factory=list)
+    steps: list[Join | SignIn | Erase] = field(default_factory=list)
 
     def judged(self) -> int:
         return sum(isinstance(step, Join) and step.judged for step in self.steps)

@@ -229,7 +229,9 @@ class ProgramMachine(JoiningRules, MailRules):
 
         self.request(10, send)
         self.model.erase(member)
-        for table in before.keys() - {"user", "outbox", "leaderboard_change"}:
+        kept, expected = len(self.tables()["former_address"]), len(self.model.former_addresses)
+        holds(10, kept == expected, f"{kept} former addresses are kept, not {expected}")
+        for table in before.keys() - {"user", "outbox", "leaderboard_change", "former_address"}:
             earlier, later = before[table], self.tables()[table]
             if table in {"sign_in", "one_time_token"}:  # the member's own are gone, says the invariant
                 earlier = [row for row in earlier if row.user_id != member.user_id]

@@ -80,6 +80,7 @@ class Perk:
 class Program:
     def __init__(self, rules: dict[str, Any]) -> None:
         self.versions = [rules]
+        self.former_addresses: set[str] = set()  # addresses that friends had, who are erased
         self.members: dict[int, Member] = {}
         self.referrals: dict[int, Referral] = {}
         self.ledger: list[Entry] = []
@@ -170,9 +171,11 @@ class Program:
         referral.state, referral.decided = state, now.replace(microsecond=0)
 
     def settle(self, member: Member, now: datetime) -> None:
-        """Confirm what waited for this friend."""
+        """Confirm what waited for this friend, unless the mailbox was a friend's before."""
         referral = self.state_of(member.id)
-        if referral and referral.state == "pending":
+        if referral and referral.state == "pending" and member.email in self.former_addresses:
+            self.hold(referral, None, now)
+        elif referral and referral.state == "pending":
             self.confirm(referral, None, now)
 
     def confirm(self, referral: Referral, actor: int | None, now: datetime) -> None:
@@ -234,6 +237,9 @@ class Program:
 
     def erase(self, member: Member) -> None:
         member.former |= {member.username, member.email}
+        referral = self.state_of(member.id)
+        if referral and referral.state not in {"pending", "expired"}:
+            self.former_addresses.add(member.email)
         member.username = f"gone:{member.user_id}"
         member.email = f"gone:{member.user_id}@erased.invalid"
         member.display_name = "A former member"

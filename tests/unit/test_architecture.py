@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("", "flask werkzeug"),
-    "security": ("config", "flask flask_wtf werkzeug"),
+    "security": ("config sessions", "flask flask_wtf werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.accounts words", "flask flask_wtf wtforms email_validator"),
     "sessions": (
@@ -69,7 +69,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session msgspec redis werkzeug",
     ),
     "templating": ("config models words", "flask flask_login"),
-    "errors": ("extensions services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database models words services.mailing services.referrals services.accounts", "flask css_inline"
@@ -87,7 +87,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms words services.shared services.mailing services.referrals services.accounts",
+        "clock extensions forms sessions words services.shared services.mailing services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "dashboard": (
@@ -112,7 +112,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "redis_client": ("", "redis"),
     "queue": ("redis_client", "flask huey"),
     "extensions": (
-        "database models queue security", "flask_limiter flask_login flask_migrate flask_sqlalchemy"
+        "database models queue security services.mailing",
+        "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
     ),
     "tasks": (
         "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "

@@ -79,7 +79,7 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
         raise Conflict("own_account")
     with transaction() as session:
         user = _member(session, user_id)
-        if user.email.endswith("@erased.invalid"):
+        if user.is_erased:
             raise Conflict("account_erased")
         if user.is_active == active:
             return False

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import lifecycle
@@ -86,9 +87,15 @@ def reset_password(token: str, password: str, now: datetime) -> User:
 def change_password(user: User, old: str, new: str, now: datetime) -> None:
     """Set a new password for one who knows the old one, and sign the member out everywhere else.
 
+    The second of two clicks finds the new password set, and has nothing to do.
     Raises WrongPassword, WeakPassword or TooManyAtOnce.
     """
-    check_password(user, old)
+    try:
+        check_password(user, old)
+    except WrongPassword:
+        if passwords.matches(user.password_hash, new):
+            return
+        raise
     passwords.accept(new, user.username, user.email, field="new_password")
     password_hash = passwords.hash_password(new)
     with transaction() as session:
@@ -142,11 +149,12 @@ def change_address(token: str, now: datetime) -> bool:
         except IntegrityError:
             raise Taken(username=False, email=True) from None
         _end_all(session, user.id)
-        if not was_verified:
-            lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         if old.lower() != used.address.lower():
+            signals.remember_address(session, user.id, old, now)
             key = f"address_changed:{used.id}"
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
+        if not was_verified:
+            lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
     return True
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from referralhub.database import transaction
-from referralhub.models import Profile, User
+from referralhub.models import ERASED_DOMAIN, Profile, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -21,13 +21,14 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
     with transaction() as session:
         address = session.execute(select(User.email).where(User.id == user_id)).scalar_one()
         addresses = {each.lower() for each in (address, *outbox.earlier_addresses(session, user_id))}
+        signals.remember_address(session, user_id, address, now)
         session.execute(
             update(User)
             .where(User.id == user_id)
             .values(
                 username=f"gone:{user_id}",  # no form takes a colon, so that nobody has this name already
                 display_name=pseudonym,
-                email=f"gone:{user_id}@erased.invalid",
+                email=f"gone:{user_id}@{ERASED_DOMAIN}",
                 password_hash=passwords.UNUSABLE,
                 is_active=False,
                 is_admin=False,

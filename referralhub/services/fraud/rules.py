@@ -65,6 +65,8 @@ class Facts:
     same_browser: bool = False  # the referrer was signed in with it
     ancestors_in_browser: int = 0  # members who brought the referrer, and were
     siblings_in_browser: int = 0  # other friends of the referrer, who were
+    erased_in_browser: int = 0  # erased accounts, who were referred friends, too
+    referred_before: bool = False  # the mailbox was a friend's, who left it after the referral was decided
     same_network: bool = False  # as the referrer's, on the same day
     same_agent: bool = False
     moments_ago: bool = False  # that the referrer was there with the same kind of browser
@@ -118,6 +120,20 @@ def same_address(facts: Facts) -> Finding | None:
         if canonical(other) == mine:
             return Finding("same_address", 60, {"address": masked(facts.address), "other": masked(other)})
     return None
+
+
+def referred_before(facts: Facts) -> Finding | None:
+    """The mailbox was a friend's before, who erased the account or changed the address: one person is one friend."""
+    if not facts.referred_before:
+        return None
+    return Finding("referred_before", 60, {"address": masked(facts.address)})
+
+
+def erased_in_browser(facts: Facts) -> Finding | None:
+    """A friend who erased the account was signed in with this browser: the same one under another address, mostly."""
+    if not facts.erased_in_browser:
+        return None
+    return Finding("erased_in_browser", 45, {"accounts": facts.erased_in_browser})
 
 
 def trap(facts: Facts) -> Finding | None:
@@ -264,6 +280,8 @@ RULES: dict[str, Callable[[Facts], Finding | None]] = {
         same_browser,
         ring,
         same_address,
+        referred_before,
+        erased_in_browser,
         trap,
         disposable,
         sequence,

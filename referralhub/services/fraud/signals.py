@@ -12,10 +12,22 @@ from sqlalchemy import delete, func, literal, select
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, transaction
-from referralhub.models import Channel, DailySalt, Profile, Referral, Sighting, SignupFacts, User, VisitDaily
+from referralhub.models import (
+    UNDECIDED,
+    Channel,
+    DailySalt,
+    FormerAddress,
+    Profile,
+    Referral,
+    Sighting,
+    SignupFacts,
+    User,
+    VisitDaily,
+)
 from referralhub.services.fraud import assessment
 from referralhub.services.fraud.assessment import Assessment
 from referralhub.services.fraud.rules import Facts, Friend
+from referralhub.services.mailing.addresses import address_hash, canonical
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +84,18 @@ def note_signup(session: Session, profile_id: int, form_timing: FormTiming, now:
     session.flush()
 
 
+def remember_address(session: Session, user_id: int, address: str, now: datetime) -> None:
+    """Keep what tells the mailbox that a friend leaves after a decision; part of the caller's transaction."""
+    referral_id = session.scalar(
+        select(Referral.id)
+        .join(Profile, Profile.id == Referral.friend_id)
+        .where(Profile.user_id == user_id, Referral.state.not_in(UNDECIDED))
+    )
+    if referral_id is not None:
+        left = {"address_hash": address_hash(canonical(address)), "referral_id": referral_id, "created": now}
+        session.execute(insert(FormerAddress).values(left).on_conflict_do_nothing())
+
+
 def judge(session: Session, referral: Referral) -> Assessment:
     """Gather the facts of a referral and ask every rule. Whatever fails here makes the check incomplete."""
     try:
@@ -86,7 +110,7 @@ def judge(session: Session, referral: Referral) -> Assessment:
 def gather(session: Session, referral: Referral) -> Facts | None:
     """Read what is known about a referral; None when the signup's facts are not there (any more).
 
-    Eleven queries, each of a bounded number of rows or of an index.
+    Twelve queries, each of a bounded number of rows or of an index.
     """
     row = session.execute(
         select(SignupFacts, Sighting)
@@ -103,6 +127,7 @@ def gather(session: Session, referral: Referral) -> Facts | None:
     ancestors = _ancestors(session, referral.referrer_id)
     members = set(signup.members)
     last_hour, by_link, month = _counts(session, referral)
+    referred_before, erased_in_browser = _before_erasure(session, friend.email, members)
     return Facts(
         username=friend.username,
         address=friend.email,
@@ -116,6 +141,8 @@ def gather(session: Session, referral: Referral) -> Facts | None:
         same_browser=referral.referrer_id in members,
         ancestors_in_browser=len(ancestors & members),
         siblings_in_browser=_siblings(session, referral, members),
+        erased_in_browser=erased_in_browser,
+        referred_before=referred_before,
         last_hour=last_hour,
         usual_hour=month / (29 * 24),
         visitors_last_day=_visitors(session, referral),
@@ -198,6 +225,20 @@ def _siblings(session: Session, referral: Referral, members: set[int]) -> int:
         Referral.referrer_id == referral.referrer_id, Referral.id != referral.id, Referral.friend_id.in_(members)
     )
     return session.scalar(query) or 0
+
+
+def _before_erasure(session: Session, address: str, members: set[int]) -> tuple[bool, int]:
+    """Read whether this mailbox was referred before, and count the erased friends who were in this browser."""
+    mailbox = select(FormerAddress.address_hash).where(FormerAddress.address_hash == address_hash(canonical(address)))
+    erased = (
+        select(func.count())
+        .select_from(Referral)
+        .join(Profile, Profile.id == Referral.friend_id)
+        .join(User, User.id == Profile.user_id)
+        .where(Referral.friend_id.in_(members), Referral.state.not_in(UNDECIDED), User.is_erased)
+    )
+    before, count = session.execute(select(mailbox.exists(), erased.scalar_subquery())).one()
+    return bool(before), count  # SQLite says 1
 
 
 def _on_network(session: Session, sighting: Sighting, ancestors: set[int]) -> int:

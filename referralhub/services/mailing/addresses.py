@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -10,10 +11,18 @@ from disposable_email_domains import blocklist
 DATA = Path(__file__).parent.parent.parent / "data"
 GOOGLE = {"gmail.com", "googlemail.com"}
 
+_key: Callable[[], str]
 
-def address_hash(address: str, secret_key: str) -> str:
+
+def use_key(key: Callable[[], str]) -> None:
+    """Take the secret of the application at work from here: services do not know its settings."""
+    global _key  # noqa: PLW0603 - there is one secret, as there is one application at work
+    _key = key
+
+
+def address_hash(address: str) -> str:
     """Return an HMAC of an address: it identifies the address and cannot be guessed without the key."""
-    return hmac.new(secret_key.encode(), f"address:{address.lower()}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_key().encode(), f"address:{address.lower()}".encode(), hashlib.sha256).hexdigest()
 
 
 def domain_of(address: str) -> str:

@@ -27,7 +27,7 @@ def muting_token(user_id: int, kind: MessageKind, secret_key: str) -> str:
 
 def refusal_token(address: str, secret_key: str) -> str:
     """Make the same for an invited address; only the hash of the address is in it."""
-    return _serializer(secret_key).dumps(address_hash(address, secret_key))
+    return _serializer(secret_key).dumps(address_hash(address))
 
 
 def kind_in(token: str, secret_key: str) -> MessageKind:

@@ -77,10 +77,10 @@ def check_allowed(user: User) -> None:
         raise CannotInvite("own_address_unconfirmed")
 
 
-def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -> Plan:
+def plan(user: User, addresses: Sequence[str], now: datetime) -> Plan:
     """Return which of these addresses would be invited. Four queries, however many addresses. Raises CannotInvite."""
     check_allowed(user)
-    by_hash = {address_hash(address, secret_key): address for address in addresses}
+    by_hash = {address_hash(address): address for address in addresses}
     emails = [address.lower() for address in by_hash.values()]
     members = set(reading().scalars(select(func.lower(User.email)).where(func.lower(User.email).in_(emails))))
     refusing = set(
@@ -105,20 +105,20 @@ def plan(user: User, addresses: Sequence[str], secret_key: str, now: datetime) -
     return found
 
 
-def invite(user: User, addresses: Sequence[str], words: str, secret_key: str, now: datetime) -> Plan:
+def invite(user: User, addresses: Sequence[str], words: str, now: datetime) -> Plan:
     """Invite those who can be invited, with the member's own words; says who was and who was not.
 
     Raises CannotInvite.
     """
     with transaction() as session:
         entries.lock_profile(session, user.profile.id)  # two forms sent at once must not pass the limit together
-        found = plan(user, addresses, secret_key, now)
+        found = plan(user, addresses, now)
         # Everybody in the same order, or two members with the same friends would wait for each other.
         for address in sorted(found.invited, key=str.lower):
             invitation_id = session.scalar(
                 insert(Invitation)
                 .values(
-                    profile_id=user.profile.id, address=address, address_hash=address_hash(address, secret_key),
+                    profile_id=user.profile.id, address=address, address_hash=address_hash(address),
                     words=words, state=InvitationState.QUEUED, changed=now, created=now,
                 )
                 .on_conflict_do_nothing(index_elements=["address_hash"])
@@ -176,9 +176,9 @@ def letter(invitation_id: int) -> dict[str, Any]:
     return {"inviter": name, "words": words.splitlines(), "program": rules.current()}
 
 
-def still_wanted(address: str, secret_key: str) -> bool:
+def still_wanted(address: str) -> bool:
     """Whether an address neither refused nor joined since the invitation was queued. One query."""
-    digest = address_hash(address, secret_key)
+    digest = address_hash(address)
     refused = select(MailRefusal.created).where(MailRefusal.address_hash == digest).exists()
     member = select(User.id).where(func.lower(User.email) == address.lower()).exists()
     return bool(reading().scalar(select(not_(or_(refused, member)))))  # SQLite says 1

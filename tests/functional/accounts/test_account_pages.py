@@ -208,10 +208,6 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     assert not [word for word in (bob.email, charlie.email, "charlie", "argon2") if word in everything]
 
 
-def delete_account(person: Person, expect: int = 303) -> Page:
-    return person.submit(person.get("/account/data").form("/account/delete"), expect, password=person.password)
-
-
 class TestDeletion:
     def test_it_takes_the_password(self, alice: Person, records):
         alice.sign_up()
@@ -232,7 +228,7 @@ class TestDeletion:
         assert all(word in _tables(records) for word in never_again)
 
         never_again.append(password_hash.lower())
-        page = zelda.follow(delete_account(zelda))
+        page = zelda.follow(zelda.delete_account())
         assert "Your account is deleted" in page.text
         for place in (_tables(records), _in_redis(valkey.client), caplog.text.lower()):
             assert [word for word in never_again if word in place] == []
@@ -288,13 +284,6 @@ def test_no_page_of_the_account_costs_many_statements(alice: Person, count_queri
     assert max(costs.values()) <= 3, costs
 
 
-def _change_address(person: Person, address: str) -> None:
-    form = person.get("/account/email").form("/account/email")
-    person.submit(form, email=address, password=person.password)
-    path = person.mailed_path("/account/email/", to=address)
-    person.submit(person.get(path).form(path))
-
-
 def _live_a_full_life(zelda: Person, bob: Person, charlie: Person, clock: Clock) -> Person:
     """Let Zelda come by Bob's invitation, bring Charlie, invite, move, and miss mail; gives her other browser."""
     bob.sign_up()
@@ -311,7 +300,7 @@ def _live_a_full_life(zelda: Person, bob: Person, charlie: Person, clock: Clock)
     charlie.confirm_address()
     laptop = zelda.in_another_browser()
     laptop.sign_in()
-    _change_address(zelda, "zq@elsewhere.example")
+    zelda.change_address("zq@elsewhere.example")
     invite(zelda, "pal@invited.example", "Come and see my boat")
     _break_down(bob.post_office.app, clock, "550 no such mailbox")
     invite(zelda, "pal2@invited.example", "Come and see my boat, too")  # still on its way when she goes

@@ -1,5 +1,6 @@
 """What the fraud rules do to a referral, from the form to the page that its members see. Nobody is on loopback here."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
@@ -13,11 +14,13 @@ from referralhub.extensions import db
 from referralhub.models import (
     Channel,
     DailySalt,
+    FormerAddress,
     OutboxMessage,
     Profile,
     Referral,
     ReferralEvent,
     ReferralState,
+    RewardEntry,
     Sighting,
     SignupFacts,
     TokenPurpose,
@@ -213,6 +216,78 @@ class TestSignals:
         assert records.all(SignupFacts) == []
         assert verdict(records)["findings"]
         assert "miller" not in str(records.everything())
+
+
+class TestLeavingAndComingBack:
+    """What was credited once is not credited again."""
+
+    @pytest.fixture
+    def bob(self, alice: Person, at, clock: Clock) -> Person:
+        """A friend who was credited."""
+        bob = at("bob")
+        join(bob, alice.link, clock)
+        assert alice.get("/dashboard/").stat("total_referrals") == 1
+        return bob
+
+    def test_the_same_mailbox_after_erasure_waits(self, alice: Person, bob: Person, at, clock: Clock, records):
+        bob.delete_account()
+        for number, address in enumerate(("bob@gmail.com", "B.o.b+again@googlemail.com"), 1):
+            elsewhere = at(f"bob{number}", agent=SAFARI)
+            elsewhere.email = address
+            join(elsewhere, alice.link, clock)
+            assert [(f["rule"], f["points"]) for f in verdict(records)["findings"]] == [("referred_before", 60)]
+            elsewhere.delete_account()
+        assert [each.state for each in records.all(Referral)] == ["confirmed", "held", "held"]
+        assert alice.get("/dashboard/").stat("total_referrals") == 1
+        assert [entry.amount for entry in records.all(RewardEntry)] == [10]
+
+    def test_so_does_one_that_was_left_for_another(self, alice: Person, bob: Person, at, clock: Clock, records):
+        bob.change_address("robert@gmail.com")
+        again = at("again", agent=SAFARI)
+        again.email = "bob@gmail.com"
+        join(again, alice.link, clock)
+        assert [f["rule"] for f in verdict(records)["findings"]] == ["referred_before"]
+        assert alice.get("/dashboard/").stat("total_referrals") == 1
+
+    def test_by_whose_link_does_not_matter(self, bob: Person, at, clock: Clock, records):
+        charlie = at("charlie", agent=SAFARI)
+        charlie.sign_up()
+        bob.delete_account()
+        again = at("again")
+        again.email = bob.email
+        join(again, charlie.link, clock)
+        assert [f["rule"] for f in verdict(records)["findings"]] == ["referred_before"]
+
+    def test_the_browser_that_erased_remembers(self, alice: Person, bob: Person, clock: Clock, records, at):
+        bob.delete_account()
+        again = at("someone.else", "192.0.2.251")
+        again.client = bob.client
+        join(again, alice.link, clock)
+        assert [(f["rule"], f["points"]) for f in verdict(records)["findings"]] == [("erased_in_browser", 45)]
+        assert records.one(Referral, friend_id=3).state is ReferralState.HELD
+
+    def test_who_left_before_anything_was_credited_is_welcome(self, alice: Person, at, clock: Clock, records):
+        bob = at("bob")
+        bob.click(alice.link)
+        clock.advance(seconds=40)
+        bob.sign_up()
+        bob.delete_account()
+        join(bob, alice.link, clock)
+        assert verdict(records)["findings"] == []
+
+    def test_who_was_nobodys_friend_may_become_one(self, alice: Person, at, clock: Clock, records):
+        bob = at("bob")
+        bob.sign_up()
+        bob.confirm_address()
+        bob.delete_account()
+        join(bob, alice.link, clock)
+        assert verdict(records)["findings"] == []
+
+    def test_nothing_readable_is_kept(self, bob: Person, records):
+        bob.delete_account()
+        kept = records.one(FormerAddress)
+        assert len(kept.address_hash) == 64
+        assert kept.address_hash != hashlib.sha256(b"address:bob@gmail.com").hexdigest()
 
 
 class TestCost:

@@ -48,7 +48,7 @@ def send(app: Flask, alice: Person, clock: Clock) -> Send:
     befriend(app, "alice", 1, clock())
     with app.app_context():
         addresses = ["dora@example.com"]
-        invitations.invite(db.session.get(User, 1), addresses, "Come & see\n\n<i>me</i>", SECRET_KEY, clock())
+        invitations.invite(db.session.get(User, 1), addresses, "Come & see\n\n<i>me</i>", clock())
         outbox.drop(db.session(), 1)
         db.session.commit()
 

@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -109,9 +110,12 @@ class TestWhoeverOnlyLooks:
 
 
 class TestOneClick:
-    def test_it_leads_on_to_a_clean_address_and_no_cache_keeps_it(self, link: str, visitor: Visitor, records):
+    def test_it_leads_on_to_the_form_with_nothing_but_the_visit_and_no_cache_keeps_it(
+        self, link: str, visitor: Visitor, records
+    ):
         answer = visitor.get(f"{link}?via=whatsapp&utm_source=x", 302)
-        assert answer.location == "/signup"
+        to = urlsplit(answer.location)
+        assert (to.path, list(parse_qs(to.query))) == ("/signup", ["visit"])
         assert answer.headers["Cache-Control"] == "no-store"
         assert [day.channel for day in records.visits()] == [Channel.WHATSAPP]
 
@@ -159,7 +163,7 @@ class TestOneClick:
 
     def test_a_member_who_goes_takes_the_link_along_at_once(self, alice: Person, link: str, app: Flask):
         Visitor(app).get(link, 302)  # Redis believes in the link for a minute
-        alice.submit(alice.get("/account/data").form("/account/delete"), password=alice.password)
+        alice.delete_account()
         visitor = Visitor(app)
         assert "isn't active" in visitor.follow(visitor.get(link, 302)).text
 

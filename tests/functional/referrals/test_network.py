@@ -46,7 +46,7 @@ def test_a_name_that_was_chosen_is_shown_and_one_that_is_gone_is_not(app, alice:
     alice.sign_up()
     bob.click(alice.link)
     bob.sign_up()
-    bob.submit(bob.get("/account/data").form("/account/delete"), password=bob.password)
+    bob.delete_account()
     page = alice.get("/dashboard/network")
     assert branches(page) == [("A former member", 0)]
     assert "bob" not in page.text
