@@ -13,7 +13,7 @@ from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import Delivery, Refused, Unwanted
 from referralhub.services.mailing.kinds import news
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitation_progress
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import link_in, text_of
 from tests.properties.invariants import Broken, CheckedMachine, holds
@@ -72,7 +72,12 @@ class MailRules(CheckedMachine):
 
         crashing, sent_before = self.trap is not None, self.sent.copy()
         delivery = Delivery(
-            write, post, self.world.clock, invitations.note_posted, invitations.note_bounced, hurry=PATIENCE
+            write,
+            post,
+            self.world.clock,
+            invitation_progress.note_posted,
+            invitation_progress.note_bounced,
+            hurry=PATIENCE,
         )
         self.request(8, delivery.run, whole=False)
         for broken in wrong:

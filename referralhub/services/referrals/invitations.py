@@ -3,14 +3,14 @@
 They follow the PayPal case of the founding article, with limits that keep a member from becoming a spammer.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import func, not_, or_, select, update
+from sqlalchemy import func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, reading, transaction
@@ -19,7 +19,6 @@ from referralhub.models import (
     InvitationState,
     MailRefusal,
     MessageKind,
-    OutboxMessage,
     Profile,
     User,
 )
@@ -196,63 +195,6 @@ def read_token(text: str, secret_key: str) -> int | None:
     except BadSignature:
         return None
     return invitation_id
-
-
-def note_visited(invitation_id: int, code: str, now: datetime) -> None:
-    """Remember that the invited person followed the link of the member with this code."""
-    with transaction() as session:
-        profile_id = session.scalar(select(Profile.id).where(Profile.code == code))
-        _advance(session, invitation_id, profile_id, InvitationState.VISITED, now)
-
-
-def note_joined(session: Session, invitation_id: int, profile_id: int, friend_id: int, now: datetime) -> None:
-    """Remember who the invited person became; part of the caller's transaction."""
-    _advance(session, invitation_id, profile_id, InvitationState.JOINED, now, friend_id=friend_id)
-
-
-def note_posted(session: Session, message: OutboxMessage, now: datetime) -> None:
-    """Remember that an invitation went out; part of the caller's transaction."""
-    if message.kind is MessageKind.INVITATION:
-        _advance(session, message.payload["invitation_id"], None, InvitationState.SENT, now)
-
-
-def note_bounced(session: Session, message: OutboxMessage, now: datetime) -> None:
-    """Remember that there is no such mailbox; part of the caller's transaction."""
-    if message.kind in (MessageKind.INVITATION, MessageKind.INVITATION_REMINDER):
-        _advance(session, message.payload["invitation_id"], None, InvitationState.BOUNCED, now)
-
-
-def erase(session: Session, profile_id: int, addresses: Collection[str]) -> None:
-    """Forget whom a member invited, and who was invited as that member; part of the caller's transaction.
-
-    The addresses are the member's own, in lower case.
-    """
-    session.execute(update(Invitation).where(Invitation.profile_id == profile_id).values(address=None, words=""))
-    theirs = or_(func.lower(Invitation.address).in_(addresses), Invitation.friend_id == profile_id)
-    session.execute(update(Invitation).where(theirs).values(address=None))
-
-
-# From which states an invitation can come to each; what happens late or twice changes nothing.
-_BEFORE = {
-    InvitationState.SENT: [InvitationState.QUEUED],
-    InvitationState.BOUNCED: [InvitationState.QUEUED, InvitationState.SENT],
-    InvitationState.VISITED: [InvitationState.QUEUED, InvitationState.SENT],
-    InvitationState.JOINED: [InvitationState.QUEUED, InvitationState.SENT, InvitationState.VISITED],
-}
-
-
-def _advance(
-    session: Session,
-    invitation_id: int,
-    profile_id: int | None,
-    state: InvitationState,
-    now: datetime,
-    **values: Any,
-) -> None:
-    query = update(Invitation).where(Invitation.id == invitation_id, Invitation.state.in_(_BEFORE[state]))
-    if profile_id is not None:
-        query = query.where(Invitation.profile_id == profile_id)
-    session.execute(query.values(state=state, changed=now, **values))
 
 
 def _can_remind(line: Invitation, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from referralhub.models import (
 )
 from referralhub.services.mailing.delivery import Delivery, Refused
 from referralhub.services.program import rules
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitation_progress, invitations
 from referralhub.services.referrals.invitations import DAILY, Objection
 from referralhub.words.referrals import OBJECTIONS
 from tests.conftest import SECRET_KEY
@@ -217,7 +217,7 @@ class TestWhatBecomesOfIt:
             raise Refused("550 no such mailbox")
 
         with app.app_context():
-            assert Delivery(mail_content.write, post, clock, note_bounced=invitations.note_bounced).run() == 0
+            assert Delivery(mail_content.write, post, clock, note_bounced=invitation_progress.note_bounced).run() == 0
         clock.advance(days=4)
         page = alice.get(PATH)
         assert states(page) == ["bounced"]
