@@ -116,6 +116,7 @@ def _delivery(app: Flask) -> Delivery:
         now,
         invitation_progress.note_posted,
         invitation_progress.note_bounced,
+        invitation_progress.note_unwanted,
     )
 
 

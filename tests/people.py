@@ -45,7 +45,7 @@ class PostOffice:
 
         self.delivery = Delivery(
             mail_content.write, transport(app.config["SETTINGS"]), app.config["CLOCK"],
-            invitation_progress.note_posted, invitation_progress.note_bounced,
+            invitation_progress.note_posted, invitation_progress.note_bounced, invitation_progress.note_unwanted,
         )  # fmt: skip
 
     def deliver(self) -> int:

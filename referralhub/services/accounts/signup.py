@@ -63,6 +63,7 @@ def sign_up(
             credentials.ask_to_verify(session, user_id, now)
         else:
             lifecycle.settle(session, profile_id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
+            invitation_progress.note_confirmed(session, profile_id, email, now)
         if admin_by:
             audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
         user = session.get_one(User, user_id)

@@ -252,16 +252,6 @@ class TestWhatBecomesOfIt:
         clock.advance(days=30)
         remind(alice, 409)
 
-    def test_whoever_refused_gets_no_reminder(self, app, alice: Person, clock: Clock):
-        invite(alice, "dora@example.com")
-        alice.post_office.deliver()
-        (letter,) = alice.post_office.letters("dora@example.com")
-        refuse(letter, app)
-        clock.advance(days=3)
-        alice.submit(alice.get(PATH).form("/dashboard/invitations/1/remind"))
-        alice.post_office.deliver()
-        assert len(alice.post_office.letters("dora@example.com")) == 1
-
     def test_a_token_that_we_did_not_give_with_this_link_is_ignored(self, app, alice, bob, charlie, records):
         invite(alice, "dora@example.com")
         alice.post_office.deliver()
