@@ -48,6 +48,7 @@ INNER = (
     (tokens, "forget"),
     (sign_ins, "end_all"),
     (invitation_progress, "erase"),
+    (invitation_progress, "note_confirmed"),
 )
 
 
