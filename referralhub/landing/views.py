@@ -76,9 +76,14 @@ def follow(code: str) -> BaseResponse:
         return _carry(visit)
 
 
-def to_signup() -> Response:
-    """Lead on to a clean address."""
-    return Response(status=302, headers={"Location": "/signup", "Vary": "Cookie"})
+def to_signup(location: str = "/signup") -> Response:
+    """Lead on to the signup form."""
+    return Response(status=302, headers={"Location": location, "Vary": "Cookie"})
+
+
+def signup_address(visit: FollowedLink, secret_key: str) -> str:
+    """Write the address of the signup form, with the visit in it for a browser that does not know of it."""
+    return f"/signup?visit={visit_tokens.seal(visit, secret_key)}"
 
 
 @bp.get("/<code:code>/picture.png")
@@ -113,7 +118,7 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitation_progress.note_visited(visit.invitation_id, visit.code, visit.visited_at)
-    response = to_signup()
+    response = to_signup(signup_address(visit, current_app.config["SECRET_KEY"]))
     response.headers["Set-Cookie"] = sessions.cookie(sid)  # each time, so that it lasts as long as what it leads to
     return response
 
@@ -122,7 +127,7 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
     if attribution.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
-    return redirect(url_for("auth.signup", visit=visit_tokens.seal(visit, current_app.config["SECRET_KEY"])))
+    return to_signup(f"{signup_address(visit, current_app.config['SECRET_KEY'])}&without_session=1")
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
