@@ -342,8 +342,8 @@ def reversal_in_two_transactions(world: World) -> Iterator[None]:
 
 @fault(5, 10)
 def erasure_that_takes_the_count_along(world: World) -> Iterator[None]:
-    def erase(user_id: int, now: Any) -> None:
-        old(user_id, now)
+    def erase(user_id: int, pseudonym: str, now: Any) -> None:
+        old(user_id, pseudonym, now)
         with transaction() as session:
             session.execute(update(Profile).where(Profile.user_id == user_id).values(referral_count=0))
 
