@@ -21,7 +21,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import digest, outbox
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.operations import heartbeat
-from referralhub.services.referrals import invitations, lifecycle, review, visits
+from referralhub.services.referrals import invitation_progress, lifecycle, review, visits
 from referralhub.services.shared import once
 
 log = logging.getLogger(__name__)
@@ -111,7 +111,12 @@ def _deliver() -> None:
 @cache
 def _delivery(app: Flask) -> Delivery:
     return Delivery(
-        mail_content.write, transport(app.config["SETTINGS"]), now, invitations.note_posted, invitations.note_bounced
+        mail_content.write,
+        transport(app.config["SETTINGS"]),
+        now,
+        invitation_progress.note_posted,
+        invitation_progress.note_bounced,
+        invitation_progress.note_unwanted,
     )
 
 

@@ -16,7 +16,7 @@ from referralhub.extensions import db
 from referralhub.mail_transport import mail_folder, transport
 from referralhub.models import Base, VisitDaily
 from referralhub.services.mailing.delivery import Delivery
-from referralhub.services.referrals import invitations, visits
+from referralhub.services.referrals import invitation_progress, visits
 from tests.pages import Page, Visitor
 
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class PostOffice:
 
         self.delivery = Delivery(
             mail_content.write, transport(app.config["SETTINGS"]), app.config["CLOCK"],
-            invitations.note_posted, invitations.note_bounced,
+            invitation_progress.note_posted, invitation_progress.note_bounced, invitation_progress.note_unwanted,
         )  # fmt: skip
 
     def deliver(self) -> int:

@@ -14,7 +14,14 @@ from referralhub.landing.picture import draw
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, invitations, live_codes, visit_tokens, visits
+from referralhub.services.referrals import (
+    attribution,
+    invitation_progress,
+    invitations,
+    live_codes,
+    visit_tokens,
+    visits,
+)
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
@@ -110,7 +117,7 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         flash("You already have an account, so a friend's link changes nothing for you.")
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
-        invitations.note_visited(visit.invitation_id, visit.code, visit.visited_at)
+        invitation_progress.note_visited(visit.invitation_id, visit.code, visit.visited_at)
     response = to_signup(signup_address(visit, current_app.config["SECRET_KEY"]))
     response.headers["Set-Cookie"] = sessions.cookie(sid)  # each time, so that it lasts as long as what it leads to
     return response

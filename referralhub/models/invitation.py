@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
@@ -17,7 +17,9 @@ class InvitationState(StrEnum):
     SENT = "sent"
     BOUNCED = "bounced"
     VISITED = "visited"
+    NOT_SENT = "not_sent"  # nobody wanted it any more when its turn came
     JOINED = "joined"
+    JOINED_OTHERWISE = "joined_otherwise"  # the address is a member's, whom somebody else's link brought or none
 
 
 class Invitation(Base):
@@ -27,7 +29,10 @@ class Invitation(Base):
     """
 
     __tablename__ = "invitation"
-    __table_args__ = (Index("ix_invitation_profile_created", "profile_id", "created"),)
+    __table_args__ = (
+        Index("ix_invitation_profile_created", "profile_id", "created"),
+        Index("ix_invitation_address_lower", text("lower(address)")),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
@@ -35,7 +40,7 @@ class Invitation(Base):
     address_hash: Mapped[str] = mapped_column(String(64), unique=True)
     words: Mapped[str] = mapped_column(String(600))
     state: Mapped[InvitationState] = mapped_column(stored_by_value(InvitationState, "state"))
-    friend_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), unique=True)
+    friend_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), unique=True)  # who joined by its own link
     reminded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     changed: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -35,7 +35,8 @@ ERRORS: dict[str, Text] = {
     # Invitations
     "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",
     "own_address_unconfirmed": "Confirm your own address first. Then you can invite others.",
-    "no_reminder_due": "There is no reminder to send: it was sent before, or it is too early, or they joined.",
+    "no_reminder_due": "There is no reminder to send: it was sent, it is too early, they joined, or mail came back.",
+    "reminder_unwanted": "No reminder was sent: this address has an account by now, or wants no more invitations.",
     # Perks
     "perk_not_offered": "This perk is not offered any more.",
     "perk_locked": Plural(

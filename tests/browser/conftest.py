@@ -13,6 +13,7 @@ from tests import chromium, servers
 from tests.conftest import DATABASES, extra_database
 from tests.people import link_in, read_letters
 
+WARDEN = "warden"  # an admin
 _numbers = count(1)
 expect.set_options(timeout=10_000)
 
@@ -101,6 +102,50 @@ class Tab:
         expect(self.page.locator(f'[data-stat="{name}"]')).to_have_attribute("data-value", str(value))
 
 
+# The texts that somebody does not get to see whole: beyond the screen, or out of the box that they stand in.
+_CUT = """() => {
+  const cut = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const [text, parent] = [walker.currentNode, walker.currentNode.parentElement];
+    const elsewhere = '.visually-hidden, .skip, .trap, .table'; // not meant to be seen, or scrolled in its own box
+    if (!text.data.trim() || !parent.checkVisibility() || parent.closest(elsewhere)) continue;
+    const boxes = '.card, .tile, .notice, .link-card, .networks a, .button, .badge, .state, .tabs, body';
+    const box = parent.closest(boxes).getBoundingClientRect();
+    const [left, right] = [Math.max(box.left, 0) - 1, Math.min(box.right, innerWidth) + 1];
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    const outside = (line) => line.width && (line.left < left || line.right > right);
+    const ellipsis = getComputedStyle(parent).textOverflow === 'ellipsis' && parent.scrollWidth > parent.clientWidth;
+    if (ellipsis || [...range.getClientRects()].some(outside)) cut.push(text.data.trim());
+  }
+  return cut;
+}"""
+# What of the header runs into something else there, or off the screen.
+_COLLISIONS = """() => {
+  const parts = [...document.querySelectorAll('.topbar .brand, .topbar .nav-link, .topbar .menu > summary')];
+  const boxes = parts.map(part => [part.textContent.trim(), part.getBoundingClientRect()]);
+  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+  const hits = (box, i) => boxes.some(([_, other], j) => j > i && meet(box, other));
+  return boxes.filter(([_, box], i) => box.right > innerWidth + 1 || hits(box, i)).map(([text]) => text);
+}"""
+
+
+def expect_to_fit(page: Page, width: int, what: str) -> None:
+    """See that on a screen of this width nothing scrolls sideways, is cut off, or runs into something else."""
+    page.set_viewport_size({"width": width, "height": 844})
+    widest = page.evaluate("document.documentElement.scrollWidth")
+    assert widest <= width, f"{what}: {widest} px wide on a screen of {width}"
+    assert page.evaluate(_COLLISIONS) == [], f"{what}: in the header, {width} px wide"
+    assert page.evaluate(_CUT) == [], f"{what}: cut off, {width} px wide"
+
+
+def double_text(page: Page) -> None:
+    """Set the text size of the browser to 200 %, as people do who see less well; the screen stays as it is."""
+    page.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 32, "fixed": 26}})
+    page.wait_for_function("getComputedStyle(document.documentElement).fontSize === '32px'")
+
+
 def violations(page: Page, scheme: str) -> list[dict]:
     """What axe finds on the page in these colours; in the dark it looks at them alone, as the page is the same."""
     page.emulate_media(color_scheme=scheme)
@@ -125,3 +170,24 @@ def open_tab(hub: servers.ReferralHub, browser: Browser) -> Iterator[Callable[..
     for tab in tabs:
         tab.context.close()
     assert mishaps == []
+
+
+@pytest.fixture
+def panel(open_tab, hub) -> Callable[..., Page]:
+    """Open the panel as an admin of a program with some members."""
+    if "create-admin" not in hub.done:
+        hub.flask("seed", "bulk", "--members", "200")  # a few of them wait for a decision
+        hub.flask("users", "create-admin", "--username", WARDEN, "--email", f"{WARDEN}@example.com", "--password-stdin",
+                  typed=f"{WARDEN} likes tea\n")  # fmt: skip
+        hub.done.add("create-admin")
+
+    def open_(**options: object) -> Page:
+        tab = open_tab("admin", reduced_motion="reduce", **options)
+        tab.go("/login?next=/admin/")
+        tab.page.locator("#username").fill(WARDEN)
+        tab.page.locator("#password").fill(f"{WARDEN} likes tea")
+        tab.page.keyboard.press("Enter")
+        tab.page.wait_for_url(f"{hub.base_url}/admin/")
+        return tab.page
+
+    return open_

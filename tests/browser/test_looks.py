@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import violations
+from tests.browser.conftest import double_text, expect_to_fit, violations
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 EVERYBODY = {
@@ -16,14 +16,6 @@ MEMBERS = {
     "network": "/dashboard/network", "invite": "/dashboard/invite", "password": "/account/password",
     "notifications": "/account/notifications", "sessions": "/account/sessions", "data": "/account/data",
 }  # fmt: skip
-# What of the header runs into something else there, or off the screen.
-COLLISIONS = """() => {
-  const parts = [...document.querySelectorAll('.topbar .brand, .topbar .nav-link, .topbar .menu > summary')];
-  const boxes = parts.map(part => [part.textContent.trim(), part.getBoundingClientRect()]);
-  const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-  const hits = (box, i) => boxes.some(([_, other], j) => j > i && meet(box, other));
-  return boxes.filter(([_, box], i) => box.right > innerWidth + 1 || hits(box, i)).map(([text]) => text);
-}"""
 # The pixels of the hidden field at which a tap would reach it.
 SEEN_OF_TRAP = """() => {
   const inside = document.querySelector('.trap');
@@ -90,10 +82,15 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(show, na
         ]
         assert serious == []
     for width in (1280, 768, 390, 360, 320):
-        page.set_viewport_size({"width": width, "height": 740})
-        widest = page.evaluate("document.documentElement.scrollWidth")
-        assert widest <= width, f"{widest} px wide on a screen of {width}"
-        assert page.evaluate(COLLISIONS) == [], f"in the header, {width} px wide"
+        expect_to_fit(page, width, name)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_text_of_double_size_fits_on_a_phone_and_on_a_large_screen(show, name: str):
+    page = show(name, viewport={"width": 390, "height": 844})
+    double_text(page)
+    for width in (390, 1280):
+        expect_to_fit(page, width, name)
 
 
 def test_the_field_that_is_hidden_from_people_is_seen_at_no_width(show):

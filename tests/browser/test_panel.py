@@ -1,41 +1,16 @@
 """The admins' panel in a real browser: everybody can use it, with the keyboard alone too."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import violations
+from tests.browser.conftest import double_text, expect_to_fit, violations
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
-MEMBERS = "200"  # a few of them wait for a decision
 PAGES = (
     "/admin/", "/admin/review/", "/admin/members/", "/admin/members/3/", "/admin/referrals/", "/admin/referrals/3/",
     "/admin/rewards/", "/admin/perks/", "/admin/perks/new", "/admin/claims/", "/admin/program/", "/admin/invitations/",
     "/admin/mail/", "/admin/audit/", "/account/confirm",
 )  # fmt: skip
-NAME, PASSWORD = "warden", "warden likes tea"
-
-
-@pytest.fixture
-def panel(open_tab, hub) -> Callable[..., Page]:
-    """Open the panel as an admin of a program with some members."""
-    if "create-admin" not in hub.done:
-        hub.flask("seed", "bulk", "--members", MEMBERS)
-        hub.flask("users", "create-admin", "--username", NAME, "--email", f"{NAME}@example.com", "--password-stdin",
-                  typed=f"{PASSWORD}\n")  # fmt: skip
-        hub.done.add("create-admin")
-
-    def open_(**options: object) -> Page:
-        tab = open_tab("admin", reduced_motion="reduce", **options)
-        tab.go("/login?next=/admin/")
-        tab.page.locator("#username").fill(NAME)
-        tab.page.locator("#password").fill(PASSWORD)
-        tab.page.keyboard.press("Enter")
-        tab.page.wait_for_url(f"{hub.base_url}/admin/")
-        return tab.page
-
-    return open_
 
 
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(panel, hub):
@@ -50,10 +25,17 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(panel, h
                 for node in violation["nodes"]
             ]
             assert serious == []
-        for width in (1280, 768, 360):
-            page.set_viewport_size({"width": width, "height": 740})
-            widest = page.evaluate("document.documentElement.scrollWidth")
-            assert widest <= width, f"{path}: {widest} px wide on a screen of {width}"
+        for width in (1280, 768, 360, 320):
+            expect_to_fit(page, width, path)
+
+
+def test_text_of_double_size_fits_on_a_phone_and_on_a_large_screen(panel, hub):
+    page = panel(viewport={"width": 390, "height": 844})
+    for path in PAGES:
+        assert page.goto(hub.base_url + path).ok, path
+        double_text(page)
+        for width in (390, 1280):
+            expect_to_fit(page, width, path)
 
 
 def test_a_case_is_decided_with_the_keyboard_alone(panel, hub):

@@ -20,13 +20,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from referralhub import create_app
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
-from referralhub.models import Profile, Reason, Referral, ReferralEvent, RewardEntry
+from referralhub.models import Invitation, Profile, Reason, Referral, ReferralEvent, RewardEntry
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.assessment import Assessment, Verdict
 from referralhub.services.fraud.rules import Finding
 from referralhub.words.fraud import compared, sentence
 from tests.conftest import extra_database, make_settings
-from tests.factories import befriend, member
+from tests.factories import befriend, member, members
 
 SCRIPTS = ScriptDirectory(MIGRATIONS)
 REVISIONS = [script.revision for script in SCRIPTS.walk_revisions()][::-1]
@@ -59,7 +59,8 @@ def test_indexes_on_expressions_are_there(app: Flask):
             rows = db.session.scalars(text("SELECT name FROM sqlite_master WHERE type = 'index'"))
         else:
             rows = db.session.scalars(text("SELECT indexname FROM pg_indexes"))
-        assert {"uq_user_username_lower", "uq_user_email_lower", "ix_outbox_due"} <= set(rows)
+        expected = {"uq_user_username_lower", "uq_user_email_lower", "ix_outbox_due", "ix_invitation_address_lower"}
+        assert expected <= set(rows)
 
 
 def test_each_migration_goes_up_and_down_and_up_again(empty_app: Flask):
@@ -323,5 +324,67 @@ class TestReasonsAsCodes:
             assert (kept["verdict"], kept["reasons"], kept["findings"][0]["rule"]) == (
                 "clear", ["same network"], "same network"
             )  # fmt: skip
+            db.session.rollback()
+            upgrade()
+
+
+class TestInvitationsThatWereSaidToWait:
+    """Alice invited; for all that, an invitation that another link or nobody answered stayed as it was."""
+
+    @pytest.fixture
+    def before(self, empty_app: Flask, clock) -> Flask:
+        """A database of before, with one invitation for each way that it can have gone."""
+        with empty_app.app_context():
+            upgrade()
+        members(empty_app, ["alice", "bob", "carol"], clock())
+        (friend,) = befriend(empty_app, "alice", 1, clock())
+        with empty_app.app_context():
+            downgrade(revision="0006")
+            db.session.execute(text("UPDATE \"user\" SET verified_at = NULL WHERE username = 'carol'"))
+            for name, state in (
+                (friend, "visited"), ("BOB", "bounced"), ("carol", "sent"), ("nobody", "sent"),
+                ("dropped", "queued"), ("waiting", "queued"), ("reminded", "sent"), ("unreminded", "sent"),
+            ):  # fmt: skip
+                reminded = "'2026-11-05 00:00:00+00:00'" if "reminded" in name else "NULL"
+                db.session.execute(
+                    text(
+                        "INSERT INTO invitation (profile_id, address, address_hash, words, state, reminded_at, "
+                        f"changed, created) SELECT id, :address, :address, '', :state, {reminded}, created, created "
+                        "FROM profile WHERE user_id = (SELECT id FROM \"user\" WHERE username = 'alice')"
+                    ),
+                    {"address": f"{name}@example.com", "state": state},
+                )
+            self.queue("dropped", "invitation", "NULL", "NULL")
+            self.queue("waiting", "invitation", "NULL", "'2026-11-01 00:00:00+00:00'")
+            self.queue("reminded", "invitation_reminder", "'2026-11-05 00:00:00+00:00'", "NULL")
+            self.queue("unreminded", "invitation_reminder", "NULL", "NULL")
+            db.session.commit()
+        return empty_app
+
+    def queue(self, name: str, kind: str, delivered_at: str, next_try_at: str) -> None:
+        db.session.execute(
+            text(
+                "INSERT INTO outbox (key, kind, user_id, payload, attempts, delivered_at, next_try_at, created) "
+                f"SELECT '{kind}:' || id, '{kind}', 1, '{{}}', 1, {delivered_at}, {next_try_at}, created "
+                "FROM invitation WHERE address = :address"
+            ),
+            {"address": f"{name}@example.com"},
+        )
+
+    def test_say_what_became_of_them_and_whether_there_was_a_reminder(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            lines = db.session.scalars(select(Invitation).order_by(Invitation.id)).all()
+            assert [line.state.value for line in lines] == [
+                "joined", "joined_otherwise", "sent", "sent", "not_sent", "queued", "sent", "sent"
+            ]  # fmt: skip
+            assert [line.reminded_at is not None for line in lines] == [False] * 6 + [True, False]
+
+    def test_have_the_states_of_before_on_the_way_back(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            downgrade(revision="0006")
+            states = list(db.session.scalars(text("SELECT state FROM invitation ORDER BY id")))
+            assert states == ["joined", "joined", "sent", "sent", "queued", "queued", "sent", "sent"]
             db.session.rollback()
             upgrade()

@@ -29,7 +29,7 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import delivery, outbox
 from referralhub.services.perks import claims
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, lifecycle
+from referralhub.services.referrals import attribution, invitation_progress, lifecycle
 from tests.properties.world import World
 
 
@@ -378,6 +378,18 @@ def former_members_stay_signed_in(world: World) -> Iterator[None]:
 def tokens_outlive_the_account(world: World) -> Iterator[None]:
     keeping = dict.fromkeys(("forget", "forget_addresses"), mock.DEFAULT)
     with mock.patch.multiple(tokens, **keeping):
+        yield
+
+
+@fault(8)
+def invited_members_are_not_noticed(world: World) -> Iterator[None]:
+    with mock.patch.object(invitation_progress, "note_confirmed"):
+        yield
+
+
+@fault(8)
+def invitations_that_are_not_sent_stay_on_their_way(world: World) -> Iterator[None]:
+    with mock.patch.object(invitation_progress, "note_unwanted"):
         yield
 
 

@@ -346,6 +346,7 @@ class CheckedMachine(RuleBasedStateMachine):
             waits = row.next_try_at or row.delivered_at or row.id in self.given_up
             # A newer mail of a kind with a link stands for the older one.
             waits = waits or (KINDS[row.kind].token and row.id < newest[row.kind, row.user_id])
+            waits = waits or (KINDS[row.kind].is_invitation and row.address is None)  # who had that address is gone
             active = any(member.active for member in self.members if member.user_id == row.user_id)
             holds(8, waits or not active or row.attempts > len(RETRIES), f"{row} will never be sent")
             holds(8, not row.delivered_at or self.sent[row.id], f"{row} was never sent")

@@ -13,7 +13,7 @@ from referralhub.services.accounts import erasure
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.delivery import Delivery, Refused, Unwanted
 from referralhub.services.mailing.kinds import news
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitation_progress
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import link_in, text_of
 from tests.properties.invariants import Broken, CheckedMachine, holds
@@ -39,17 +39,17 @@ class MailRules(CheckedMachine):
         def write(message: OutboxMessage, user: User) -> EmailMessage:
             member = receivers[message.id] = self.receiver(message.user_id)
             tried[message.id] += 1
-            unconfirmed_news = message.kind in news() and member.verified_at is None
+            pointless = self.is_unwanted(message, member)
             try:
                 letter = mail_content.write(message, user)
             except Unwanted:
-                check(8, unconfirmed_news, f"nobody is said to want {message.kind} for {member}")
+                check(8, pointless, f"nobody is said to want {message.kind} for {member}")
                 unwanted.add(message.id)
                 raise
             except Exception as error:
                 check(8, False, f"{message.kind} cannot be written: {error!r}")
                 raise
-            check(8, not unconfirmed_news, f"{message.kind} goes to {member}, whose address is not confirmed")
+            check(8, not pointless, f"{message.kind} of {member} goes to {letter['To']}, where nobody wants it")
             self.check_letter(message, member, letter, check)
             if message.kind is MessageKind.VERIFY_ADDRESS:
                 self.keep_token(link_in(letter, "/verify/").rpartition("/")[2], member)
@@ -65,14 +65,20 @@ class MailRules(CheckedMachine):
                 self.model.erase(member)
             if how == "bounced" and message_id % 2:
                 self.given_up.add(message_id)
-                raise Refused(f"550 no such mailbox: {member.email}")
+                raise Refused(f"550 no such mailbox: {letter['To']}")
             if how in {"refused", "erased meanwhile"} or (how == "some refused" and message_id % 2):
                 raise OSError(f"450 busy: {letter['To']}")
             self.sent[message_id] += 1
 
         crashing, sent_before = self.trap is not None, self.sent.copy()
         delivery = Delivery(
-            write, post, self.world.clock, invitations.note_posted, invitations.note_bounced, hurry=PATIENCE
+            write,
+            post,
+            self.world.clock,
+            invitation_progress.note_posted,
+            invitation_progress.note_bounced,
+            invitation_progress.note_unwanted,
+            hurry=PATIENCE,
         )
         self.request(8, delivery.run, whole=False)
         for broken in wrong:
@@ -90,6 +96,12 @@ class MailRules(CheckedMachine):
         due = [row for row in waiting if row.next_try_at <= self.now]
         holds(8, not due, f"still to be sent: {due}")
 
+    def is_unwanted(self, message: OutboxMessage, member: Member) -> bool:
+        """News goes to confirmed addresses only, an invitation to none of a member."""
+        if message.address is None:
+            return message.kind in news() and member.verified_at is None
+        return any(each.email.lower() == message.address.lower() for each in self.members)
+
     def receiver(self, user_id: int) -> Member:
         return next(member for member in self.members if member.user_id == user_id)
 
@@ -97,7 +109,8 @@ class MailRules(CheckedMachine):
         self, message: OutboxMessage, member: Member, letter: EmailMessage, check: Callable[[int, object, str], None]
     ) -> None:
         """See that a letter goes to its receiver and names the friend as of today."""
-        check(8, letter["To"] == member.email, f"mail for {member.email} goes to {letter['To']}")
+        address = message.address or member.email
+        check(8, letter["To"] == address, f"mail for {address} goes to {letter['To']}")
         if "referral_id" in message.payload:
             friend = self.model.members[self.model.referrals[message.payload["referral_id"]].friend]
             check(8, friend.name in text_of(letter), f"{message.kind} does not name {friend.name}")

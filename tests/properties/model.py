@@ -161,6 +161,11 @@ class Program:
         cause = ("verify", member.user_id, int(now.timestamp() // 60))  # at most one a minute
         self.mails.setdefault(cause, ("verify_address", member.user_id, "{}"))
 
+    def invite(self, invitation_id: int, inviter: Member, kind: str, now: datetime | None = None) -> None:
+        """Send an invitation, or a reminder of it now."""
+        body = json.dumps({"invitation_id": invitation_id})
+        self.mails[kind, invitation_id, now] = (kind, inviter.user_id, body)
+
     def begin(self, referral: Referral, now: datetime) -> None:
         self.referrals[referral.id] = referral
         referral.trail.append((None, "pending", None, now))

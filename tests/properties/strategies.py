@@ -39,6 +39,7 @@ RULES = st.fixed_dictionaries(
         "milestones": MILESTONES,
         "tiers": TIERS,
         "touch": st.sampled_from(Touch),
+        "email_invitations": st.booleans(),
     },
 )
 PRESETS = st.sampled_from(list(rules.PRESETS.values()))
@@ -49,6 +50,7 @@ LIVELY_RULES = st.fixed_dictionaries(
         "member_cap": st.none() | st.integers(0, 40),
         "hold_days": st.sampled_from([0, 1, 5]),
         "milestones": MILESTONES,
+        "email_invitations": st.just(True),
     }
 )
 EARLY_RULES = st.one_of(PRESETS, RULES, LIVELY_RULES)

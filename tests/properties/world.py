@@ -19,7 +19,7 @@ from referralhub.services.accounts import credentials, passwords, sign_ins, toke
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import claims
-from referralhub.services.referrals import invitations, lifecycle
+from referralhub.services.referrals import invitation_progress, lifecycle
 from tests.people import Clock
 from tests.properties.model import BADGES
 
@@ -47,7 +47,8 @@ INNER = (
     (tokens, "use"),
     (tokens, "forget"),
     (sign_ins, "end_all"),
-    (invitations, "erase"),
+    (invitation_progress, "erase"),
+    (invitation_progress, "note_confirmed"),
 )
 
 

@@ -13,7 +13,7 @@ from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.kinds import KINDS
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import invitation_progress, lifecycle
 from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
 
 
@@ -50,6 +50,7 @@ def verify_address(token: str, now: datetime) -> bool:
         if first is not None:
             profile_id = session.execute(select(Profile.id).where(Profile.user_id == used.user_id)).scalar_one()
             lifecycle.settle(session, profile_id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
+            invitation_progress.note_confirmed(session, profile_id, used.address, now)
         elif not session.scalar(select(User.is_active).where(User.id == used.user_id, User.email == used.address)):
             raise BadLink  # the member has another address by now, or no open account
     return first is not None
@@ -155,6 +156,7 @@ def change_address(token: str, now: datetime) -> bool:
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
         if not was_verified:
             lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
+        invitation_progress.note_confirmed(session, user.profile.id, used.address, now)
     return True
 
 

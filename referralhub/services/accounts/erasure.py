@@ -10,7 +10,7 @@ from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitation_progress
 
 
 def erase(user_id: int, pseudonym: str, now: datetime) -> None:
@@ -43,6 +43,6 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         sign_ins.end_all(session, user_id)
         tokens.forget(session, user_id)
         tokens.forget_addresses(session, addresses)
-        invitations.erase(session, profile_id, addresses)
+        invitation_progress.erase(session, profile_id, addresses)
         outbox.forget_addresses(session, addresses)
         signals.forget(session, profile_id)

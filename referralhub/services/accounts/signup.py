@@ -11,7 +11,7 @@ from referralhub.models import Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import credentials, passwords
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
-from referralhub.services.referrals import attribution, invitations, lifecycle
+from referralhub.services.referrals import attribution, invitation_progress, lifecycle
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
@@ -60,11 +60,12 @@ def sign_up(
             lifecycle.begin(session, referrer, profile_id, link, now)
             signals.note_signup(session, profile_id, form_timing, now)
             if link.invitation_id is not None:
-                invitations.note_joined(session, link.invitation_id, referrer.profile_id, profile_id, now)
+                invitation_progress.note_joined(session, link.invitation_id, referrer.profile_id, profile_id, now)
         if verification_required:
             credentials.ask_to_verify(session, user_id, now)
         else:
             lifecycle.settle(session, profile_id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
+            invitation_progress.note_confirmed(session, profile_id, email, now)
         if admin_by:
             audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
         user = session.get_one(User, user_id)

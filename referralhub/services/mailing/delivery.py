@@ -42,7 +42,7 @@ def _note_nothing(session: Session, message: OutboxMessage, now: datetime) -> No
 
 class Delivery:
     """Sends what is due. `write` makes the mail or raises Unwanted; `post` hands it over, and raises when it could not.
-    `note_posted` and `note_bounced` are told of a message in the transaction that marks it.
+    `note_posted`, `note_bounced` and `note_unwanted` are told of a message in the transaction that marks it.
 
     A message is claimed for the length of a lease, posted, and marked; whatever dies in between, it is posted again
     when the lease is over, with the same Message-ID.
@@ -55,10 +55,11 @@ class Delivery:
         clock: Callable[[], datetime],
         note_posted: Note = _note_nothing,
         note_bounced: Note = _note_nothing,
+        note_unwanted: Note = _note_nothing,
         hurry: float = HURRY,
     ) -> None:
         self.write, self.post, self.clock, self.hurry = write, post, clock, hurry
-        self.note_posted, self.note_bounced = note_posted, note_bounced
+        self.note_posted, self.note_bounced, self.note_unwanted = note_posted, note_bounced, note_unwanted
         self._lanes = ThreadPoolExecutor(LANES, thread_name_prefix="mail")
         self._hanging: dict[str, tuple[OutboxMessage, Future[None]]] = {}  # by the domain that does not answer
 
@@ -130,6 +131,8 @@ class Delivery:
             )
             if isinstance(error, Refused):
                 self.note_bounced(session, message, self.clock())
+            if isinstance(error, Unwanted):
+                self.note_unwanted(session, message, self.clock())
         return 0
 
 

@@ -3,6 +3,7 @@
 They follow the PayPal case of the founding article, with limits that keep a member from becoming a spammer.
 """
 
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +11,8 @@ from enum import StrEnum
 from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import func, not_, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import (
@@ -19,7 +20,6 @@ from referralhub.models import (
     InvitationState,
     MailRefusal,
     MessageKind,
-    OutboxMessage,
     Profile,
     User,
 )
@@ -34,6 +34,8 @@ DAILY = 20  # invitations that one member can send in 24 hours
 LONGEST_WORDS = 500
 REMIND_AFTER = timedelta(days=3)
 PAGE = 20
+_WAITING = (InvitationState.SENT, InvitationState.VISITED)
+_Text = ColumnElement[str] | InstrumentedAttribute[str] | InstrumentedAttribute[str | None] | str
 
 
 class Objection(StrEnum):
@@ -63,10 +65,11 @@ class InvitationPage:
     page: int
     more: bool
     now: datetime
+    closed: Collection[int]  # the numbers of those to whose address no more mail goes
 
     def can_remind(self, line: Invitation) -> bool:
-        """Whether a reminder is due and was not sent yet."""
-        return _can_remind(line, self.now)
+        """Whether a reminder is due, was not sent yet, and would be."""
+        return _can_remind(line, self.now) and line.id not in self.closed
 
 
 def check_allowed(user: User) -> None:
@@ -128,12 +131,16 @@ def invite(user: User, addresses: Sequence[str], words: str, now: datetime) -> P
                 found.invited.remove(address)
                 found.refused[address] = Objection.INVITED
                 continue
-            _queue(session, MessageKind.INVITATION, user.id, invitation_id, address, now)
+            kind, payload = MessageKind.INVITATION, {"invitation_id": invitation_id}
+            outbox.queue(session, kind, user.id, f"{kind.value}:{invitation_id}", payload, now, address=address)
     return found
 
 
 def remind(user: User, invitation_id: int, now: datetime) -> None:
-    """Send the one reminder that an invitation can have. Raises CannotInvite."""
+    """Send the one reminder that an invitation can have. Raises CannotInvite.
+
+    One that would not be wanted when its turn comes is refused and not used up.
+    """
     check_allowed(user)
     with transaction() as session:
         line = session.scalar(
@@ -144,21 +151,27 @@ def remind(user: User, invitation_id: int, now: datetime) -> None:
         )
         if line is None or line.address is None or not _can_remind(line, now):
             raise CannotInvite("no_reminder_due")
+        if session.scalar(select(_is_unwanted(line.address_hash, line.address))):
+            raise CannotInvite("reminder_unwanted")
         line.reminded_at = now
-        _queue(session, MessageKind.INVITATION_REMINDER, user.id, line.id, line.address, now)
+        kind, payload = MessageKind.INVITATION_REMINDER, {"invitation_id": line.id}
+        key = f"{kind.value}:{line.id}:{secrets.token_hex(8)}"  # there may be an earlier one that was not sent
+        outbox.queue(session, kind, user.id, key, payload, now, address=line.address)
 
 
 def page_of(profile_id: int, page: int, now: datetime) -> InvitationPage:
     """Read a member's invitations, newest first. Two queries."""
     query = (
-        select(Invitation)
+        select(Invitation, _is_unwanted(Invitation.address_hash, Invitation.address))
         .where(Invitation.profile_id == profile_id)
         .order_by(Invitation.created.desc(), Invitation.id.desc())
         .offset((page - 1) * PAGE)
         .limit(PAGE + 1)
     )
-    lines = list(reading().scalars(query))
-    return InvitationPage(lines[:PAGE], _left_today(profile_id, now), page, len(lines) > PAGE, now)
+    rows = reading().execute(query).all()
+    lines = [line for line, _ in rows[:PAGE]]
+    closed = {line.id for line, unwanted in rows if unwanted and line.state in _WAITING}
+    return InvitationPage(lines, _left_today(profile_id, now), page, len(rows) > PAGE, now, closed)
 
 
 def letter(invitation_id: int) -> dict[str, Any]:
@@ -178,10 +191,7 @@ def letter(invitation_id: int) -> dict[str, Any]:
 
 def still_wanted(address: str) -> bool:
     """Whether an address neither refused nor joined since the invitation was queued. One query."""
-    digest = address_hash(address)
-    refused = select(MailRefusal.created).where(MailRefusal.address_hash == digest).exists()
-    member = select(User.id).where(func.lower(User.email) == address.lower()).exists()
-    return bool(reading().scalar(select(not_(or_(refused, member)))))  # SQLite says 1
+    return not reading().scalar(select(_is_unwanted(address_hash(address), address)))
 
 
 def token(invitation_id: int, secret_key: str) -> str:
@@ -198,76 +208,21 @@ def read_token(text: str, secret_key: str) -> int | None:
     return invitation_id
 
 
-def note_visited(invitation_id: int, code: str, now: datetime) -> None:
-    """Remember that the invited person followed the link of the member with this code."""
-    with transaction() as session:
-        profile_id = session.scalar(select(Profile.id).where(Profile.code == code))
-        _advance(session, invitation_id, profile_id, InvitationState.VISITED, now)
-
-
-def note_joined(session: Session, invitation_id: int, profile_id: int, friend_id: int, now: datetime) -> None:
-    """Remember who the invited person became; part of the caller's transaction."""
-    _advance(session, invitation_id, profile_id, InvitationState.JOINED, now, friend_id=friend_id)
-
-
-def note_posted(session: Session, message: OutboxMessage, now: datetime) -> None:
-    """Remember that an invitation went out; part of the caller's transaction."""
-    if message.kind is MessageKind.INVITATION:
-        _advance(session, message.payload["invitation_id"], None, InvitationState.SENT, now)
-
-
-def note_bounced(session: Session, message: OutboxMessage, now: datetime) -> None:
-    """Remember that there is no such mailbox; part of the caller's transaction."""
-    if message.kind in (MessageKind.INVITATION, MessageKind.INVITATION_REMINDER):
-        _advance(session, message.payload["invitation_id"], None, InvitationState.BOUNCED, now)
-
-
-def erase(session: Session, profile_id: int, addresses: Collection[str]) -> None:
-    """Forget whom a member invited, and who was invited as that member; part of the caller's transaction.
-
-    The addresses are the member's own, in lower case.
-    """
-    session.execute(update(Invitation).where(Invitation.profile_id == profile_id).values(address=None, words=""))
-    theirs = or_(func.lower(Invitation.address).in_(addresses), Invitation.friend_id == profile_id)
-    session.execute(update(Invitation).where(theirs).values(address=None))
-
-
-# From which states an invitation can come to each; what happens late or twice changes nothing.
-_BEFORE = {
-    InvitationState.SENT: [InvitationState.QUEUED],
-    InvitationState.BOUNCED: [InvitationState.QUEUED, InvitationState.SENT],
-    InvitationState.VISITED: [InvitationState.QUEUED, InvitationState.SENT],
-    InvitationState.JOINED: [InvitationState.QUEUED, InvitationState.SENT, InvitationState.VISITED],
-}
-
-
-def _advance(
-    session: Session,
-    invitation_id: int,
-    profile_id: int | None,
-    state: InvitationState,
-    now: datetime,
-    **values: Any,
-) -> None:
-    query = update(Invitation).where(Invitation.id == invitation_id, Invitation.state.in_(_BEFORE[state]))
-    if profile_id is not None:
-        query = query.where(Invitation.profile_id == profile_id)
-    session.execute(query.values(state=state, changed=now, **values))
-
-
 def _can_remind(line: Invitation, now: datetime) -> bool:
-    waiting = line.state in (InvitationState.SENT, InvitationState.VISITED)
+    waiting = line.state in _WAITING and line.address is not None
     return waiting and line.reminded_at is None and now - line.created >= REMIND_AFTER
+
+
+def _is_unwanted(digest: _Text, address: _Text) -> ColumnElement[bool]:
+    """Whether an address refused, or is that of an account, confirmed or not."""
+    refused = select(MailRefusal.created).where(MailRefusal.address_hash == digest).exists()
+    member = select(User.id).where(func.lower(User.email) == func.lower(address)).exists()
+    return or_(refused, member)
 
 
 def _left_today(profile_id: int, now: datetime) -> int:
     sent = select(func.count()).where(Invitation.profile_id == profile_id, Invitation.created > now - timedelta(days=1))
     return max(0, DAILY - (reading().scalar(sent) or 0))
-
-
-def _queue(session: Session, kind: MessageKind, user_id: int, invitation_id: int, address: str, now: datetime) -> None:
-    key = f"{kind.value}:{invitation_id}"
-    outbox.queue(session, kind, user_id, key, {"invitation_id": invitation_id}, now, address=address)
 
 
 def _serializer(secret_key: str) -> URLSafeSerializer:

@@ -103,15 +103,16 @@
   };
 
   function countUp(stat, from, to) {
-    const figure = stat.firstChild;
-    const text = figure.nodeValue; // as the server wrote it
+    const figure = stat.firstElementChild; // and not its text: a browser that translates puts another in its place
+    const text = figure.textContent; // as the server wrote it
     const number = to.toLocaleString("en");
     if (still.matches || document.hidden || !text.includes(number)) return; // money is not counted up
     const start = performance.now();
     const step = (time) => {
-      const part = Math.min(1, (time - start) / 600);
+      if (Number(stat.dataset.value) !== to) return; // a newer figure came while the tab was not looked at
+      const part = Math.min(1, Math.max(0, (time - start) / 600)); // the frame may have begun before
       const value = Math.round(from + (to - from) * (1 - (1 - part) ** 3));
-      figure.nodeValue = part < 1 ? text.replace(number, value.toLocaleString("en")) : text;
+      figure.textContent = part < 1 ? text.replace(number, value.toLocaleString("en")) : text;
       if (part < 1) requestAnimationFrame(step);
     };
     requestAnimationFrame(step);

@@ -20,7 +20,7 @@ from referralhub.models import (
 )
 from referralhub.services.mailing.delivery import Delivery, Refused
 from referralhub.services.program import rules
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitation_progress, invitations
 from referralhub.services.referrals.invitations import DAILY, Objection
 from referralhub.words.referrals import OBJECTIONS
 from tests.conftest import SECRET_KEY
@@ -217,7 +217,7 @@ class TestWhatBecomesOfIt:
             raise Refused("550 no such mailbox")
 
         with app.app_context():
-            assert Delivery(mail_content.write, post, clock, note_bounced=invitations.note_bounced).run() == 0
+            assert Delivery(mail_content.write, post, clock, note_bounced=invitation_progress.note_bounced).run() == 0
         clock.advance(days=4)
         page = alice.get(PATH)
         assert states(page) == ["bounced"]
@@ -251,16 +251,6 @@ class TestWhatBecomesOfIt:
         open_as_a_person(Visitor(alice.post_office.app), invited_path(alice, "dora@example.com"))
         clock.advance(days=30)
         remind(alice, 409)
-
-    def test_whoever_refused_gets_no_reminder(self, app, alice: Person, clock: Clock):
-        invite(alice, "dora@example.com")
-        alice.post_office.deliver()
-        (letter,) = alice.post_office.letters("dora@example.com")
-        refuse(letter, app)
-        clock.advance(days=3)
-        alice.submit(alice.get(PATH).form("/dashboard/invitations/1/remind"))
-        alice.post_office.deliver()
-        assert len(alice.post_office.letters("dora@example.com")) == 1
 
     def test_a_token_that_we_did_not_give_with_this_link_is_ignored(self, app, alice, bob, charlie, records):
         invite(alice, "dora@example.com")
