@@ -30,7 +30,7 @@ class InvitingRules(CheckedMachine):
 
         def send() -> Any:
             user = db.session.get_one(User, inviter.user_id)
-            return invitations.invite(user, [address], "", self.world.app.config["SECRET_KEY"], self.now)
+            return invitations.invite(user, [address], "", self.now)
 
         sent = self.request(8, send, None if self.may_invite(inviter) else CannotInvite)
         if not self.may_invite(inviter):
