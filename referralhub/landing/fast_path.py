@@ -20,7 +20,7 @@ from referralhub.sessions.interface import Arrival, Sessions
 
 
 def init_app(app: Flask) -> None:
-    """Put the fast path before all else: what a proxy says of the visitor makes no difference to it."""
+    """Put the fast path before Flask; what proxies say, and the path that we are below, is put right before it."""
     app.wsgi_app = FastPath(app)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
@@ -30,16 +30,20 @@ class FastPath:
     def __init__(self, app: Flask) -> None:
         self.app, self.flask = app, app.wsgi_app
         self.sessions = cast(Sessions, app.session_interface)
-        # Made once, as the view and Flask make it anew each time: answers differ by their cookie alone.
-        answer = security.protector(app.config["SETTINGS"])(to_signup())
-        _, self.status, self.headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
+        # Made once, as the view and Flask make it anew each time: answers differ by these two headers alone.
+        answer = security.protector(app.config["SETTINGS"])(to_signup(""))
+        _, self.status, headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
+        self.signup = dict(headers)["Location"]
+        self.headers = [(name, value) for name, value in headers if name != "Location"]
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, or let the request in."""
         sid = self._arrive(environ)
         if sid is None:
             return self.flask(environ, start_response)
-        start_response(self.status, [*self.headers, ("Set-Cookie", self.sessions.cookie(sid))])
+        root = environ["SCRIPT_NAME"]
+        differ = [("Location", root + self.signup), ("Set-Cookie", self.sessions.cookie(sid, root))]
+        start_response(self.status, [*self.headers, *differ])
         return []
 
     def _arrive(self, environ: dict[str, Any]) -> str | None:

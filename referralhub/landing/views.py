@@ -56,7 +56,7 @@ def follow(code: str) -> BaseResponse:
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":
-        return to_signup()
+        return to_signup(request.script_root)
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
@@ -69,9 +69,9 @@ def follow(code: str) -> BaseResponse:
         return _carry(visit)
 
 
-def to_signup() -> Response:
-    """Lead on to a clean address."""
-    return Response(status=302, headers={"Location": "/signup", "Vary": "Cookie"})
+def to_signup(root: str) -> Response:
+    """Lead on to a clean address; `root` is the path that we are below."""
+    return Response(status=302, headers={"Location": f"{root}/signup", "Vary": "Cookie"})
 
 
 @bp.get("/<code:code>/picture.png")
@@ -106,8 +106,10 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitations.note_visited(visit.invitation_id, visit.code, visit.visited_at)
-    response = to_signup()
-    response.headers["Set-Cookie"] = sessions.cookie(sid)  # each time, so that it lasts as long as what it leads to
+    response = to_signup(request.script_root)
+    response.headers["Set-Cookie"] = sessions.cookie(
+        sid, request.script_root
+    )  # each time, so that it lasts as long as what it leads to
     return response
 
 
