@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config services.shared services.ledger services.mailing services.accounts",
+        f"{ROW} config redis_client services.shared services.ledger services.mailing services.accounts",
         "sqlalchemy redis alembic",
     ),
     "services.sample": (
@@ -102,12 +102,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "services.perks services.referrals services.accounts services.growth",
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
-    "health": ("extensions", "flask redis sqlalchemy"),
+    "health": ("extensions services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
     "cli": (
-        "clock config errors extensions forms mail_transport models words services.shared services.program "
-        "services.ledger services.mailing services.fraud services.perks services.referrals services.accounts "
-        "services.growth services.operations services.sample",
+        "clock config errors extensions forms mail_transport models redis_client words services.shared "
+        "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
+        "services.accounts services.growth services.operations services.sample",
         "click flask redis",
     ),
     # Putting it together.
@@ -126,7 +126,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "redis_client security sessions tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions referralhub services.sample", "flask_migrate"),
+    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 

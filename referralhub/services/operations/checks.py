@@ -22,6 +22,7 @@ from referralhub.services.ledger.recount import Drift
 from referralhub.services.mailing import outbox
 from referralhub.services.operations import heartbeat
 from referralhub.services.operations.doctor import Check, Installation, Level, Remark
+from referralhub.services.operations.redis_trial import remark_of, try_out
 from referralhub.services.shared import audit
 from referralhub.services.shared.errors import in_short
 
@@ -109,11 +110,11 @@ def migrations(_: Installation) -> Iterator[Remark]:
 
 
 def redis(found: Installation) -> Iterator[Remark]:
-    """Whether Redis answers."""
+    """Whether Redis does what pages ask of it."""
     try:
-        found.redis.ping()
+        try_out(found.redis)
     except RedisError as error:
-        yield Remark("redis_away", {"error": in_short(error)})
+        yield remark_of(error)
 
 
 def redis_clock(found: Installation) -> Iterator[Remark]:
