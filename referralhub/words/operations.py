@@ -84,6 +84,10 @@ REMARKS = {
         "Redis answers, but refuses what every page needs: {error}",
         "Let it run scripts that write several keys, and see what it logs. It must be Redis, Valkey or the like.",
     ),
+    "redis_evicts": RemarkText(
+        "When Redis is full it throws away what it was given ({policy}), sessions and followed links among it.",
+        "Set `maxmemory-policy noeviction`, and keep an eye on its memory.",
+    ),
     "redis_clock_differs": RemarkText(
         "The Redis server's clock differs from this machine's by {seconds} seconds.", CLOCKS
     ),

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from redis import RedisError
+from redis import RedisError, ResponseError
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -117,6 +117,15 @@ def redis(found: Installation) -> Iterator[Remark]:
         yield remark_of(error)
 
 
+def redis_memory(found: Installation) -> Iterator[Remark]:
+    """Whether Redis throws away what it was given; a provider may not let us ask."""
+    with suppress(ResponseError):
+        memory = found.redis.info("memory")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if memory.get("maxmemory") and policy != "noeviction":
+            yield Remark("redis_evicts", {"policy": policy}, Level.HINT)
+
+
 def redis_clock(found: Installation) -> Iterator[Remark]:
     """Whether the clock of Redis's machine is ours."""
     before = found.clock()
@@ -199,6 +208,7 @@ CHECKS = (
     Check("database_clock", database_clock, ("database",)),
     Check("migrations", migrations, ("database",)),
     Check("redis", redis, ("REDIS_URL",)),
+    Check("redis_memory", redis_memory, ("redis",)),
     Check("redis_clock", redis_clock, ("redis",)),
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),

@@ -107,10 +107,11 @@ def test_one_that_has_just_been_started(begin: Begin, make_app, examine: Examine
     says(examine(expect=1, redis_url=server.url)["redis"], "still loads")
 
 
-def test_a_user_who_may_not_ask_for_more_than_pages_need(begin: Begin, make_app):
+def test_a_user_who_may_not_ask_for_more_than_pages_need(begin: Begin, make_app, examine: Examine):
     server = begin("--user", "hub", "on", "nopass", "~*", "+@all", "-info")
     url = server.url.replace("unix://", "unix://hub:x@")
     assert readiness(make_app, url) == "ok"
+    assert examine(redis_url=url)["redis_memory"]["status"] == "ok"
 
 
 def test_the_worker_says_what_is_wrong_and_waits(begin: Begin, make_app, caplog):
@@ -132,6 +133,13 @@ def test_an_old_one_is_refused_at_the_start_and_nobody_reads_the_password(begin:
 def test_trying_it_out_leaves_nothing_behind(make_app, valkey):
     assert readiness(make_app, valkey.url) == "ok"
     assert valkey.client.dbsize() == 0
+
+
+def test_one_that_throws_sessions_away_when_it_is_full_is_a_hint(begin: Begin, examine: Examine):
+    server = begin("--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    says(examine(redis_url=server.url)["redis_memory"], "allkeys-lru", "hint")
+    server.client.config_set("maxmemory-policy", "noeviction")
+    assert examine(redis_url=server.url)["redis_memory"]["status"] == "ok"
 
 
 class TestCluster:
