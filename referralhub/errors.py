@@ -5,7 +5,7 @@ import math
 import time
 from http import HTTPStatus
 
-from flask import Flask, abort, render_template, request
+from flask import Flask, abort, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
@@ -15,8 +15,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from referralhub.extensions import limiter
+from referralhub.security import keeps_cookies
 from referralhub.services.shared.errors import Conflict, NotFound, TooManyAtOnce
-from referralhub.words.error_pages import BUSY, CONFLICT, EXPIRED, PAGES
+from referralhub.words.error_pages import BUSY, CONFLICT, EXPIRED, PAGES, WITHOUT_COOKIE
 from referralhub.words.errors import say
 
 log = logging.getLogger(__name__)
@@ -68,15 +69,26 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _expired(_: CSRFError) -> ResponseReturnValue:
-    return _page(400, *EXPIRED)
+    return _page(400, *(EXPIRED if keeps_cookies() else WITHOUT_COOKIE))
 
 
 def _too_often(_: TooManyRequests) -> ResponseReturnValue:
     title, advice = PAGES[429]
-    limit = limiter.current_limit
-    seconds = max(1, int(limit.reset_at - time.time())) if limit else 60
+    seconds = max(1, math.ceil(_free_again_at() - time.time()))
     wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
     return _page(429, title, f"{advice} Please come back in {wait}.", {"Retry-After": str(seconds)})
+
+
+def _free_again_at() -> float:
+    """Return when none of the view's limits is used up any more: the limiter itself looks no further than the first."""
+    _, limits = limiter.limit_manager.resolve_limits(current_app, request.endpoint, request.blueprint)
+    resets = [time.time()]
+    for limit in limits:
+        if not (limit.method_exempt or limit.is_exempt):
+            bucket = limit.key_func(), limit.scope_for(request.endpoint or "", request.method)
+            if not limiter.limiter.test(limit.limit, *bucket):
+                resets.append(limiter.limiter.get_window_stats(limit.limit, *bucket).reset_time)
+    return max(resets)
 
 
 def _not_found(_: NotFound) -> ResponseReturnValue:

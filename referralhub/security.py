@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from referralhub.config import Settings
+from referralhub.sessions import contents
 
 BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](?::\d+)?")
 WITH_PORT = re.compile(r"(?P<address>[0-9.]+):\d+")
@@ -57,22 +58,37 @@ class FormProtection(CSRFProtect):
     """The session's token in every form, and the page that the browser names as the form's must be one of ours.
 
     A browser that names none, as some are set up, is believed for its token: the library would refuse it over https.
+    Where the session of the token has gone, the page is enough: a second click, after the first began a new session,
+    or a form that was open for a month.
     """
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the request at hand, unless its view is exempt. Raises CSRFError."""
-        super().protect(apply_exemptions)
+        try:
+            super().protect(apply_exemptions)
+        except CSRFError:
+            if contents.has_csrf_token() or not keeps_cookies() or not named_page():
+                raise
+            g.csrf_valid = True
         if g.get("csrf_valid") and sent_from_elsewhere():
             raise CSRFError("The form was on a page of another site.")
 
 
+def named_page() -> str:
+    """Return the page that a form was on as the browser says, by `Origin` or else by `Referer`; "" if it does not."""
+    page = request.headers.get("Origin") or request.headers.get("Referer") or ""
+    return "" if page == "null" else page
+
+
 def sent_from_elsewhere() -> bool:
-    """Return whether the browser says that a form was on another site, by `Origin` or else by `Referer`."""
-    page = request.headers.get("Origin") or request.headers.get("Referer") or "null"
-    if page == "null":
-        return False
+    """Return whether the browser says that a form was on another site."""
     settings: Settings = current_app.config["SETTINGS"]
-    return _site(page) not in (_site(request.host_url), _site(settings.base_url))
+    return bool(page := named_page()) and _site(page) not in (_site(request.host_url), _site(settings.base_url))
+
+
+def keeps_cookies() -> bool:
+    """Return whether the browser sent the session's cookie, though the session itself may have gone."""
+    return current_app.config["SESSION_COOKIE_NAME"] in request.cookies
 
 
 def _site(url: str) -> str:

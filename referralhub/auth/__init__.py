@@ -1,6 +1,6 @@
 """Signing up, in and out, confirming an address, and a new password."""
 
-from referralhub.auth import passwords
+from referralhub.auth import passwords, signup
 from referralhub.auth.views import bp
 
-__all__ = ["bp", "passwords"]
+__all__ = ["bp", "passwords", "signup"]

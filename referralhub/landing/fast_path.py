@@ -12,7 +12,7 @@ from redis import RedisError
 
 from referralhub import security
 from referralhub.landing.callers import Caller, caller
-from referralhub.landing.views import REDIS_FAILED, to_signup
+from referralhub.landing.views import REDIS_FAILED, signup_address, to_signup
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
@@ -30,24 +30,22 @@ class FastPath:
     def __init__(self, app: Flask) -> None:
         self.app, self.flask = app, app.wsgi_app
         self.sessions = cast(Sessions, app.session_interface)
-        # Made once, as the view and Flask make it anew each time: answers differ by these two headers alone.
+        self.secret_key = app.config["SECRET_KEY"]
+        # Made once, as the view and Flask make it anew each time: answers differ by address and cookie alone.
         answer = security.protector(app.config["SETTINGS"])(to_signup(""))
-        _, self.status, headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
-        self.signup = dict(headers)["Location"]
-        self.headers = [(name, value) for name, value in headers if name != "Location"]
+        del answer.headers["Location"]
+        _, self.status, self.headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, or let the request in."""
-        sid = self._arrive(environ)
-        if sid is None:
+        own_headers = self._arrive(environ)
+        if own_headers is None:
             return self.flask(environ, start_response)
-        root = environ["SCRIPT_NAME"]
-        differ = [("Location", root + self.signup), ("Set-Cookie", self.sessions.cookie(sid, root))]
-        start_response(self.status, [*self.headers, *differ])
+        start_response(self.status, [*self.headers, *own_headers])
         return []
 
-    def _arrive(self, environ: dict[str, Any]) -> str | None:
-        """Remember a person's visit and give the session it is in; None if this is not for the fast path to answer."""
+    def _arrive(self, environ: dict[str, Any]) -> list[tuple[str, str]] | None:
+        """Remember a person's visit and return the headers for it; None if this is not for the fast path to answer."""
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] != "GET" or not self.sessions.is_link(path):
             return None
@@ -64,4 +62,8 @@ class FastPath:
             environ[REDIS_FAILED] = True  # so that a silent Redis is waited for once, and counts once
             return None
         # Otherwise the script has written nothing, and the view may run it again.
-        return sid if arrival in {Arrival.KEPT, Arrival.NEW} else None
+        if arrival not in {Arrival.KEPT, Arrival.NEW}:
+            return None
+        root = environ["SCRIPT_NAME"]
+        address = signup_address(root, visit, self.secret_key)
+        return [("Location", address), ("Set-Cookie", self.sessions.cookie(sid, root))]

@@ -56,7 +56,7 @@ def follow(code: str) -> BaseResponse:
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":
-        return to_signup(request.script_root)
+        return to_signup(url_for("auth.signup"))
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
@@ -69,9 +69,17 @@ def follow(code: str) -> BaseResponse:
         return _carry(visit)
 
 
-def to_signup(root: str) -> Response:
-    """Lead on to a clean address; `root` is the path that we are below."""
-    return Response(status=302, headers={"Location": f"{root}/signup", "Vary": "Cookie"})
+def to_signup(location: str) -> Response:
+    """Lead on to the signup form."""
+    return Response(status=302, headers={"Location": location, "Vary": "Cookie"})
+
+
+def signup_address(root: str, visit: FollowedLink, secret_key: str) -> str:
+    """Write the address of the signup form, with the visit in it for a browser that does not know of it.
+
+    `root` is the path that we are below.
+    """
+    return f"{root}/signup?visit={visit_tokens.seal(visit, secret_key)}"
 
 
 @bp.get("/<code:code>/picture.png")
@@ -106,9 +114,10 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitations.note_visited(visit.invitation_id, visit.code, visit.visited_at)
-    response = to_signup(request.script_root)
+    root = request.script_root
+    response = to_signup(signup_address(root, visit, current_app.config["SECRET_KEY"]))
     response.headers["Set-Cookie"] = sessions.cookie(
-        sid, request.script_root
+        sid, root
     )  # each time, so that it lasts as long as what it leads to
     return response
 
@@ -117,7 +126,8 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
     if attribution.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
-    return redirect(url_for("auth.signup", visit=visit_tokens.seal(visit, current_app.config["SECRET_KEY"])))
+    address = signup_address(request.script_root, visit, current_app.config["SECRET_KEY"])
+    return to_signup(f"{address}&without_session=1")
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:

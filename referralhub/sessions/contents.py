@@ -2,7 +2,7 @@
 
 | key | holds |
 | --- | --- |
-| `visits` | the links that were followed, the oldest first: `at` (ISO 8601), `code`, `channel`, `invitation` |
+| `visits` | the links that were followed, the oldest first: `at` (ISO 8601), `code`, `channel`, `invitation`, `key` |
 | `members` | the profiles that were signed in with this browser, beyond the sign-out, the latest last |
 | `signup opened` | when the signup form was first shown, in seconds since 1970 |
 | `_user_id` | the sign-in, as Flask-Login calls it |
@@ -43,9 +43,35 @@ class Serializer:
 def followed_links() -> list[FollowedLink]:
     """Return the links that led this visitor here, the oldest first."""
     return [
-        FollowedLink(link["code"], Channel(link["channel"]), datetime.fromisoformat(link["at"]), link.get("invitation"))
+        FollowedLink(
+            link["code"],
+            Channel(link["channel"]),
+            datetime.fromisoformat(link["at"]),
+            link.get("invitation"),
+            link.get("key"),
+        )
         for link in session.get(_LINKS, [])
     ]
+
+
+def remember_link(link: FollowedLink) -> None:
+    """Keep a link that came in an address, unless it was followed in this browser."""
+    known = followed_links()
+    if any((each.code, each.visited_at) == (link.code, link.visited_at) for each in known):
+        return
+    kept = session.setdefault(_LINKS, [])
+    kept.append(
+        {
+            "at": link.visited_at.isoformat(),
+            "code": link.code,
+            "channel": link.channel.value,
+            "invitation": link.invitation_id,
+            "key": link.key,
+        }
+    )
+    kept.sort(key=lambda each: datetime.fromisoformat(each["at"]))
+    del kept[1 : len(kept) - MOST_LINKS + 1]
+    session.modified = True
 
 
 def forget_links() -> None:

@@ -22,6 +22,16 @@ PAGES = {
         "Nothing was lost, and nothing was half done. This page will work again in a moment; please try again then.",
     ),
 }
+LOST_FORM = "This page was open for too long. Nothing is lost: enter the password once more, and send it again."
+NO_COOKIE = (
+    "Your browser sent no cookie, and without one you cannot be signed in. Allow cookies for this site, enter the "
+    "password once more, and send it again."
+)
+WITHOUT_COOKIE = (
+    "Your browser sent no cookie",
+    "Without one nobody can be signed in. Allow cookies for this site, go back, reload the page, and send it again. If "
+    "they are allowed, the page was open for too long.",
+)
 EXPIRED = (
     "This page was open for too long",
     "To keep your account safe a form works only for a while. Go back, reload the page, and send it again.",

@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -96,6 +97,25 @@ def test_a_friend_comes_by_a_link_and_a_member_back_to_where_they_were(app, alic
     assert bob.get(f"{ROOT}/{'z' * 8}/", 302).location == f"{ROOT}/"
     assert alice.fragment(f"{ROOT}/dashboard/stats").status == 200
     assert bob.get(path_of(alice.link), 302).location == f"{ROOT}/dashboard/"
+
+
+@every_proxy
+@pytest.mark.parametrize("away", [False, True], ids=["on the fast path", "while Redis is away"])
+def test_a_link_leads_to_the_form_with_the_visit_in_its_address(app, alice: Person, bob: Person, valkey, away: bool):
+    alice.sign_up()
+    link = path_of(alice.link)
+    with valkey.away() if away else nullcontext():
+        arrived = bob.get(link, 302)
+    assert arrived.location.startswith(f"{ROOT}/signup?visit=")
+    page = bob.in_another_browser().get(arrived.location)
+    assert "Referred by alice" in page.text
+    assert page.form(f"{ROOT}/signup")
+
+
+def test_a_program_that_only_asks_for_the_headers_is_led_to_the_form(app, alice: Person):
+    alice.sign_up()
+    answer = Visitor(app).client.head(path_of(alice.link))
+    assert (answer.status_code, answer.location) == (302, f"{ROOT}/signup")
 
 
 def test_a_fragment_of_somebody_who_is_signed_out_leads_to_the_form(app, visitor: Visitor):

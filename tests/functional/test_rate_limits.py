@@ -33,7 +33,18 @@ def use_up(visitor: Visitor, **headers: str) -> None:
 
 
 def send_signup(visitor: Visitor, expect: int = 422) -> Page:
+    """Send the form as it is, empty."""
     return visitor.submit(visitor.get("/signup").form("/signup"), expect)
+
+
+def join(app: Flask, number: int, expect: int = 303, **values: str) -> Page:
+    """Make an account, in a browser of its own."""
+    username, password = f"colleague{number}", "has a long password"
+    usual = {"username": username, "email": f"{username}@example.com", "password": password}
+    visitor = Visitor(app)
+    return visitor.submit(
+        visitor.get("/signup").form("/signup"), expect, **(usual | {"password_confirm": password} | values)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -46,34 +57,61 @@ def quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestSigningUp:
-    def test_the_sixth_in_a_minute_is_refused_with_a_time_to_come_back(self, make_app):
-        visitor = Visitor(make_app(signup_limit="5 per minute; 5 per hour"))
-        for _ in range(5):
-            send_signup(visitor)
-        page = send_signup(visitor, 429)
+    def test_the_sixth_account_is_refused_with_the_true_time_to_come_back(self, make_app):
+        """Within a minute both limits are used up: after the minute the sixth would be refused again."""
+        app = make_app(signup_limit="5 per minute; 5 per hour")
+        for number in range(5):
+            join(app, number)
+        page = join(app, 6, 429)
         assert "too often" in page.text
         wait = int(page.headers["Retry-After"])
-        assert 0 < wait <= 61
-        told = int(re.search(r"Please come back in (\d+) seconds", page.text)[1])
-        assert abs(told - wait) <= 1
-        visitor.get("/signup")  # looking is free
-        send_signup(Visitor(visitor.client.application, REMOTE_ADDR="192.0.2.1"))
+        assert 60 < wait <= 3601
+        told = int(re.search(r"Please come back in (\d+) minutes", page.text)[1])
+        assert abs(told - wait / 60) <= 1
+        Visitor(app).get("/signup")  # looking is free
+        send_signup(Visitor(app, REMOTE_ADDR="192.0.2.1"))
+
+    def test_mistakes_use_up_nobodys_allowance(self, make_app):
+        """An office shares an address."""
+        app = make_app(signup_limit="5 per minute; 5 per hour")
+        for number in range(5):
+            join(app, number, 422, password_confirm="mistyped")
+        for number in range(4):
+            join(app, number)
+        join(app, 1, 422)  # the name is taken
+        join(app, 5)
+        join(app, 6, 429)
+
+    def test_tries_have_a_wider_limit_of_their_own(self, make_app):
+        app = make_app(signup_limit="5 per hour")
+        for _ in range(20):
+            send_signup(Visitor(app))
+        page = send_signup(Visitor(app), 429)
+        assert 0 < int(page.headers["Retry-After"]) <= 61
 
     def test_the_limit_is_a_setting(self, make_app):
-        visitor = Visitor(make_app(signup_limit="2 per minute"))
-        for _ in range(2):
-            send_signup(visitor)
-        page = send_signup(visitor, 429)
+        app = make_app(signup_limit="2 per minute")
+        for number in range(2):
+            join(app, number)
+        page = join(app, 3, 429)
         wait = int(page.headers["Retry-After"])
         assert 0 < wait <= 61
         assert "seconds" in page.text
 
-    def test_a_new_session_or_a_typed_code_is_no_new_start(self, make_app):
+    def test_a_typed_code_is_no_new_start(self, make_app):
         app = make_app(signup_limit="2 per minute")
-        for _ in range(2):
-            send_signup(Visitor(app))
+        for number in range(2):
+            join(app, number)
+        join(app, 3, 429, referral_code="abcd1234")
+
+    def test_a_second_click_is_no_second_account(self, make_app):
+        app = make_app(signup_limit="2 per hour")
         visitor = Visitor(app)
-        visitor.submit(visitor.get("/signup").form("/signup"), 429, username="bob", referral_code="abcd1234")
+        form = visitor.get("/signup").form("/signup")
+        values = {"username": "alice", "email": "alice@example.com", "password": "the right one"}
+        visitor.submit_twice(form, **values, password_confirm=values["password"])
+        join(app, 2)
+        join(app, 3, 429)
 
 
 class TestSigningIn:

@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("", "flask werkzeug"),
-    "security": ("config", "flask flask_wtf"),
+    "security": ("config sessions", "flask flask_wtf"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
@@ -70,7 +70,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session msgspec redis werkzeug",
     ),
     "templating": ("config models urls words", "flask flask_login"),
-    "errors": ("extensions services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database models urls words services.mailing services.referrals services.accounts",

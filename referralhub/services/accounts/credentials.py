@@ -86,9 +86,15 @@ def reset_password(token: str, password: str, now: datetime) -> User:
 def change_password(user: User, old: str, new: str, now: datetime) -> None:
     """Set a new password for one who knows the old one, and sign the member out everywhere else.
 
+    The second of two clicks finds the new password set, and has nothing to do.
     Raises WrongPassword, WeakPassword or TooManyAtOnce.
     """
-    check_password(user, old)
+    try:
+        check_password(user, old)
+    except WrongPassword:
+        if passwords.matches(user.password_hash, new):
+            return
+        raise
     passwords.accept(new, user.username, user.email, field="new_password")
     password_hash = passwords.hash_password(new)
     with transaction() as session:

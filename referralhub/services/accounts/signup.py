@@ -1,7 +1,7 @@
 """Making an account, and the referral of the friend whose link led to it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,6 +16,8 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, Taken
+
+SAME_FORM = timedelta(minutes=5)  # in which a form that is sent again is the same person's; then it is somebody's guess
 
 
 def sign_up(
@@ -67,6 +69,16 @@ def sign_up(
             audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
         user = session.get_one(User, user_id)
     return user
+
+
+def signed_up_just_now(username: str, email: str, password: str, now: datetime) -> User | None:
+    """Find the account that the same form has made a moment ago: of two clicks, the second finds it there.
+
+    Raises TooManyAtOnce.
+    """
+    names = (func.lower(User.username) == username.lower(), func.lower(User.email) == email.lower())
+    user: User | None = reading().scalar(select(User).where(*names, User.is_active, User.created > now - SAME_FORM))
+    return user if user and passwords.matches(user.password_hash, password) else None
 
 
 def create_admin(username: str, email: str, password: str, now: datetime, actor: Actor = OPERATOR) -> User:

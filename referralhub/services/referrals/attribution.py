@@ -51,12 +51,15 @@ def find_by_code(code: str) -> Referrer | None:
 def choose(visits: Sequence[FollowedLink], now: datetime) -> tuple[FollowedLink, Referrer] | tuple[None, None]:
     """Choose, among followed links, oldest first, the one that counts: the program's first or last touch.
 
-    Links that are older than the window, or dead by now, are passed over.
+    Links that are older than the window, dead by now, or carried in a token that was used, are passed over.
     """
     if not visits:
         return None, None
     program = rules.current()
+    used = once.used([_once_key(visit.key) for visit in visits if visit.key])
     for visit in visits if program.touch is Touch.FIRST else reversed(visits):
+        if visit.key and _once_key(visit.key) in used:
+            continue
         referrer = _live(visit, now, program)
         if referrer is not None:
             return visit, referrer
@@ -71,9 +74,13 @@ def find_referrer(session: Session, link: FollowedLink, now: datetime) -> Referr
     referrer = _live(link, now, rules.current())
     if referrer is None and link.channel is Channel.CODE:
         raise UnknownCode
-    if referrer is not None and link.key and not once.first(session, f"visit:{link.key}", now):
+    if referrer is not None and link.key and not once.first(session, _once_key(link.key), now):
         return None
     return referrer
+
+
+def _once_key(key: str) -> str:
+    return f"visit:{key}"
 
 
 def _live(visit: FollowedLink, now: datetime, program: Program) -> Referrer | None:

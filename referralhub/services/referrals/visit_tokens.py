@@ -1,7 +1,12 @@
-"""A followed link in a signed token, for the address of the signup page while Redis cannot keep it."""
+"""A followed link in a signed token, for the address of the signup page.
+
+A link that was opened in an app's own browser, and then in the real one, leads on; so does one that was followed while
+Redis was away.
+"""
 
 import secrets
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -12,8 +17,9 @@ from referralhub.services.referrals.attribution import FollowedLink
 
 def seal(link: FollowedLink, secret_key: str) -> str:
     """Return the token of a followed link."""
+    key = link.key or secrets.token_hex(8)
     return _serializer(secret_key).dumps(
-        [link.code, link.channel.value, link.visited_at.isoformat(), link.invitation_id, secrets.token_hex(8)]
+        [link.code, link.channel.value, link.visited_at.isoformat(), link.invitation_id, key]
     )
 
 
@@ -29,5 +35,6 @@ def unseal(token: str, secret_key: str, now: datetime) -> FollowedLink | None:
     return FollowedLink(code, Channel(channel), visited_at, invitation_id, key)
 
 
+@lru_cache(1)
 def _serializer(secret_key: str) -> URLSafeSerializer:
     return URLSafeSerializer(secret_key, salt="visit")

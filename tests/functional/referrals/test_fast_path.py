@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from unittest import mock
 from urllib.parse import urlsplit
 
@@ -15,11 +16,11 @@ from redis import Redis
 from werkzeug.test import Client
 
 from referralhub.landing.fast_path import FastPath
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitations, visit_tokens
 from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
 from tests.conftest import SECRET_KEY
 from tests.pages import Visitor
-from tests.people import Person
+from tests.people import Clock, Person
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
@@ -86,18 +87,20 @@ def names(alice: Person, bob: Person, link: str, visitor: Visitor, valkey) -> di
 
 
 @pytest.fixture
-def outcome(names: dict[str, str], valkey) -> Callable[[object, Click], tuple]:
+def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Click], tuple]:
     """Let a click come to a WSGI application, and give what it answers and what it leaves, but for what is random.
 
     Every click finds Redis as it was for the first.
     """
     redis = valkey.client
+    unseal = partial(visit_tokens.unseal, secret_key=SECRET_KEY, now=clock())
     before = {key: (max(redis.pttl(key), 0), redis.dump(key)) for key in redis.scan_iter()}
 
     def plain(text: str) -> str:
-        """Hide the id of a new session, and the date that the `Max-Age` beside it decides."""
+        """Hide the id of a new session, the date that the `Max-Age` beside it decides, and the key of a visit."""
         for sid in re.findall(r"session[=:]([\w-]{43})", text):
             text = text if f"session:{sid}".encode() in before else text.replace(sid, "NEW")
+        text = re.sub(r"(?<=visit=)[^&]+", lambda token: str(replace(unseal(token[0]), key=None)), text)
         return re.sub("Expires=[^;]+", "Expires=…", text)
 
     def read(key: bytes) -> tuple[object, int]:
@@ -155,7 +158,7 @@ def test_behind_a_proxy_too(make_app, outcome, without_fast_path, address: str, 
     on_the_fast_path = outcome(app.wsgi_app, Click(headers=headers))
     said = dict(on_the_fast_path[1])
     assert "Strict-Transport-Security" in said
-    assert said["Location"] == location
+    assert said["Location"].startswith(f"{location}?visit=")
     assert f"Path={location.removesuffix('/signup') or '/'};" in said["Set-Cookie"]
     with without_fast_path():
         assert on_the_fast_path == outcome(app.wsgi_app, Click(headers=headers))

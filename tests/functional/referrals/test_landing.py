@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 from unittest import mock
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -109,9 +110,12 @@ class TestWhoeverOnlyLooks:
 
 
 class TestOneClick:
-    def test_it_leads_on_to_a_clean_address_and_no_cache_keeps_it(self, link: str, visitor: Visitor, records):
+    def test_it_leads_on_to_the_form_with_nothing_but_the_visit_and_no_cache_keeps_it(
+        self, link: str, visitor: Visitor, records
+    ):
         answer = visitor.get(f"{link}?via=whatsapp&utm_source=x", 302)
-        assert answer.location == "/signup"
+        to = urlsplit(answer.location)
+        assert (to.path, list(parse_qs(to.query))) == ("/signup", ["visit"])
         assert answer.headers["Cache-Control"] == "no-store"
         assert [day.channel for day in records.visits()] == [Channel.WHATSAPP]
 
