@@ -21,7 +21,7 @@ from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
 from tests.callers import CRAWLERS
 from tests.pages import Visitor, parse
-from tests.people import Person, links_in, path_of, read_letters, text_of
+from tests.people import Person, PostOffice, links_in, path_of, read_letters, text_of
 
 pytestmark = pytest.mark.one_database
 ROOT = "/refer"
@@ -116,6 +116,27 @@ def test_a_program_that_only_asks_for_the_headers_is_led_to_the_form(app, alice:
     alice.sign_up()
     answer = Visitor(app).client.head(path_of(alice.link))
     assert (answer.status_code, answer.location) == (302, f"{ROOT}/signup")
+
+
+def test_the_page_for_what_is_not_there_leads_back_below_it(visitor: Visitor):
+    page = visitor.get(f"{ROOT}/nothing-here", 404)
+    found = [address for address, _ in addresses(page.response.get_data(as_text=True), ROOT)]
+    assert found and all(address.startswith(f"{ROOT}/") for address in found)
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        ("https://example.com/refer/signup", 303),
+        ("https://example.com/", 303),
+        ("https://evil.example/refer/signup", 400),
+    ],
+)
+def test_a_form_is_taken_from_pages_of_the_site_and_no_other(make_app, page: str, status: int):
+    app = make_app(base_url="https://example.com/refer", trusted_proxies=1)
+    proxied = {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_HOST": "example.com"}
+    alice = Person(app, PostOffice(app), "alice", HTTP_REFERER=page, **proxied)
+    assert alice.fill_in_signup(status).status == status
 
 
 def test_a_fragment_of_somebody_who_is_signed_out_leads_to_the_form(app, visitor: Visitor):
