@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from flask import Flask
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from referralhub import admin, cli, clock, database, errors, health, mailbox, metrics, security, tasks, templating
+from referralhub import admin, cli, clock, database, errors, health, mailbox, metrics, security, tasks, templating, urls
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
@@ -67,6 +67,7 @@ def wire(config: Settings | None = None) -> Flask:
     admin.init_app(app)
     cli.init_app(app)
     fast_path.init_app(app)
+    urls.init_app(app, settings)
     return app
 
 

@@ -1,6 +1,7 @@
 """Settings: read once from the environment, checked, then frozen."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,19 @@ PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
 DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 REDISES = ("redis", "rediss", "unix", "sentinel")
+PATH = r"(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*"  # a regular expression: what we may be below; "" is the whole site
+OUR_PAGES = (
+    "account|admin|dashboard|dev|healthz|leaderboard|login|logout|metrics|password|privacy|readyz|signup|static|verify"
+)
+PUBLIC_ADDRESS = (  # what all of it must look like, and what is wrong where it does not
+    (r".+", "is missing"),
+    (r"(?i:https?://).*", "does not begin with https:// or http://"),
+    (r"[^?#]*", "has a ? or a # in it"),
+    (r"[^@]*", "has a user name in it"),
+    (r"\w+://[^/:\s\\][^/\s\\]*(?:/.*)?", "names no host that can be"),
+    (rf"\w+://[^/]*{PATH}/*", "has a path with more in it than letters, digits, . _ ~ - and single slashes"),
+    (rf"\w+://[^/]*(?:/(?!(?:{OUR_PAGES})(?:/|$)).*)?", "has a path that begins as pages of ours do"),
+)
 SHORTEST_TOKEN = 16  # characters
 SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 A_FOLDER = "name a folder that this user can write to"
@@ -59,6 +73,11 @@ class Settings:
     def development(self) -> bool:
         """Whether this is somebody's own machine rather than a public server."""
         return self.referralhub_env == "development"
+
+    @property
+    def base_path(self) -> str:
+        """The path of the site that everything is below, such as "/refer"; "" where the site is all ours."""
+        return urlsplit(self.base_url).path
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -184,13 +203,14 @@ class _Reader:
         return value
 
     def base_url(self, development: bool) -> str:
-        value = self.text("BASE_URL", "").rstrip("/")
+        value = self.text("BASE_URL", "").strip()
         if not value and development:
             host = self.text("HOST", "127.0.0.1")
             value = f"http://{f'[{host}]' if ':' in host else host}:{self.text('PORT', '8000')}"
-        if _scheme(value) not in {"http", "https"} or not urlsplit(value).hostname:
-            self.refuse("BASE_URL", "is missing", "set the public address, such as https://refer.example.com")
-        return value
+        if wrong := _wrong_with_public(value):
+            example = "https://refer.example.com or https://example.com/refer"
+            self.refuse("BASE_URL", wrong, f"set the public address, such as {example}")
+        return value.rstrip("/")
 
     def mail_url(self, development: bool) -> str:
         value = self.text("MAIL_URL", "file:" if development else "")
@@ -225,6 +245,12 @@ def _scheme(url: str, one_host: bool = True) -> str:
     except ValueError:
         return ""
     return parts.scheme
+
+
+def _wrong_with_public(url: str) -> str:
+    """Return what is wrong with the address that people are given, "" for one that can be used."""
+    wrong = next((words for pattern, words in PUBLIC_ADDRESS if not re.fullmatch(pattern, url)), "")
+    return wrong or ("" if _scheme(url) else "has a host or a port that cannot be")
 
 
 def _kept_secret(file: Path) -> str:

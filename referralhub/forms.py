@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable
 
 from email_validator import EmailNotValidError, validate_email
-from flask import url_for
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
@@ -145,9 +144,3 @@ def show_error(error: DomainError, form: FlaskForm) -> None:
             form[name].errors = [*form[name].errors, message]
         else:
             form.form_errors.append(message)
-
-
-def local_path(wanted: str) -> str:
-    """Return an address to go on to, if it is one of ours; else the dashboard."""
-    local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if local else url_for("dashboard.home")

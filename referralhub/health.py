@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from referralhub.extensions import db, limiter
+from referralhub.services.operations.redis_trial import Fault, fault_of, try_out
 
 bp = Blueprint("health", __name__)
 limiter.exempt(bp)
@@ -19,14 +20,15 @@ def alive() -> dict[str, str]:
 
 @bp.get("/readyz")
 def ready() -> tuple[dict[str, str], int]:
-    """Say of each service whether it answers; 503 when one does not."""
+    """Say of each service whether pages can work with it; 503 when one is of no use."""
     services = {"database": "ok", "redis": "ok"}
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError:
         services["database"] = "unreachable"
     try:
-        current_app.extensions["redis"].ping()
-    except RedisError:
-        services["redis"] = "unreachable"
+        try_out(current_app.extensions["redis"])
+    except RedisError as error:
+        fault = fault_of(error)
+        services["redis"] = "unreachable" if fault is Fault.AWAY else fault.value
     return services, 200 if set(services.values()) == {"ok"} else 503

@@ -41,7 +41,9 @@ def main() -> int:
         settings = Settings.from_environment()
         os.environ.setdefault("BASE_URL", settings.base_url)  # made of the name, where the web server gets the address
         os.environ["HOST"] = host
-        if not os.environ.get("REDIS_URL"):
+        if os.environ.get("REDIS_URL"):
+            _refuse_unsupported(settings.redis_url)
+        else:
             valkey = Valkey(settings.instance_path)
             valkey.start()
         if not _prepared(settings):
@@ -84,6 +86,20 @@ def _require_free(family: socket.AddressFamily, host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise OSError(f"port {port} of {host} is not free ({error.strerror}); try PORT={port + 1}") from None
+
+
+def _refuse_unsupported(redis_url: str) -> None:
+    """Raise ConfigurationError at a Redis that can never do. What else is wrong may pass, and the worker says it."""
+    from redis import RedisError  # noqa: PLC0415 - most starts bring their own server
+
+    from referralhub.redis_client import NotSupported, connect  # noqa: PLC0415 - as above
+
+    try:
+        connect(redis_url).ping()
+    except NotSupported as error:
+        raise ConfigurationError(str(error)) from None
+    except RedisError:
+        pass
 
 
 def _prepared(settings: Settings) -> bool:

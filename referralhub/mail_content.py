@@ -6,7 +6,6 @@ lines that begin with `>` are somebody's own words.
 """
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cache
@@ -25,6 +24,7 @@ from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitations, member_list
+from referralhub.urls import public_url
 from referralhub.words.mail import unlinked
 
 # The pages to which links with a token lead.
@@ -52,20 +52,22 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     settings: Settings = current_app.config["SETTINGS"]
     kind = KINDS[message.kind]
     address = message.address or user.email
-    url = _urls(settings.base_url)
-    values: dict[str, Any] = {"user": user, "dashboard_url": url("dashboard.home"), **message.payload}
-    values["review_url"] = url("auth.login", next="/admin/review/")  # to one who is signed out there is no panel
+    values: dict[str, Any] = {"user": user, "dashboard_url": public_url("dashboard.home"), **message.payload}
+    review = urlsplit(public_url("admin_review.index")).path
+    values["review_url"] = public_url("auth.login", next=review)  # to one who is signed out there is no panel
     with transaction() as session:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
         if purpose := kind.token:
-            values["url"] = url(TOKEN_PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now()))
+            values["url"] = public_url(
+                TOKEN_PAGES[purpose], token=tokens.issue(session, purpose, user.id, address, now())
+            )
     if "referral_id" in message.payload:
         values["friend"] = unlinked(member_list.name_of_friend(message.payload["referral_id"]))
     if kind.is_invitation:
         invitation_id = message.payload["invitation_id"]
         token = invitations.token(invitation_id, settings.secret_key)
-        link = f"{url('landing.follow', code=user.profile.code)}?via=email&i={token}"
+        link = f"{public_url('landing.follow', code=user.profile.code)}?via=email&i={token}"
         values |= {**invitations.letter(invitation_id), "url": link}
         values["inviter"] = unlinked(values["inviter"])
     mail = _compose(message, address, values, settings)
@@ -74,14 +76,16 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
 
 
 def _compose(message: OutboxMessage, address: str, values: dict[str, Any], settings: Settings) -> EmailMessage:
-    kind, host, url = KINDS[message.kind], _host(settings.base_url), _urls(settings.base_url)
+    kind, host = KINDS[message.kind], urlsplit(settings.base_url).hostname or "localhost"
     unsubscribe_url = None
     if kind.is_invitation:
-        unsubscribe_url = url("account.unsubscribe", token=subscriptions.refusal_token(address, settings.secret_key))
+        unsubscribe_url = public_url(
+            "account.unsubscribe", token=subscriptions.refusal_token(address, settings.secret_key)
+        )
     elif kind.is_news:
         token = subscriptions.muting_token(message.user_id, message.kind, settings.secret_key)
-        unsubscribe_url = url("account.unsubscribe", token=token)
-    settings_url = url("account.notifications")
+        unsubscribe_url = public_url("account.unsubscribe", token=token)
+    settings_url = public_url("account.notifications")
     values = {**values, "kind": message.kind, "unsubscribe_url": unsubscribe_url, "settings_url": settings_url}
     subject, _, body = render_template(f"mail/{message.kind.value}.txt", **values).partition("\n")
     footer = render_template("mail/footer.txt", **values).strip()
@@ -125,19 +129,6 @@ def _paragraph(text: str, base_url: str) -> Paragraph:
     if label and "\n" not in text and url.startswith(f"{base_url}/"):
         return Paragraph(label, url)
     return Paragraph(text)
-
-
-def _host(base_url: str) -> str:
-    return urlsplit(base_url).hostname or "localhost"
-
-
-def _urls(base_url: str) -> Callable[..., str]:
-    paths = current_app.url_map.bind(_host(base_url))  # the worker has no request, which url_for would need
-
-    def url(endpoint: str, **values: str) -> str:
-        return base_url + paths.build(endpoint, values)
-
-    return url
 
 
 @cache

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
 from referralhub.sessions import contents
@@ -30,11 +29,7 @@ POLICY = "; ".join(
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Believe as many proxies as configured, and put the headers on every response."""
-    if proxies := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # how Flask takes middleware
-            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
-        )
+    """Put the headers on every response."""
     app.after_request(protector(settings))
 
 
@@ -47,7 +42,7 @@ def protector(settings: Settings) -> Callable[[Response], Response]:
         "Cross-Origin-Opener-Policy": "same-origin",
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
     }
-    if settings.base_url.startswith("https:"):
+    if urlsplit(settings.base_url).scheme == "https":
         headers["Strict-Transport-Security"] = "max-age=31536000"
 
     def protect(response: Response) -> Response:

@@ -10,6 +10,7 @@ from flask_login import current_user
 
 from referralhub.config import Settings
 from referralhub.models import Badge
+from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
 from referralhub.words.amounts import format_amount
 from referralhub.words.dates import ago, day, span
@@ -29,6 +30,8 @@ def init_app(app: Flask) -> None:
         current_user=current_user,
         badges=list(Badge),
         base_url=settings.base_url,
+        here=here,
+        public_url=public_url,
         development=settings.development,
     )
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR

@@ -17,7 +17,7 @@ from referralhub.mail_transport import mail_folder, transport
 from referralhub.models import Base, VisitDaily
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.referrals import invitation_progress, visits
-from tests.pages import Page, Visitor
+from tests.pages import Element, Page, Visitor
 
 Result = TypeVar("Result")
 
@@ -83,6 +83,8 @@ def link_in(letter: EmailMessage, path: str) -> str:
 class Person(Visitor):
     """Somebody with a name, an address and a password, with or without an account yet."""
 
+    root = ""  # the path of the site that the application is below
+
     def __init__(self, app: Flask, post_office: PostOffice, username: str, **environ: str) -> None:
         super().__init__(app, **environ)
         self.post_office = post_office
@@ -103,7 +105,7 @@ class Person(Visitor):
             "password": self.password,
             "password_confirm": values.get("password", self.password),
         }
-        return self.submit(self.get("/signup").form("/signup"), expect, **(usual | values))
+        return self.submit(self._form("/signup"), expect, **(usual | values))
 
     def sign_up(self, **values: str) -> Page:
         """Make the account and arrive at the dashboard."""
@@ -111,7 +113,7 @@ class Person(Visitor):
 
     def sign_in(self, expect: int = 303, **values: str) -> Page:
         usual = {"username": self.username, "password": self.password}
-        return self.submit(self.get("/login").form("/login"), expect, **(usual | values))
+        return self.submit(self._form("/login"), expect, **(usual | values))
 
     def in_another_browser(self, **environ: str) -> "Person":
         """Give the same person at another machine, where nobody is signed in yet."""
@@ -120,11 +122,11 @@ class Person(Visitor):
         return twin
 
     def sign_out(self) -> Page:
-        return self.submit(self.get("/dashboard/").form("/logout"))
+        return self.submit(self.get(f"{self.root}/dashboard/").form(f"{self.root}/logout"))
 
     def verification_path(self) -> str:
         """Give the path in the newest verification mail."""
-        return self.mailed_path("/verify/")
+        return self.mailed_path(f"{self.root}/verify/")
 
     def mailed_path(self, begin: str, to: str = "") -> str:
         """Give the path that begins like this, from the newest mail that has one; to the own address unless told."""
@@ -150,11 +152,14 @@ class Person(Visitor):
     @property
     def link(self) -> str:
         """The member's own link, from the dashboard."""
-        return self.get("/dashboard/").one("#referral-link")["value"]
+        return self.get(f"{self.root}/dashboard/").one("#referral-link")["value"]
 
     @property
     def code(self) -> str:
         return self.link.rstrip("/").rpartition("/")[2]
+
+    def _form(self, path: str) -> Element:
+        return self.get(f"{self.root}{path}").form(f"{self.root}{path}")
 
 
 def path_of(link: str) -> str:

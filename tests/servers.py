@@ -114,17 +114,17 @@ class Server:
 
 
 class Valkey(Server):
-    """A Valkey on a socket in `folder`."""
+    """A Valkey on a socket in `folder`, with options of its command line perhaps."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *more: str | Path) -> None:
+        self.folder, self.more = folder, more
         self.url = f"unix://{folder}/valkey.sock"
         self.client = redis.Redis.from_url(self.url, socket_timeout=5)
 
     def command(self) -> list[str | Path]:
         socket_path = self.folder / "valkey.sock"
         keep = ("--save", "3600 1000000")  # written when it is stopped, so that what is away comes back as it was
-        return [get_binary_path(), "--port", "0", "--unixsocket", socket_path, "--dir", self.folder, *keep]
+        return [get_binary_path(), "--port", "0", "--unixsocket", socket_path, "--dir", self.folder, *keep, *self.more]
 
     def answers(self) -> bool:
         with suppress(redis.RedisError):

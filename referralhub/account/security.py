@@ -10,10 +10,11 @@ from wtforms.validators import InputRequired, Length
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
-from referralhub.forms import email_field, local_path, new_password_fields, own_password_field, show_error, text_of
+from referralhub.forms import email_field, new_password_fields, own_password_field, show_error, text_of
 from referralhub.services.accounts import credentials, sign_ins
 from referralhub.services.accounts.passwords import LONGEST
 from referralhub.services.shared.errors import DomainError
+from referralhub.urls import local_path
 from referralhub.words.errors import say
 
 FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from referralhub.clock import now
 from referralhub.models import Role
 from referralhub.services.shared.audit import Actor
+from referralhub.urls import here
 
 Answer = Response | tuple[str, int]  # of a page that has a form: going on, or the page again with its status
 PASSWORD_LASTS = timedelta(hours=2)  # then it is asked for again
@@ -25,7 +26,7 @@ def guard() -> Response | None:
         abort(404)
     if now() - current_user.sign_in.confirmed_at > PASSWORD_LASTS:
         # What was being sent is not sent twice: the page that it came from is shown again.
-        back = request.full_path.rstrip("?") if request.method == "GET" else url_for("admin.index")
+        back = here() if request.method == "GET" else url_for("admin.index")
         return redirect(url_for("account.confirm_password", next=back), 303)
     return None
 

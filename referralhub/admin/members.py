@@ -126,7 +126,6 @@ class Members(ListPage):
             found=found,
             forms=usual | forms,
             unit=unit,
-            base_url=current_app.config["SETTINGS"].base_url,
         )
         return page, 422 if any(form.errors for form in forms.values()) else 200
 

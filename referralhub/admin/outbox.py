@@ -12,11 +12,11 @@ from referralhub.admin.access import actor
 from referralhub.admin.filters import Choice, OneOf
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
-from referralhub.forms import local_path
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.outbox import MailState
 from referralhub.services.shared.errors import Conflict
+from referralhub.urls import local_path
 from referralhub.words.errors import say
 from referralhub.words.mail import STATES
 

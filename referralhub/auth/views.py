@@ -10,12 +10,13 @@ from referralhub.auth.limits import account, account_at_address, known_browser
 from referralhub.browsers import browser_name, request_origin
 from referralhub.clock import now
 from referralhub.extensions import limiter, login_manager
-from referralhub.forms import local_path, show_error, text_of
+from referralhub.forms import show_error, text_of
 from referralhub.models import User
 from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.shared.errors import BadLink, DomainError
 from referralhub.sessions import contents
 from referralhub.sessions.interface import renew
+from referralhub.urls import here, local_path
 from referralhub.words.errors import say
 
 bp = Blueprint("auth", __name__)
@@ -31,8 +32,8 @@ def load_user(sign_in_id: str) -> User | None:
 @login_manager.unauthorized_handler
 def ask_to_sign_in() -> Response:
     """Send to the sign-in form, and from there back to where they wanted to go."""
-    wanted = url_for("dashboard.home") if htmx.wants_fragment() or request.method == "POST" else request.full_path
-    return htmx.go_to(url_for("auth.login", next=wanted.rstrip("?")))
+    wanted = url_for("dashboard.home") if htmx.wants_fragment() or request.method == "POST" else here()
+    return htmx.go_to(url_for("auth.login", next=wanted))
 
 
 @bp.route("/login", methods=["GET", "POST"])

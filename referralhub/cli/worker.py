@@ -1,7 +1,6 @@
 """The background worker."""
 
 import logging
-from contextlib import suppress
 
 import click
 from flask import current_app
@@ -10,7 +9,12 @@ from redis import RedisError
 
 from referralhub.clock import now
 from referralhub.extensions import huey
+from referralhub.redis_client import NotSupported
 from referralhub.services.operations import heartbeat
+from referralhub.services.operations.redis_trial import remark_of, try_out
+from referralhub.words.operations import remark
+
+log = logging.getLogger(__name__)
 
 
 @click.command("worker")
@@ -22,10 +26,16 @@ def worker(threads: int) -> None:
     """Run background jobs until stopped: mail as it is queued, and a sweep every minute.
 
     Prints what it does on standard error. SIGTERM or Ctrl-C end it; mail that was in hand then is sent by the next one.
-    While Redis is away it waits.
+    While Redis is of no use it says why and waits; one that can never do is refused, with exit code 1.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     huey.wait_for_jobs(current_app.config["SETTINGS"].redis_url)
-    with suppress(RedisError):  # the first of many, so that nobody waits a minute to see that it runs
-        heartbeat.beat(current_app.extensions["redis"], now())
+    redis = current_app.extensions["redis"]
+    try:
+        try_out(redis)
+        heartbeat.beat(redis, now())  # so that nobody waits a minute to see that it runs
+    except NotSupported as error:
+        raise click.ClickException(str(error)) from None
+    except RedisError as error:
+        log.warning("%s %s", *remark(remark_of(error)))
     huey.create_consumer(workers=threads).run()

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request, session, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, request, session
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,6 +16,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.referrals import member_list, statistics, visits
 from referralhub.services.referrals.statistics import Statistics
+from referralhub.urls import public_url
 
 bp = Blueprint("dashboard", __name__)
 
@@ -93,8 +94,7 @@ def page_number() -> int:
 
 def member_link(code: str) -> str:
     """Return the absolute address that a member shares."""
-    base_url: str = current_app.config["SETTINGS"].base_url
-    return base_url + url_for("landing.follow", code=code)
+    return public_url("landing.follow", code=code)
 
 
 def _tag(stats: Statistics) -> str:

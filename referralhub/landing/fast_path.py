@@ -20,7 +20,7 @@ from referralhub.sessions.interface import Arrival, Sessions
 
 
 def init_app(app: Flask) -> None:
-    """Put the fast path before all else: what a proxy says of the visitor makes no difference to it."""
+    """Put the fast path before Flask; what proxies say, and the path that we are below, is put right before it."""
     app.wsgi_app = FastPath(app)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
@@ -31,8 +31,8 @@ class FastPath:
         self.app, self.flask = app, app.wsgi_app
         self.sessions = cast(Sessions, app.session_interface)
         self.secret_key = app.config["SECRET_KEY"]
-        # Made once, as the view and Flask make it anew each time: answers differ by visit and cookie alone.
-        answer = security.protector(app.config["SETTINGS"])(to_signup())
+        # Made once, as the view and Flask make it anew each time: answers differ by address and cookie alone.
+        answer = security.protector(app.config["SETTINGS"])(to_signup(""))
         del answer.headers["Location"]
         _, self.status, self.headers = answer.get_wsgi_response({"REQUEST_METHOD": "GET"})
 
@@ -64,4 +64,6 @@ class FastPath:
         # Otherwise the script has written nothing, and the view may run it again.
         if arrival not in {Arrival.KEPT, Arrival.NEW}:
             return None
-        return [("Location", signup_address(visit, self.secret_key)), ("Set-Cookie", self.sessions.cookie(sid))]
+        root = environ["SCRIPT_NAME"]
+        address = signup_address(root, visit, self.secret_key)
+        return [("Location", address), ("Set-Cookie", self.sessions.cookie(sid, root))]

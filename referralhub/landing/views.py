@@ -63,7 +63,7 @@ def follow(code: str) -> BaseResponse:
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":
-        return to_signup()
+        return to_signup(url_for("auth.signup"))
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
@@ -76,14 +76,17 @@ def follow(code: str) -> BaseResponse:
         return _carry(visit)
 
 
-def to_signup(location: str = "/signup") -> Response:
+def to_signup(location: str) -> Response:
     """Lead on to the signup form."""
     return Response(status=302, headers={"Location": location, "Vary": "Cookie"})
 
 
-def signup_address(visit: FollowedLink, secret_key: str) -> str:
-    """Write the address of the signup form, with the visit in it for a browser that does not know of it."""
-    return f"/signup?visit={visit_tokens.seal(visit, secret_key)}"
+def signup_address(root: str, visit: FollowedLink, secret_key: str) -> str:
+    """Write the address of the signup form, with the visit in it for a browser that does not know of it.
+
+    `root` is the path that we are below.
+    """
+    return f"{root}/signup?visit={visit_tokens.seal(visit, secret_key)}"
 
 
 @bp.get("/<code:code>/picture.png")
@@ -118,8 +121,10 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitation_progress.note_visited(visit.invitation_id, visit.code, visit.visited_at)
-    response = to_signup(signup_address(visit, current_app.config["SECRET_KEY"]))
-    response.headers["Set-Cookie"] = sessions.cookie(sid)  # each time, so that it lasts as long as what it leads to
+    root = request.script_root
+    response = to_signup(signup_address(root, visit, current_app.config["SECRET_KEY"]))
+    # Each time, so that it lasts as long as what it leads to.
+    response.headers["Set-Cookie"] = sessions.cookie(sid, root)
     return response
 
 
@@ -127,7 +132,8 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
     if attribution.find_by_code(visit.code) is None:
         return redirect(url_for("landing.home"))
-    return to_signup(f"{signup_address(visit, current_app.config['SECRET_KEY'])}&without_session=1")
+    address = signup_address(request.script_root, visit, current_app.config["SECRET_KEY"])
+    return to_signup(f"{address}&without_session=1")
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:

@@ -103,14 +103,18 @@ class Sessions(RedisSessionInterface):
         arrival = Arrival(answer.decode())
         return arrival, new_sid if arrival is Arrival.NEW else sid or ""
 
-    def cookie(self, sid: str) -> str:
-        """Write the header that lets the browser know its session's id, as Flask would."""
+    def get_cookie_path(self, app: Flask) -> str:
+        """Return the path that we are below: another application of the same site is not to see the cookie."""
+        return request.script_root or "/"
+
+    def cookie(self, sid: str, root: str) -> str:
+        """Write the header that lets the browser know its session's id, as Flask would; `root` is what we are below."""
         app = self.app
         return dump_cookie(
             app.config["SESSION_COOKIE_NAME"],
             sid,
             max_age=app.permanent_session_lifetime,
-            path=self.get_cookie_path(app),
+            path=root or "/",
             secure=self.get_cookie_secure(app),
             httponly=True,
             samesite=self.get_cookie_samesite(app),

@@ -65,6 +65,29 @@ REMARKS = {
         "Redis does not answer: {error}",
         "Start it, or correct REDIS_URL. Where that is unset, `make run` or `python -m referralhub.launch` starts one.",
     ),
+    "redis_loading": RemarkText("Redis was started a moment ago and still loads.", "Wait until it has read its file."),
+    "redis_not_let_in": RemarkText(
+        "Redis does not let us in: {error}",
+        "Correct the user name and the password in REDIS_URL, or what its user may do: all keys, and scripts.",
+    ),
+    "redis_cluster_not_supported": RemarkText(
+        "REDIS_URL names a Redis Cluster, which is not supported, even of one node.",
+        "Name a server by itself (`cluster-enabled no`), or sentinel://… for one with replicas.",
+    ),
+    "redis_too_old": RemarkText("REDIS_URL names a Redis before version 6.", "Let it name a newer Redis, or a Valkey."),
+    "redis_read_only": RemarkText(
+        "Redis cannot be written to, as a replica cannot: {error}",
+        "Let REDIS_URL name the primary, or the Sentinels: sentinel://host:port,host:port/service/db",
+    ),
+    "redis_full": RemarkText("Redis is full: {error}", "Give it more memory (`maxmemory`)."),
+    "redis_refuses": RemarkText(
+        "Redis answers, but refuses what every page needs: {error}",
+        "Let it run scripts that write several keys, and see what it logs. It must be Redis, Valkey or the like.",
+    ),
+    "redis_evicts": RemarkText(
+        "When Redis is full it throws away what it was given ({policy}), sessions and followed links among it.",
+        "Set `maxmemory-policy noeviction`, and keep an eye on its memory.",
+    ),
     "redis_clock_differs": RemarkText(
         "The Redis server's clock differs from this machine's by {seconds} seconds.", CLOCKS
     ),

@@ -45,7 +45,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config services.shared services.ledger services.mailing services.accounts",
+        f"{ROW} config redis_client services.shared services.ledger services.mailing services.accounts",
         "sqlalchemy redis alembic",
     ),
     "services.sample": (
@@ -61,18 +61,20 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("", "flask werkzeug"),
-    "security": ("config sessions", "flask flask_wtf werkzeug"),
+    "security": ("config sessions", "flask flask_wtf"),
+    "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
-    "forms": ("services.shared services.accounts words", "flask flask_wtf wtforms email_validator"),
+    "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
     "sessions": (
         "config models services.shared services.referrals",
         "flask flask_session msgspec redis werkzeug",
     ),
-    "templating": ("config models words", "flask flask_login"),
+    "templating": ("config models urls words", "flask flask_login"),
     "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
-        "clock config database models words services.mailing services.referrals services.accounts", "flask css_inline"
+        "clock config database models urls words services.mailing services.referrals services.accounts",
+        "flask css_inline",
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
@@ -82,30 +84,31 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models security sessions words services.shared services.program "
+        "browsers clock extensions forms htmx models security sessions urls words services.shared services.program "
         "services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms sessions words services.shared services.mailing services.referrals services.accounts",
+        "clock extensions forms sessions urls words services.shared services.mailing services.referrals "
+        "services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "dashboard": (
-        "browsers clock extensions forms htmx models words services.shared services.program services.ledger "
+        "browsers clock extensions forms htmx models urls words services.shared services.program services.ledger "
         "services.perks services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "clock config extensions forms models words services.shared services.program services.mailing services.perks "
-        "services.referrals services.accounts services.growth",
+        "clock config extensions forms models urls words services.shared services.program services.mailing "
+        "services.perks services.referrals services.accounts services.growth",
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
-    "health": ("extensions", "flask redis sqlalchemy"),
+    "health": ("extensions services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
     "cli": (
-        "clock config errors extensions forms mail_transport models words services.shared services.program "
-        "services.ledger services.mailing services.fraud services.perks services.referrals services.accounts "
-        "services.growth services.operations services.sample",
+        "clock config errors extensions forms mail_transport models redis_client words services.shared "
+        "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
+        "services.accounts services.growth services.operations services.sample",
         "click flask redis",
     ),
     # Putting it together.
@@ -122,10 +125,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock config dashboard database errors extensions health landing mailbox metrics "
-        "redis_client security sessions tasks templating services.shared services.accounts",
+        "redis_client security sessions tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions referralhub services.sample", "flask_migrate"),
+    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 

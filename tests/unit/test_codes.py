@@ -10,6 +10,7 @@ import pytest
 from referralhub.models import ReasonCode
 from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.rules import RULES
+from referralhub.services.operations.redis_trial import Fault
 from referralhub.services.referrals.invitations import Objection
 from referralhub.services.shared import errors
 from referralhub.services.shared.errors import DomainError
@@ -90,7 +91,8 @@ def test_each_finding_of_a_rule_has_its_words():
 def test_each_remark_of_the_doctor_and_each_drift_has_its_words():
     clocks = {"database_clock_differs", "redis_clock_differs"}
     files = {"database_file_away", "database_away"}
-    assert codes("Remark") | clocks | files == set(REMARKS)
+    trials = {f"redis_{fault}" for fault in Fault}
+    assert codes("Remark") - {"redis_"} | clocks | files | trials == set(REMARKS)
     assert codes("Drift") == set(DRIFTS)
 
 

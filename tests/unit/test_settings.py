@@ -87,6 +87,56 @@ def test_production_refuses_what_is_weak_or_makes_no_sense(production: dict[str,
         Settings.from_environment(production | {name: value})
 
 
+@pytest.mark.parametrize(
+    ("address", "wrong"),
+    [
+        ("  ", "is missing"),
+        ("refer.example.com", "does not begin with https://"),
+        ("localhost:8000", "does not begin with https://"),
+        ("https://", "names no host"),
+        ("https:///refer", "names no host"),
+        ("https://:8000", "names no host"),
+        ("https://refer example.com", "names no host"),
+        ("https://refer.example.com:many", "has a host or a port that cannot be"),
+        ("https://refer.example.com:99999", "has a host or a port that cannot be"),
+        ("https://[::1", "has a host or a port that cannot be"),
+        ("https://hub:hunter2@refer.example.com", "has a user name in it"),
+        ("https://refer.example.com/?utm=1", "has a ? or a # in it"),
+        ("https://refer.example.com/#top", "has a ? or a # in it"),
+        ("https://example.com//refer", "has a path with more in it"),
+        ("https://example.com/refer/../x", "has a path with more in it"),
+        ("https://example.com/für-dich", "has a path with more in it"),
+        ("https://example.com/refer%20it", "has a path with more in it"),
+        ("https://example.com/admin", "has a path that begins as pages of ours do"),
+        ("https://example.com/account/refer/", "has a path that begins as pages of ours do"),
+    ],
+)
+def test_it_is_said_what_is_wrong_with_the_public_address(production: dict[str, str], address: str, wrong: str):
+    with pytest.raises(ConfigurationError, match="BASE_URL") as refusal:
+        Settings.from_environment(production | {"BASE_URL": address})
+    assert wrong in str(refusal.value)
+    assert "such as https://refer.example.com or https://example.com/refer" in str(refusal.value)
+    assert "hunter2" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("https://refer.example.com", ""),
+        (" https://refer.example.com/\n", ""),
+        ("https://example.com/refer", "/refer"),
+        ("https://example.com/refer/", "/refer"),
+        ("http://[::1]:8000/~bo/refer-a.friend_2//", "/~bo/refer-a.friend_2"),
+        ("HTTPS://example.com/Admins", "/Admins"),
+    ],
+)
+def test_the_public_address_can_have_a_path(production: dict[str, str], address: str, path: str):
+    settings = Settings.from_environment(production | {"BASE_URL": address})
+    assert settings.base_path == path
+    assert settings.base_url == address.strip().rstrip("/")
+    assert settings.flask_config()["SESSION_COOKIE_SECURE"] == (not address.startswith("http:"))
+
+
 def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path):
     with pytest.raises(ConfigurationError) as refusal:
         Settings.from_environment({"INSTANCE_PATH": str(tmp_path), "TRUSTED_PROXIES": "x"})

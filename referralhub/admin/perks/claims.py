@@ -12,9 +12,9 @@ from referralhub.admin.access import actor
 from referralhub.admin.filters import Day, OneOf
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
-from referralhub.forms import local_path
 from referralhub.models import Profile, Redemption
 from referralhub.services.perks import claims
+from referralhub.urls import local_path
 
 WAITING = {"waiting": Redemption.fulfilled_at.is_(None), "handed over": Redemption.fulfilled_at.is_not(None)}
 

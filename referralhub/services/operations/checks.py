@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from redis import RedisError
+from redis import RedisError, ResponseError
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +22,7 @@ from referralhub.services.ledger.recount import Drift
 from referralhub.services.mailing import outbox
 from referralhub.services.operations import heartbeat
 from referralhub.services.operations.doctor import Check, Installation, Level, Remark
+from referralhub.services.operations.redis_trial import remark_of, try_out
 from referralhub.services.shared import audit
 from referralhub.services.shared.errors import in_short
 
@@ -109,11 +110,20 @@ def migrations(_: Installation) -> Iterator[Remark]:
 
 
 def redis(found: Installation) -> Iterator[Remark]:
-    """Whether Redis answers."""
+    """Whether Redis does what pages ask of it."""
     try:
-        found.redis.ping()
+        try_out(found.redis)
     except RedisError as error:
-        yield Remark("redis_away", {"error": in_short(error)})
+        yield remark_of(error)
+
+
+def redis_memory(found: Installation) -> Iterator[Remark]:
+    """Whether Redis throws away what it was given; a provider may not let us ask."""
+    with suppress(ResponseError):
+        memory = found.redis.info("memory")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if memory.get("maxmemory") and policy != "noeviction":
+            yield Remark("redis_evicts", {"policy": policy}, Level.HINT)
 
 
 def redis_clock(found: Installation) -> Iterator[Remark]:
@@ -198,6 +208,7 @@ CHECKS = (
     Check("database_clock", database_clock, ("database",)),
     Check("migrations", migrations, ("database",)),
     Check("redis", redis, ("REDIS_URL",)),
+    Check("redis_memory", redis_memory, ("redis",)),
     Check("redis_clock", redis_clock, ("redis",)),
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from unittest import mock
@@ -14,6 +15,7 @@ from flask import Flask
 from redis import Redis
 from werkzeug.test import Client
 
+from referralhub.landing.fast_path import FastPath
 from referralhub.services.referrals import invitations, visit_tokens
 from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
 from tests.conftest import SECRET_KEY
@@ -123,24 +125,43 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
     return come
 
 
+@pytest.fixture
+def without_fast_path() -> Callable[[], AbstractContextManager[object]]:
+    """Let every click of a block go on to the view."""
+    return lambda: mock.patch.object(FastPath, "_arrive", return_value=None)
+
+
 @pytest.mark.parametrize(
     ("click", "entered"),
     [(click, False) for click in AT_THE_DOOR.values()] + [(click, True) for click in INSIDE.values()],
     ids=[*AT_THE_DOOR, *INSIDE],
 )
-def test_it_does_what_the_view_does(app: Flask, outcome, click: Click, entered: bool):
+def test_it_does_what_the_view_does(app: Flask, outcome, without_fast_path, click: Click, entered: bool):
     with mock.patch.object(app, "full_dispatch_request", wraps=app.full_dispatch_request) as flask:
         on_the_fast_path = outcome(app.wsgi_app, click)
         assert flask.called is entered
-        assert on_the_fast_path == outcome(app.wsgi_app.flask, click)
+        with without_fast_path():
+            assert on_the_fast_path == outcome(app.wsgi_app, click)
         assert flask.call_count == 1 + entered
 
 
-def test_on_https_too(make_app, outcome):
-    app = make_app(base_url="https://refer.example.com", trusted_proxies=1)
-    on_the_fast_path = outcome(app.wsgi_app, Click())
-    assert "Strict-Transport-Security" in dict(on_the_fast_path[1])
-    assert on_the_fast_path == outcome(app.wsgi_app.flask, Click())
+@pytest.mark.parametrize(
+    ("address", "headers", "location"),
+    [
+        ("https://refer.example.com", {}, "/signup"),
+        ("https://example.com/refer", {}, "/refer/signup"),
+        ("https://example.com/refer", {"X-Forwarded-Prefix": "/join/us"}, "/join/us/signup"),
+    ],
+)
+def test_behind_a_proxy_too(make_app, outcome, without_fast_path, address: str, headers: dict[str, str], location: str):
+    app = make_app(base_url=address, trusted_proxies=1)
+    on_the_fast_path = outcome(app.wsgi_app, Click(headers=headers))
+    said = dict(on_the_fast_path[1])
+    assert "Strict-Transport-Security" in said
+    assert said["Location"].startswith(f"{location}?visit=")
+    assert f"Path={location.removesuffix('/signup') or '/'};" in said["Set-Cookie"]
+    with without_fast_path():
+        assert on_the_fast_path == outcome(app.wsgi_app, Click(headers=headers))
 
 
 def test_while_redis_is_away_it_lets_in_whom_the_view_then_carries(app: Flask, link: str, visitor: Visitor, valkey):

@@ -1,0 +1,59 @@
+"""Where our pages are: at the top of a site or below a path of it, and what others are told of that."""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, current_app, request, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from referralhub.config import PATH, Settings
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Believe as many proxies as configured, and find out below which path each request came."""
+    app.wsgi_app = BelowPath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]  # how Flask takes middleware
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
+        )
+
+
+class BelowPath:
+    """WSGI middleware: a request's `SCRIPT_NAME` is the path that we are below, and `PATH_INFO` what comes after it.
+
+    The path is what a trusted proxy or the server says, else that of BASE_URL. A proxy may have taken it off or not,
+    and a probe that comes directly knows nothing of it: all of them are answered.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], path: str) -> None:
+        self.app, self.path = app, path
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Put the two right and go on."""
+        told = environ.get("SCRIPT_NAME", "").rstrip("/")
+        root = told if told and re.fullmatch(PATH, told) else self.path
+        asked = environ.get("PATH_INFO", "")
+        if root and f"{asked}/".startswith(f"{root}/"):
+            environ["PATH_INFO"] = asked.removeprefix(root) or "/"
+        environ["SCRIPT_NAME"] = root
+        return self.app(environ, start_response)
+
+
+def public_url(endpoint: str, **values: object) -> str:
+    """Return the whole address of a page, for others. It depends on BASE_URL alone: the worker has no request."""
+    base_url: str = current_app.config["SETTINGS"].base_url
+    return base_url + current_app.url_map.bind(urlsplit(base_url).netloc).build(endpoint, values)
+
+
+def here() -> str:
+    """Return the address of the page at hand as the browser sees it, without the site."""
+    return f"{request.script_root}{request.full_path.rstrip('?')}"
+
+
+def local_path(wanted: str) -> str:
+    """Return an address to go on to, if it is one of ours; else the dashboard."""
+    root = request.script_root
+    local = wanted.startswith(f"{root}/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    return wanted if local else url_for("dashboard.home")
