@@ -52,6 +52,7 @@ class Writer:
         self.profile_ids = _reserve(session, Profile, len(newcomers))
         self.referral_ids = dict(zip(friends, _reserve(session, Referral, len(friends)), strict=True))
         self.entry_ids = _reserve(session, RewardEntry, len(self.ledger.entries))
+        self.codes = codes.new_codes(len(newcomers), set(session.scalars(select(Profile.code))))
         self.visits: Counter[tuple[int, date, Channel]] = Counter()
 
     def write(self, progress: Callable[[int], None]) -> None:
@@ -100,7 +101,7 @@ class Writer:
         return {
             "id": self.profile_ids[position],
             "user_id": self.user_ids[position],
-            "code": codes.new_code(),
+            "code": self.codes[position],
             "referred_by_id": None if member.referrer is None else self.profile_ids[member.referrer],
             "referral_count": 0,
             "listed": True,

@@ -20,6 +20,14 @@ def new_code() -> str:
     return code
 
 
+def new_codes(number: int, taken: set[str]) -> list[str]:
+    """Draw so many codes, none twice and none that is taken; of a million, two are the same one time in six."""
+    drawn: set[str] = set()
+    while len(drawn) < number:
+        drawn |= {new_code() for _ in range(number - len(drawn))} - taken
+    return list(drawn)
+
+
 def normal(code: str) -> str:
     """Return a code as it is kept."""
     return code.strip().lower()
