@@ -64,11 +64,13 @@ def engine_options(url: str) -> dict[str, Any]:
     """Pool settings: a connection that died while idle is replaced before a request notices.
 
     Errors do not quote the values of a statement: they are logged, and the log outlives an account.
+    On PostgreSQL nothing is prepared on the server: behind a pooler the next transaction may meet another connection.
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": 15}}
     return {
-        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 5, "connect_args": {"connect_timeout": 2}
+        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 5,
+        "connect_args": {"connect_timeout": 2, "prepare_threshold": None},
     }  # fmt: skip
 
 

@@ -175,6 +175,34 @@ class PostgreSQL(Server):
         return False
 
 
+class PgBouncer(Server):
+    """A PgBouncer before one database: any client gets one of a few connections, for one transaction."""
+
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+    def __init__(self, folder: Path, postgresql: PostgreSQL, database: str) -> None:
+        self.settings = folder / "pgbouncer.ini"
+        self.port = free_port()
+        self.url = f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
+        self.settings.write_text(
+            f"[databases]\n{database} = host={postgresql.folder} user=postgres\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {self.port}\nunix_socket_dir =\n"
+            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 3\n"
+        )
+
+    def options(self) -> dict[str, object]:
+        return {"user": "nobody", "cwd": "/"} if os.getuid() == 0 else {"cwd": "/"}  # it refuses to run as root
+
+    def command(self) -> list[str | Path]:
+        return [self.program, self.settings]
+
+    def answers(self) -> bool:
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 2).close()
+            return True
+        return False
+
+
 def _postgresql_programs(folder: Path) -> Path:
     """Find the programs, without importing a package that does much at import.
 

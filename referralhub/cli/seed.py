@@ -10,6 +10,7 @@ from referralhub.cli.output import Commands, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.config import DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.services.sample import article, bulk, demo, writer
+from referralhub.services.sample.progress import PERCENT
 
 seed = Commands("seed", help="Fill the program with sample members.")
 
@@ -46,12 +47,19 @@ def load_bulk(members: int, as_json: bool) -> None:
 
     Most of their referrals are confirmed; some wait, some expired, and some are in review or were taken back.
     """
-    _load("bulk", members, lambda tell: bulk.load(members, now(), tell), as_json)
+    _load("bulk", members, lambda tell: bulk.load(members, now(), tell), as_json, phases=bulk.PHASES)
 
 
-def _load(name: str, number: int, load: Load, as_json: bool, account: dict[str, Any] | None = None) -> None:
+def _load(
+    name: str,
+    number: int,
+    load: Load,
+    as_json: bool,
+    account: dict[str, Any] | None = None,
+    phases: int = writer.PHASES,
+) -> None:
     began = time.monotonic()
-    with progress(number, f"Loading {number:,} members") as bar:
+    with progress(phases * PERCENT, f"Loading {number:,} members") as bar:
         loaded = load(bar.update)
     seconds = time.monotonic() - began
     document = {"members": number if loaded else 0, "changed": loaded} | (account if loaded and account else {})

@@ -26,6 +26,7 @@ CHANGED = "leaderboard_changed"  # in session.info: this transaction moved someb
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
 SETS_KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
+MANY = 10_000  # members: more are not named in one statement, which a database would refuse, nor told Redis at once
 LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
 
 
@@ -116,13 +117,16 @@ def changed(session: Session, profile_id: int) -> None:
 
 
 def catch_up(redis: "Redis", now: datetime) -> None:
-    """Tell Redis what changed since the last time; a set that it does not have is written anew. Raises RedisError."""
+    """Tell Redis what changed since the last time. Raises RedisError.
+
+    A set that it does not have is written anew; so is each, once many have moved.
+    """
     with transaction() as session:
         # The rows go when this commits, so a failure on the way leaves them for the next time.
         _one_at_a_time(session)
         ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
         for period in Period:
-            if redis.exists(_marker(period, now)):
+            if len(ids) <= MANY and redis.exists(_marker(period, now)):
                 _update(session, redis, period, now, ids)
             else:
                 _fill(session, redis, period, now)
@@ -155,15 +159,13 @@ def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids
 def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> int:
     rows = session.execute(_counted(period.start(now))).all()
     key, marker = _key(period, now), _marker(period, now)
-    pipeline = redis.pipeline(transaction=True)
-    pipeline.delete(key)
-    if rows:
-        pipeline.zadd(key, _scores(rows))
-    pipeline.set(marker, 1)
-    if period is not Period.ALL:
-        pipeline.expire(key, SETS_KEPT)
-        pipeline.expire(marker, SETS_KEPT)
-    pipeline.execute()
+    redis.unlink(marker, key)  # until the marker is back, readers count by SQL
+    for first in range(0, len(rows), MANY):  # all at once would keep Redis from its other work
+        redis.zadd(key, _scores(rows[first : first + MANY]))
+    kept = None if period is Period.ALL else SETS_KEPT
+    if kept:
+        redis.expire(key, kept)
+    redis.set(marker, 1, ex=kept)
     return len(rows)
 
 
@@ -182,12 +184,19 @@ def _from_redis(
     found = [(rank, int(name), _referrals(score)) for rank, (name, score) in enumerate(top, 1)]
     if own_rank is not None and own_rank >= limit:
         found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
-    ids = [each for _, each, _ in found]
-    known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(Profile.id.in_(ids))
-    names = {each: name for each, name in reading().execute(known)}  # noqa: C416 - a Row is no pair for dict()
+    names = _names([each for _, each, _ in found])
     places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
     return Leaderboard(period, places[:limit], own)
+
+
+def _names(ids: Sequence[int]) -> dict[int, str]:
+    names: dict[int, str] = {}
+    for first in range(0, len(ids), MANY):
+        some = Profile.id.in_(ids[first : first + MANY])
+        known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(some)
+        names |= {each: name for each, name in reading().execute(known)}  # noqa: C416 - a Row is no pair for dict()
+    return names
 
 
 def _counted(start: datetime | None) -> Select[*tuple[Any, ...]]:

@@ -1,7 +1,6 @@
 """A population of any size that joined over a year: what the panel looks like in a program that works."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -10,6 +9,7 @@ from referralhub.services.referrals import visits
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.sample import fraud_cases, writer
 from referralhub.services.sample.people import HOSTS, UNCONFIRMED, Newcomer, Population, lines
+from referralhub.services.sample.progress import watched
 
 MONTHS, LONG = 12, timedelta(days=365) / 12
 GROWTH = 1.12  # signups of a month for each of the month before
@@ -29,6 +29,7 @@ CHANNELS = {
     Channel.CODE: (2, 0, 0.02),  # typed in, without a visit
 }
 HELD, REJECTED, REVERSED = 0.01, 0.004, 0.003  # of all referrals
+PHASES = writer.PHASES + 1  # of loading: judging comes before writing
 WAITING = timedelta(days=28)  # after thirty the worker releases what is held
 REASONS = {
     ReferralState.REJECTED: lines("sample-rejections.txt"),
@@ -57,10 +58,10 @@ class GrowingPopulation(Population):
 
 def load(number: int, now: datetime, progress: Callable[[int], None]) -> bool:
     """Write so many members, who cannot sign in. Returns False, and writes nothing, when such members are here."""
-    return writer.load(large(number, now), None, progress, folded_before(now))
+    return writer.load(large(number, now, progress), None, progress, folded_before(now))
 
 
-def large(number: int, now: datetime) -> list[Newcomer]:
+def large(number: int, now: datetime, progress: Callable[[int], None] = lambda _: None) -> list[Newcomer]:
     """Make so many members, who joined in the twelve months before."""
     population = GrowingPopulation(seed=12, separator="-")  # the first name is the same in any number
     weights = [GROWTH**month for month in range(MONTHS)]
@@ -70,9 +71,13 @@ def large(number: int, now: datetime) -> list[Newcomer]:
         referred = int((after - before) * share)
         start = now - LONG * (MONTHS - month)
         population.grow(after - before - referred, referred, start, start + LONG)
-    members = [_settled(population, member, now) for member in population.members]
+    members = population.members
+    for member in members:
+        _settle(population, member, now)
     _doubt(population, members, now)
-    return [_judged(members, member) for member in members]
+    for member in watched(members, progress):
+        _judge(members, member)
+    return members
 
 
 def folded_before(now: datetime) -> date:
@@ -80,21 +85,19 @@ def folded_before(now: datetime) -> date:
     return now.date() - visits.DAYS_KEPT
 
 
-def _settled(population: Population, member: Newcomer, now: datetime) -> Newcomer:
+def _settle(population: Population, member: Newcomer, now: datetime) -> None:
     """Say what became of a newcomer whom nobody doubts."""
     _, looks, never = CHANNELS[member.channel]
-    address = f"{member.username}@{population.random.choice(HOSTS)}"
-    visitors = population.random.randint(1, 2 * looks - 1) if looks else 0
-    member = replace(member, address=address, visitors=visitors)
+    member.address = f"{member.username}@{population.random.choice(HOSTS)}"
+    member.visitors = population.random.randint(1, 2 * looks - 1) if looks else 0
     late = member.verified_at is None or member.verified_at > now
-    if not late and population.random.random() >= never:
-        return member
-    in_time = now - member.joined < timedelta(days=EXPIRES_DAYS)
-    return replace(member, state=ReferralState.PENDING if in_time else ReferralState.EXPIRED)
+    if late or population.random.random() < never:
+        in_time = now - member.joined < timedelta(days=EXPIRES_DAYS)
+        member.state = ReferralState.PENDING if in_time else ReferralState.EXPIRED
 
 
-def _doubt(population: Population, members: list[Newcomer], now: datetime) -> None:
-    """Let a few referrals be held, rejected or reversed, in the list itself."""
+def _doubt(population: Population, members: Sequence[Newcomer], now: datetime) -> None:
+    """Let a few referrals be held, rejected or reversed."""
     random = population.random
     referred = sum(member.referrer is not None for member in members)
     for state, share, days in (
@@ -109,12 +112,11 @@ def _doubt(population: Population, members: list[Newcomer], now: datetime) -> No
             member = members[position]
             if state is not ReferralState.REVERSED and member.referrer is not None:
                 facts = fraud_cases.ordinary(member, members[member.referrer])
-                member = fraud_cases.judged(member, fraud_cases.draw(random, facts))
+                fraud_cases.judge(member, fraud_cases.draw(random, facts))
             if state is not ReferralState.HELD and member.verified_at is not None:
                 decided = member.verified_at + timedelta(days=random.uniform(0.2, days - 1))
-                reason = random.choice(REASONS[state])
-                member = replace(member, decided_at=decided.replace(microsecond=0), reason=reason)
-            members[position] = replace(member, state=state)
+                member.decided_at, member.reason = decided.replace(microsecond=0), random.choice(REASONS[state])
+            member.state = state
 
 
 def _can_be_doubted(member: Newcomer, earliest: datetime | None, latest: datetime) -> bool:
@@ -127,8 +129,7 @@ def _can_be_doubted(member: Newcomer, earliest: datetime | None, latest: datetim
     )
 
 
-def _judged(members: Sequence[Newcomer], member: Newcomer) -> Newcomer:
+def _judge(members: Sequence[Newcomer], member: Newcomer) -> None:
     """Let the rules look at a referral about which nothing is strange."""
-    if member.referrer is None or member.assessment or member.state in UNCONFIRMED:
-        return member
-    return fraud_cases.judged(member, fraud_cases.ordinary(member, members[member.referrer]))
+    if member.referrer is not None and not member.assessment and member.state not in UNCONFIRMED:
+        fraud_cases.judge(member, fraud_cases.ordinary(member, members[member.referrer]))

@@ -23,9 +23,9 @@ def ordinary(member: Newcomer, referrer: Newcomer) -> Facts:
     )
 
 
-def judged(member: Newcomer, facts: Facts) -> Newcomer:
-    """Let the rules look at a member's referral, and keep what they say."""
-    return replace(member, address=facts.address, assessment=assessment.assess(facts).snapshot())
+def judge(member: Newcomer, facts: Facts) -> None:
+    """Let the rules look at a member's referral, and keep what they say with the member."""
+    member.address, member.assessment = facts.address, assessment.assess(facts).snapshot()
 
 
 def draw(random: Random, facts: Facts) -> Facts:

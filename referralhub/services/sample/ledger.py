@@ -11,7 +11,7 @@ from referralhub.services.sample.people import Newcomer
 CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """A line of the ledger to be; people and referrals are positions among the newcomers."""
 

@@ -26,7 +26,7 @@ HOSTS = ("example.com", "example.org", "example.net")  # reserved: no mail to th
 UNCONFIRMED = (ReferralState.PENDING, ReferralState.EXPIRED)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Newcomer:
     """One member to be; `referrer` is the position of another one earlier in the same list."""
 
@@ -42,11 +42,14 @@ class Newcomer:
     decided_at: datetime | None = None  # when a person rejected or reversed it
     reason: str = ""  # which that person gave
 
-    @cached_property
+    @property
     def verified_at(self) -> datetime | None:
-        """When the address was confirmed: minutes to hours after signing up, at the same moment every time."""
-        if self.state in UNCONFIRMED:
-            return None
+        """When the address was confirmed; never for one whose referral still waits for that, or expired."""
+        return None if self.state in UNCONFIRMED else self._verifies_at
+
+    @cached_property
+    def _verifies_at(self) -> datetime:
+        """Minutes to hours after signing up, at the same moment every time."""
         return (self.joined + timedelta(minutes=3 + sum(self.username.encode()) % 177)).replace(microsecond=0)
 
 

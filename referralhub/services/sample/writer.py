@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
@@ -27,13 +27,13 @@ from referralhub.services.ledger import recount
 from referralhub.services.program import rules
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.referrals.visits import FOLDED
-from referralhub.services.sample import ledger
+from referralhub.services.sample import ledger, tables
 from referralhub.services.sample.people import HOSTS, Newcomer
+from referralhub.services.sample.progress import PERCENT, watched
+from referralhub.services.sample.tables import Row
 from referralhub.services.shared import audit, codes
 
-BATCH = 200  # members
-
-Row = dict[str, Any]
+PHASES = 6  # of writing: five tables that are worth watching, and the recount
 
 
 class Writer:
@@ -52,30 +52,31 @@ class Writer:
         self.profile_ids = _reserve(session, Profile, len(newcomers))
         self.referral_ids = dict(zip(friends, _reserve(session, Referral, len(friends)), strict=True))
         self.entry_ids = _reserve(session, RewardEntry, len(self.ledger.entries))
+        self.codes = codes.new_codes(len(newcomers), set(session.scalars(select(Profile.code))))
         self.visits: Counter[tuple[int, date, Channel]] = Counter()
 
     def write(self, progress: Callable[[int], None]) -> None:
-        """Write everything but what people decided."""
-        for first in range(0, len(self.newcomers), BATCH):
-            batch = range(first, min(first + BATCH, len(self.newcomers)))
-            self._insert(User, [self._user(position) for position in batch])
-            self._insert(Profile, [self._profile(position) for position in batch])
-            friends = [position for position in batch if position in self.referral_ids]
-            self._insert(Referral, [self._referral(position) for position in friends])
-            self._insert(ReferralEvent, [step for position in friends for step in self._trail(position)])
-            progress(len(batch))
-        self._insert(RewardEntry, [self._entry(position) for position in range(len(self.entry_ids))])
-        self._insert(VisitDaily, [_visit(*key, number) for key, number in self.visits.items() if number])
+        """Write everything but what people decided, table by table."""
+        everybody, friends = range(len(self.newcomers)), list(self.referral_ids)
+        tables.forget_plans(self.session)
+        self._fill(User, map(self._user, watched(everybody, progress)))
+        self._fill(Profile, map(self._profile, watched(everybody, progress)))
+        self._fill(Referral, map(self._referral, watched(friends, progress)))
+        self._fill(ReferralEvent, (step for friend in watched(friends, progress) for step in self._trail(friend)))
+        self._fill(RewardEntry, map(self._entry, watched(range(len(self.entry_ids)), progress)))
+        self._fill(VisitDaily, (_visit(*key, number) for key, number in self.visits.items() if number))
 
     def write_decisions(self) -> None:
         """Write the audit lines of what people decided, in the order of time; the last thing in a transaction."""
+        lines = []
         decided = [(each.decided_at, position) for position, each in enumerate(self.newcomers) if each.decided_at]
         for at, position in sorted(decided):
             newcomer = self.newcomers[position]
             before = ReferralState.HELD if newcomer.state is ReferralState.REJECTED else ReferralState.CONFIRMED
             states = {"state": before.value}, {"state": newcomer.state.value}
             action, referral_id = f"referral.{newcomer.state.value}", self.referral_ids[position]
-            audit.record(self.session, audit.OPERATOR, action, "referral", referral_id, *states, at, newcomer.reason)
+            lines.append(audit.compose(audit.OPERATOR, action, "referral", referral_id, *states, at, newcomer.reason))
+        audit.append(self.session, lines)
 
     def _user(self, position: int) -> Row:
         member = self.newcomers[position]
@@ -90,6 +91,7 @@ class Writer:
             "is_admin": member.is_admin,
             "is_active": True,
             "verified_at": member.verified_at,
+            "muted": [],
             "last_seen_at": min(last_seen, self.newcomers[-1].joined),  # nobody was seen in the future
             "created": member.joined,
         }
@@ -99,7 +101,7 @@ class Writer:
         return {
             "id": self.profile_ids[position],
             "user_id": self.user_ids[position],
-            "code": codes.new_code(),
+            "code": self.codes[position],
             "referred_by_id": None if member.referrer is None else self.profile_ids[member.referrer],
             "referral_count": 0,
             "listed": True,
@@ -178,9 +180,8 @@ class Writer:
             "created": entry.at,
         }
 
-    def _insert(self, model: type[Any], rows: Sequence[Row]) -> None:
-        if rows:  # through the table: for a model, rows that differ in what is None are statements of their own
-            self.session.execute(insert(model.__table__), rows)
+    def _fill(self, model: type[Any], rows: Iterator[Row]) -> None:
+        tables.fill(self.session, model.__table__, rows)
 
 
 def _visit(profile_id: int, day: date, channel: Channel, number: int) -> Row:
@@ -196,7 +197,7 @@ def _reserve(session: Session, model: type[Any], number: int) -> Sequence[int]:
     """Take so many ids, rising, that nobody else will get."""
     if session.connection().dialect.name == "postgresql":
         draw = func.nextval(func.pg_get_serial_sequence(f'"{model.__tablename__}"', "id"))
-        return session.scalars(select(draw).select_from(func.generate_series(1, number))).all()
+        return session.scalar(select(func.array_agg(draw)).select_from(func.generate_series(1, number))) or []
     first = (session.scalar(select(func.max(model.id))) or 0) + 1  # the transaction has SQLite's write lock
     return range(first, first + number)
 
@@ -209,8 +210,8 @@ def load(
 ) -> bool:
     """Write the members with their referrals, ledger and visits, all or nothing.
 
-    Nobody can sign in without a `password`. `progress` is told how many more are done. Visits of before the day
-    `folded_before` are written as the worker leaves them: added up.
+    Nobody can sign in without a `password`. `progress` is told how many more hundredths of the PHASES are done. Visits
+    of before the day `folded_before` are written as the worker leaves them: added up.
     Returns False, and writes nothing, when the first of them is here already.
     """
     if reading().scalar(select(User.id).where(User.username == newcomers[0].username)):
@@ -222,5 +223,6 @@ def load(
         if session.connection().dialect.name == "postgresql":
             session.execute(text("ANALYZE"))  # else it plans for tables as empty as they were a moment ago
         recount.refresh_caches(session, newcomers[-1].joined)
+        progress(PERCENT)
         writer.write_decisions()
     return True

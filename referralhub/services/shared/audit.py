@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,10 +53,21 @@ def record(
 
     It comes last in a transaction: one who waits for it holds the locks that others would need to finish.
     """
-    if session.connection().dialect.name == "postgresql":  # SQLite's write lock was taken at the beginning
-        session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
-    previous = session.scalar(select(AuditLine.digest).order_by(AuditLine.id.desc()).limit(1)) or BEGINNING
-    line = AuditLine(
+    append(session, [compose(actor, action, subject, subject_id, before, after, now, reason)])
+
+
+def compose(
+    actor: Actor,
+    action: str,
+    subject: str,
+    subject_id: int | None,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    now: datetime,
+    reason: str = "",
+) -> AuditLine:
+    """Make a line that has no place in the log yet."""
+    return AuditLine(
         role=actor.role,
         actor_id=actor.user_id,
         action=action,
@@ -66,10 +77,18 @@ def record(
         after=after,
         reason=reason,
         created=now,
-        previous=previous,
     )
-    line.digest = _digest(line)
-    session.add(line)
+
+
+def append(session: Session, lines: Sequence[AuditLine]) -> None:
+    """Add lines to the log in this order, as `record` adds one."""
+    if session.connection().dialect.name == "postgresql":  # SQLite's write lock was taken at the beginning
+        session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
+    previous = session.scalar(select(AuditLine.digest).order_by(AuditLine.id.desc()).limit(1)) or BEGINNING
+    for each in lines:
+        each.previous = previous
+        each.digest = previous = _digest(each)
+    session.add_all(lines)
     session.flush()
 
 

@@ -13,7 +13,19 @@ ALPHABET = string.ascii_lowercase + string.digits
 
 def new_code() -> str:
     """Draw a code: one of 36^8, about 2.8 × 10¹²."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    number, code = secrets.randbelow(len(ALPHABET) ** LENGTH), ""
+    for _ in range(LENGTH):
+        number, letter = divmod(number, len(ALPHABET))
+        code += ALPHABET[letter]
+    return code
+
+
+def new_codes(number: int, taken: set[str]) -> list[str]:
+    """Draw so many codes, none twice and none that is taken; of a million, two are the same one time in six."""
+    drawn: set[str] = set()
+    while len(drawn) < number:
+        drawn |= {new_code() for _ in range(number - len(drawn))} - taken
+    return list(drawn)
 
 
 def normal(code: str) -> str:

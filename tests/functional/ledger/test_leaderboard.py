@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from referralhub.extensions import db
-from referralhub.models import ReferralState, User
+from referralhub.models import Profile, ReferralState, User
+from referralhub.services.ledger import leaderboard
 from tests.factories import befriend, member
 from tests.pages import Visitor
 from tests.people import Person
@@ -135,3 +136,25 @@ def test_an_empty_leaderboard_says_so(visitor: Visitor):
     page = visitor.get("/leaderboard")
     assert page.leaders == []
     assert page.one("#leaderboard").text
+
+
+def test_it_is_right_when_more_moved_at_once_than_a_statement_can_name(app, visitor: Visitor, clock, monkeypatch):
+    monkeypatch.setattr(leaderboard, "MANY", 2)
+    redis = app.extensions["redis"]
+    with app.app_context():
+        leaderboard.rebuild(redis, clock())
+    for number, name in enumerate(("ann", "ben", "cat", "dan", "eve"), 1):
+        member(app, name, clock())
+        befriend(app, name, number, clock())
+    with app.app_context():
+        for each in db.session.scalars(db.select(Profile.id)):
+            leaderboard.changed(db.session(), each)
+        db.session.commit()
+        assert leaderboard.differences(redis, clock()) == []
+    assert visitor.get("/leaderboard").leaders == [
+        (1, "eve", 5),
+        (2, "dan", 4),
+        (3, "cat", 3),
+        (4, "ben", 2),
+        (5, "ann", 1),
+    ]

@@ -23,7 +23,7 @@ from referralhub.services.ledger import recount
 from referralhub.services.ledger.entries import lines
 from referralhub.services.program import rules
 from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, codes
 
 MEMBERS = 400
 
@@ -49,6 +49,14 @@ def test_they_are_loaded_once_and_no_drift_is_found(run, loaded, records):
     before = records.everything()
     assert "bulk members are here already" in run("seed", "bulk", "--members", "50")
     assert records.everything() == before
+
+
+def test_codes_that_were_drawn_already_are_drawn_again(run, records, monkeypatch):
+    monkeypatch.setattr(codes, "LENGTH", 2)  # 1,296 codes: two of hundreds draw the same for certain
+    run("seed", "demo")
+    demo = len(records.all(Profile))
+    run("seed", "bulk", "--members", str(MEMBERS))
+    assert len({profile.code for profile in records.all(Profile)}) == demo + MEMBERS
 
 
 def test_nobody_can_sign_in_and_nobody_is_mailed(loaded, records):
