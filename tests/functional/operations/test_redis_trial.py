@@ -94,14 +94,15 @@ def test_one_that_pages_cannot_use(
 
 
 def test_one_that_has_just_been_started(begin: Begin, make_app, examine: Examine):
-    server = begin()
+    server = begin("--rdbcompression", "no")
     with server.client.pipeline() as pipeline:
         for number in range(2000):
-            pipeline.set(str(number), "x" * 100)
+            pipeline.set(str(number), "x" * 2000)
         pipeline.execute()
     server.client.save()
     server.stop()
-    server.more = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    # It takes 20 s, and answers after every key.
+    server.more = ("--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024")
     server.start()
     assert readiness(make_app, server.url) == "loading"
     says(examine(expect=1, redis_url=server.url)["redis"], "still loads")
