@@ -30,9 +30,9 @@ def test_a_million_members_are_loaded_in_time(database, tmp_path, request, capfd
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
         with capfd.disabled():
             sys.stdout.write(f"\n{MEMBERS:,} members in {seconds:.0f} s, with at most {memory:.1f} GiB\n")
-        assert seconds < MOST
         assert db.session.scalars(text(SWITCHED_OFF)).all() == []
         assert db.session.scalar(text('SELECT count(*) FROM "user"')) == MEMBERS
         db.session.rollback()
         books = run(args=["ledger", "verify"])
         assert books.exit_code == 0, books.output
+        assert seconds < MOST  # on two processors with nothing else to do
