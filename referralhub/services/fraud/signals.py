@@ -89,7 +89,8 @@ def remember_address(session: Session, user_id: int, address: str, now: datetime
     referral_id = session.scalar(
         select(Referral.id)
         .join(Profile, Profile.id == Referral.friend_id)
-        .where(Profile.user_id == user_id, Referral.state.not_in(UNDECIDED))
+        .join(User, User.id == Profile.user_id)
+        .where(User.id == user_id, ~User.is_erased, Referral.state.not_in(UNDECIDED))
     )
     if referral_id is not None:
         left = {"address_hash": address_hash(canonical(address)), "referral_id": referral_id, "created": now}

@@ -17,6 +17,7 @@ from referralhub.models import (
     FormerAddress,
     OutboxMessage,
     Profile,
+    Reason,
     Referral,
     ReferralEvent,
     ReferralState,
@@ -30,8 +31,9 @@ from referralhub.services.accounts import credentials, erasure, passwords, signu
 from referralhub.services.fraud import assessment, signals
 from referralhub.services.fraud.rules import RULES, Facts, Finding
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
-from referralhub.services.referrals import visits
+from referralhub.services.referrals import lifecycle, visits
 from referralhub.services.referrals.attribution import FollowedLink
+from referralhub.services.shared.audit import OPERATOR
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.people import Clock, Person, PostOffice
 
@@ -282,6 +284,16 @@ class TestLeavingAndComingBack:
         bob.delete_account()
         join(bob, alice.link, clock)
         assert verdict(records)["findings"] == []
+
+    def test_erasing_twice_keeps_nothing_more(self, alice: Person, at, app: Flask, clock: Clock, records):
+        bob = at("bob")
+        bob.click(alice.link)
+        bob.sign_up()
+        bob.delete_account()
+        with app.app_context():
+            lifecycle.hold(1, OPERATOR, Reason.stated("who is it?"), clock())
+            erasure.erase(2, FORMER_MEMBER, clock())
+        assert records.all(FormerAddress) == []
 
     def test_nothing_readable_is_kept(self, bob: Person, records):
         bob.delete_account()
