@@ -5,22 +5,38 @@ from collections.abc import Sequence
 from flask import Flask
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
-from referralhub import admin, cli, clock, database, errors, health, mailbox, metrics, security, tasks, templating, urls
+from referralhub import (
+    admin,
+    cli,
+    clock,
+    commits,
+    database,
+    early_answers,
+    errors,
+    health,
+    mailbox,
+    metrics,
+    security,
+    tasks,
+    templating,
+    urls,
+)
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
 from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
+from referralhub.dashboard import fast_path as dashboard_fast_path
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
-from referralhub.landing import fast_path
+from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import Sessions
 
-__all__ = ["tasks", "wire", "wire_doctor"]  # the tasks register themselves with the queue
+__all__ = ["commits", "tasks", "wire", "wire_doctor"]  # commits and tasks register themselves
 
 
 class CodeConverter(BaseConverter):
@@ -66,7 +82,7 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
-    fast_path.init_app(app)
+    early_answers.init_app(app, landing_fast_path.FastPath(app), dashboard_fast_path.FastPath(app))
     urls.init_app(app, settings)
     return app
 

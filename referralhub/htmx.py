@@ -1,7 +1,9 @@
 """Page or fragment: the only place that reads or writes htmx's headers."""
 
-from flask import Response, make_response, redirect, render_template, request
+from flask import Request, Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
+
+STATS_CHANGED = "stats-changed"  # the event by which other parts of the dashboard hear of it
 
 
 def wants_fragment() -> bool:
@@ -16,11 +18,14 @@ def page_or_fragment(page: str, fragment: str, /, **context: object) -> Response
     return response
 
 
+def has(asked: Request, tag: str) -> bool:
+    """Whether the asker already shows the content with this tag (htmx's `ptag`, or an ETag)."""
+    return asked.headers.get("HX-PTag") == tag or asked.if_none_match.contains(tag)
+
+
 def unchanged(tag: str) -> Response | None:
-    """Return a 304 when the asker already shows the content with this tag (htmx's `ptag`, or an ETag)."""
-    if request.headers.get("HX-PTag") != tag and not request.if_none_match.contains(tag):
-        return None
-    return tagged(Response(status=304), tag)
+    """Return a 304 when the asker already shows the content with this tag."""
+    return tagged(Response(status=304), tag) if has(request, tag) else None
 
 
 def tagged(response: Response, tag: str, event: str | None = None) -> Response:

@@ -20,7 +20,7 @@ from referralhub.models import (
 )
 from referralhub.services.accounts import passwords
 from referralhub.services.ledger import badges, entries, leaderboard
-from referralhub.services.shared import codes
+from referralhub.services.shared import codes, figure_changes
 
 _numbers = count()
 
@@ -84,6 +84,7 @@ def befriend(
             profile.last_confirmed_at = max(when, profile.last_confirmed_at or when)
             badges.adjust(db.session(), profile.id, profile.referral_count, when)
             leaderboard.changed(db.session(), profile.id)
+        figure_changes.note(db.session(), profile.id)
         db.session.commit()
     return names
 

@@ -100,7 +100,7 @@ def resend() -> Response:
 
 def sign_in(user: User, remember: bool = True) -> None:
     """Make this browser the member's, under a new session id."""
-    renew()
+    renew(user.profile.id)
     sign_ins.begin(user, browser_name(), request_origin(), now())
     login_user(user)
     session.permanent = remember

@@ -14,7 +14,7 @@ from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
-from referralhub.services.referrals import member_list, statistics, visits
+from referralhub.services.referrals import figures, member_list, visits
 from referralhub.services.referrals.statistics import Statistics
 from referralhub.urls import public_url
 
@@ -26,7 +26,7 @@ bp = Blueprint("dashboard", __name__)
 def home() -> str:
     """Show the link, the figures, the newest referrals and the leaderboard."""
     visits.book(current_app.extensions["redis"], current_user.profile.code, now())
-    stats = statistics.of_member(current_user.profile.id, now())
+    stats = figures.read(current_app.extensions["redis"], current_user.profile.id, now()).statistics
     if sign_ins.note_seen(current_user, request_origin(), now()):
         session.modified = True  # a member who comes back stays signed in
     profile = current_user.profile
@@ -44,13 +44,13 @@ def home() -> str:
 @bp.get("/dashboard/stats")
 @login_required
 def stats_fragment() -> BaseResponse:
-    """Return the figures alone; 304 when the asker has these already. Two queries: the member, the figures."""
-    stats = statistics.of_member(current_user.profile.id, now())
-    tag = _tag(stats)
-    if not_modified := htmx.unchanged(tag):
-        return not_modified
-    response = make_response(render_template("dashboard/_stats.html", stats=stats, stats_tag=tag))
-    return htmx.tagged(response, tag, event="stats-changed")
+    """Return the figures alone; 304 when the asker has these already. At most two queries: the member, the figures."""
+    redis, profile_id = current_app.extensions["redis"], current_user.profile.id
+    found = figures.read(redis, profile_id, now())
+    tag = _tag(found.statistics)
+    fragment = render_template("dashboard/_stats.html", stats=found.statistics, stats_tag=tag)
+    figures.keep_answer(redis, profile_id, found, current_user.sign_in.id, tag, fragment.encode())
+    return htmx.unchanged(tag) or htmx.tagged(make_response(fragment), tag, event=htmx.STATS_CHANGED)
 
 
 @bp.get("/dashboard/recent")

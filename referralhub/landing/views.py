@@ -26,12 +26,10 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions import contents
-from referralhub.sessions.interface import Arrival, interface, open_now
+from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now
 from referralhub.words.amounts import format_amount
 
 bp = Blueprint("landing", __name__)
-
-REDIS_FAILED = "referralhub.redis_failed"  # in the environ: the fast path has tried it already
 
 
 @bp.get("/")

@@ -3,6 +3,7 @@
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
+from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
 from referralhub.models.once import Once
@@ -38,6 +39,7 @@ __all__ = [
     "Channel",
     "Coupon",
     "DailySalt",
+    "FigureChange",
     "FormerAddress",
     "Fulfilment",
     "Invitation",

@@ -108,6 +108,12 @@ def seconds_since_signup_opened(now: datetime) -> int | None:
     return int(now.timestamp() - opened) if opened else None
 
 
+def sign_in_of(packed: bytes) -> int | None:
+    """Return the sign-in that a packed session names."""
+    named = msgspec.msgpack.decode(packed).get(_SIGN_IN)
+    return int(named) if named else None
+
+
 def is_signed_in() -> bool:
     """Whether the session names a sign-in, which may have been ended from elsewhere."""
     return _SIGN_IN in session

@@ -25,6 +25,8 @@ from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer
 
 WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
 LINK = re.compile(rf"/{codes.SHAPE}/?")
+MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
+REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
 WITHOUT_SESSION = ("/static/", "/healthz", "/readyz", "/metrics")
 
 
@@ -67,6 +69,8 @@ class Sessions(RedisSessionInterface):
         if request.path.startswith(WITHOUT_SESSION) or self.is_link(request.path):
             return Session(sid="", permanent=self.permanent)
         try:
+            if failed := request.environ.get(REDIS_FAILED):
+                raise failed
             return self.load(app, request)
         except RedisError as error:
             session = Session(sid="", permanent=self.permanent)
@@ -163,12 +167,22 @@ def open_now() -> None:
     current.sid, current.loaded = opened.sid, opened.loaded
 
 
-def renew() -> None:
+def renew(profile_id: int | None = None) -> None:
     """Give the session a new id, before somebody signs in: an id planted by another is then worth nothing.
 
-    Raises RedisError.
+    The id of a member's session ends in the number of the profile, by which the figures are found in the same round
+    trip. Raises RedisError.
     """
     interface().regenerate(current_session)
+    if profile_id is not None:
+        session = _ours(current_session)
+        session.sid = f"{session.sid}.{profile_id}"
+
+
+def member_of(sid: str | None) -> int | None:
+    """Return whose session this is, if its id says so. Only what is in Redis under this id proves it."""
+    found = MEMBER.fullmatch(sid or "")
+    return int(found[1]) if found else None
 
 
 def interface() -> Sessions:

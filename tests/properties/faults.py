@@ -29,7 +29,8 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import delivery, outbox
 from referralhub.services.perks import claims
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, invitation_progress, lifecycle
+from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics
+from referralhub.services.shared import figure_changes
 from tests.properties.world import World
 
 
@@ -390,6 +391,42 @@ def invited_members_are_not_noticed(world: World) -> Iterator[None]:
 @fault(8)
 def invitations_that_are_not_sent_stay_on_their_way(world: World) -> Iterator[None]:
     with mock.patch.object(invitation_progress, "note_unwanted"):
+        yield
+
+
+@fault(5)
+def figures_whose_changes_nobody_announces(world: World) -> Iterator[None]:
+    with mock.patch.object(figure_changes, "note"):
+        yield
+
+
+@fault(5)
+def figures_that_change_without_a_word_before_the_commit(world: World) -> Iterator[None]:
+    def announce(redis: Any, session: Any) -> None:
+        if session.info.get(figure_changes.NOTED):
+            session.info[figure_changes.ANNOUNCED] = "none"
+
+    with mock.patch.object(figure_changes, "announce", announce):
+        yield
+
+
+@fault(5)
+def figures_that_are_believed_without_a_lease(world: World) -> Iterator[None]:
+    def believe(found: Any, now: Any) -> Any:
+        return old([b"1", *found[1:]], now)
+
+    old = figures.believed
+    with mock.patch.object(figures, "believed", believe), mock.patch.object(figure_changes, "renew_lease"):
+        yield
+
+
+@fault(5)
+def figures_that_time_does_not_touch(world: World) -> Iterator[None]:
+    forever = world.clock.now + timedelta(days=10_000)
+    with (
+        _instead(statistics, "of_member", lambda old: lambda *args: (old(*args)[0], forever)),
+        mock.patch.object(figures, "AT_MOST", timedelta(days=9_000)),
+    ):
         yield
 
 

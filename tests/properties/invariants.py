@@ -22,7 +22,7 @@ from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.mailing.delivery import RETRIES
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.program import rules
-from referralhub.services.referrals import statistics
+from referralhub.services.referrals import figures, statistics
 from referralhub.services.shared import audit
 from referralhub.services.shared.errors import DomainError
 from tests.properties import model
@@ -118,6 +118,7 @@ class CheckedMachine(RuleBasedStateMachine):
                     answer = self.answer(call)
             else:
                 answer = self.answer(call)
+            self.world.mishap = ""
         except Crashed:
             if whole:
                 holds(9, self.tables() == before, "a request that crashed left something behind")
@@ -242,13 +243,15 @@ class CheckedMachine(RuleBasedStateMachine):
             for balance in entries.balances(who.id, truth.rules["unit"], self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
-            figures = statistics.of_member(who.id, self.now)
+            found_figures = figures.read(self.world.redis, who.id, self.now).statistics
+            counted = statistics.of_member(who.id, self.now)[0]
             signed_in = sign_ins.member(who.sign_in)
+        holds(5, found_figures == counted, f"{who} is shown {found_figures}, not {counted}")
         if not who.active:
             holds(10, signed_in is None, "a former member has a dashboard")
             return
         waiting = sum(r.referrer == who.id and r.state in {"pending", "held"} for r in truth.referrals.values())
-        found = signed_in and (figures.total_referrals, figures.rewards, figures.pending, figures.standing.tier)
+        found = signed_in and (counted.total_referrals, counted.rewards, counted.pending, counted.standing.tier)
         expected = len(truth.confirmed(who.id)), truth.balance(who.id, truth.rules["unit"]), waiting, truth.tier(who.id)
         holds(5, found == expected, f"the dashboard of {who} says {found}, not {expected}")
 

@@ -273,6 +273,11 @@ class ProgramMachine(JoiningRules, InvitingRules, MailRules):
         """Let the next request crash at its n-th statement, commit or inner call, and be sent again."""
         self.trap = crash
 
+    @rule(how=st.sampled_from(["frozen", "killed"]))
+    def cut_off_next(self, how: str) -> None:
+        """Let the next request not tell Redis whose figures it changes, or not that it has done so."""
+        self.world.mishap = how
+
     @precondition(lambda self: self.repeatable)
     @rule(pick=PICK, newest=st.booleans())
     def repeat(self, pick: int, newest: bool) -> None:

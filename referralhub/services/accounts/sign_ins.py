@@ -7,9 +7,10 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import SignIn, User
+from referralhub.models import Profile, SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
+from referralhub.services.shared import figure_changes
 
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
@@ -55,6 +56,8 @@ def note_seen(user: User, origin: RequestOrigin, now: datetime) -> bool:
     with transaction() as session:
         signals.note(session, user.profile.id, origin, now)
         session.execute(update(User).where(User.id == user.id).values(last_seen_at=now))
+        if user.profile.referred_by_id:  # an active friend, perhaps again
+            figure_changes.note(session, user.profile.referred_by_id)
         session.execute(update(SignIn).where(SignIn.id == here.id).values(last_seen_at=now))
     return True
 
@@ -75,6 +78,7 @@ def end_one(user_id: int, sign_in_id: int) -> None:
     """Sign a member out in one browser; somebody else's is left alone."""
     with transaction() as session:
         session.execute(delete(SignIn).where(SignIn.id == sign_in_id, SignIn.user_id == user_id))
+        _note_ended(session, user_id)
 
 
 def end_others(user_id: int, sign_in_id: int) -> None:
@@ -87,6 +91,12 @@ def end_all(session: Session, user_id: int, but: int | None = None) -> None:
     """Sign a member out everywhere, but for one; part of the caller's transaction."""
     query = delete(SignIn).where(SignIn.user_id == user_id)
     session.execute(query if but is None else query.where(SignIn.id != but))
+    _note_ended(session, user_id)
+
+
+def _note_ended(session: Session, user_id: int) -> None:
+    """Let no figures that are kept be shown there any more."""
+    figure_changes.note(session, session.execute(select(Profile.id).where(Profile.user_id == user_id)).scalar_one())
 
 
 def tidy(now: datetime, lifetime: timedelta) -> None:

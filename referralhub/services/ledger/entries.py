@@ -17,6 +17,7 @@ from referralhub.models import (
     Unit,
     User,
 )
+from referralhub.services.shared import figure_changes
 from referralhub.services.shared.names import shown_name
 
 PAGE = 20
@@ -93,6 +94,7 @@ def post(
     )
     session.add(entry)
     session.flush()
+    figure_changes.note(session, profile_id)
     return entry
 
 

@@ -22,6 +22,7 @@ from referralhub.models import (
     RewardKind,
 )
 from referralhub.services.ledger import badges, leaderboard
+from referralhub.services.shared import figure_changes
 
 CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
 STEPS = 4  # of a recount
@@ -79,6 +80,7 @@ def refresh_caches(session: Session, now: datetime) -> None:
     moved = select(Profile.id).where(Profile.referral_count > 0)
     session.execute(insert(LeaderboardChange).from_select(["profile_id"], moved))
     session.info[leaderboard.CHANGED] = True
+    figure_changes.note(session, figure_changes.EVERYBODY)
 
 
 def _ledger() -> Iterator[Drift]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from referralhub.config import SESSION_DAYS
 from referralhub.database import reading, transaction
 from referralhub.models import Program, Touch, Unit
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, figure_changes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import BadSetting, StaleRules
 
@@ -144,6 +144,7 @@ def put_in_force(
         program = Program(version=before.version + 1, created=now, **rules_of(before) | changed)
         session.add(program)
         session.flush()
+        figure_changes.note(session, figure_changes.EVERYBODY)
         old = {key: getattr(before, key) for key in changed}
         audit.record(session, actor, "program.change", "program", program.id, old, changed, now)
     return program, True

@@ -25,7 +25,7 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.program import rules
 from referralhub.services.referrals.attribution import FollowedLink, Referrer
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, figure_changes
 from referralhub.services.shared.audit import SYSTEM, Actor
 from referralhub.services.shared.errors import (
     AlreadyDecided,
@@ -53,7 +53,7 @@ def begin(session: Session, referrer: Referrer, friend_id: int, link: FollowedLi
     session.add(referral)
     session.flush()
     evidence = {"channel": link.channel.value, "visited_at": link.visited_at.isoformat()}
-    _record(session, referral.id, None, ReferralState.PENDING, Reason(ReasonCode.SIGNED_UP), evidence, now)
+    _record(session, referral, None, ReferralState.PENDING, Reason(ReasonCode.SIGNED_UP), evidence, now)
     _tell_referrer(session, referral, MessageKind.FRIEND_JOINED, {}, now)
 
 
@@ -107,7 +107,7 @@ def reject(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> Non
     """Decide that a held referral does not count. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.HELD, ReferralState.REJECTED, now)
-        _record(session, referral.id, ReferralState.HELD, ReferralState.REJECTED, reason, {}, now, actor)
+        _record(session, referral, ReferralState.HELD, ReferralState.REJECTED, reason, {}, now, actor)
         _decided(session, referral, ReferralState.HELD, actor, reason, now)
 
 
@@ -115,7 +115,7 @@ def reverse(referral_id: int, actor: Actor, reason: Reason, now: datetime) -> No
     """Take a confirmed referral back: opposite ledger entries, count, badges and place. Raises WrongState."""
     with transaction() as session:
         referral = _move(session, referral_id, ReferralState.CONFIRMED, ReferralState.REVERSED, now)
-        _record(session, referral.id, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor)
+        _record(session, referral, ReferralState.CONFIRMED, ReferralState.REVERSED, reason, {}, now, actor)
         for profile_id in entries.concerned(session, referral):  # in one order, as everybody locks them
             entries.lock_profile(session, profile_id)
         count = _count(session, referral.referrer_id, -1, now)
@@ -140,9 +140,9 @@ def expire_due(now: datetime) -> int:
     for referral_id in due:
         with transaction() as session:
             matching = Referral.id == referral_id
-            if _take(session, matching, ReferralState.PENDING, ReferralState.EXPIRED, now):
+            if referral := _take(session, matching, ReferralState.PENDING, ReferralState.EXPIRED, now):
                 reason = Reason(ReasonCode.NOT_VERIFIED_IN_TIME, {"days": EXPIRES_DAYS})
-                _record(session, referral_id, ReferralState.PENDING, ReferralState.EXPIRED, reason, {}, now)
+                _record(session, referral, ReferralState.PENDING, ReferralState.EXPIRED, reason, {}, now)
     return len(due)
 
 
@@ -200,7 +200,7 @@ def _held(
     assessment: dict[str, Any],
 ) -> None:
     evidence = {"assessment": assessment} if assessment else {}
-    _record(session, referral.id, ReferralState.PENDING, ReferralState.HELD, reason, evidence, now, actor)
+    _record(session, referral, ReferralState.PENDING, ReferralState.HELD, reason, evidence, now, actor)
     _tell_referrer(session, referral, MessageKind.REFERRAL_HELD, {}, now)
 
 
@@ -219,7 +219,7 @@ def _confirmed(
     given = entries.credit(session, referral, program, now)
     entries.credit_milestone(session, referral, program, count, now)
     evidence = {"given": given} | ({"assessment": assessment} if assessment else {})
-    _record(session, referral.id, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
+    _record(session, referral, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
     new_badges = badges.adjust(session, referral.referrer_id, count, now)
     leaderboard.changed(session, referral.referrer_id)
     earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
@@ -259,7 +259,7 @@ def _tell_referrer(
 
 def _record(
     session: Session,
-    referral_id: int,
+    referral: Referral,
     before: ReferralState | None,
     after: ReferralState,
     reason: Reason,
@@ -267,9 +267,10 @@ def _record(
     now: datetime,
     actor: Actor = SYSTEM,
 ) -> None:
+    figure_changes.note(session, referral.referrer_id)
     session.add(
         ReferralEvent(
-            referral_id=referral_id,
+            referral_id=referral.id,
             actor_id=actor.user_id,
             from_state=before,
             to_state=after,

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, Select, bindparam, func, select, true
 from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, Unit, User, VisitDaily
+from referralhub.models.base import UtcDateTime
 from referralhub.services.program.rules import Standing, standing
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
@@ -28,42 +30,11 @@ class Statistics:
     friend_amount: int
 
 
-def of_member(profile_id: int, now: datetime) -> Statistics:
-    """Read a member's figures, in one query."""
-    friend, friend_user = aliased(Profile), aliased(User)
-    active = (
-        select(func.count())
-        .select_from(friend)
-        .join(friend_user, friend_user.id == friend.user_id)
-        .where(friend.referred_by_id == Profile.id, friend_user.last_seen_at >= now - timedelta(days=ACTIVE_DAYS))
-    )
-    pending = select(func.count()).where(
-        Referral.referrer_id == Profile.id, Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
-    )
-    visits = select(func.coalesce(func.sum(VisitDaily.visitors), 0)).where(VisitDaily.profile_id == Profile.id)
-    balance = (
-        select(RewardEntry.balance)
-        .where(RewardEntry.profile_id == Profile.id, RewardEntry.unit == Program.unit)
-        .order_by(RewardEntry.number.desc())
-        .limit(1)
-    )
-    figures = (
-        select(
-            Profile.referral_count,
-            func.coalesce(balance.scalar_subquery(), 0).label("balance"),
-            active.scalar_subquery().label("active"),
-            pending.scalar_subquery().label("pending"),
-            visits.scalar_subquery().label("visits"),
-            Program.unit,
-            Program.tiers,
-            Program.referrer_amount,
-            Program.friend_amount,
-        )
-        .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
-        .where(Profile.id == profile_id)
-    )
-    row = reading().execute(figures).one()
-    return Statistics(
+def of_member(profile_id: int, now: datetime) -> tuple[Statistics, datetime]:
+    """Read a member's figures, in one query, and until when they stay so if nothing happens."""
+    since = now - timedelta(days=ACTIVE_DAYS)
+    row = reading().execute(_FIGURES, {"profile_id": profile_id, "since": since}).one()
+    found = Statistics(
         total_referrals=row.referral_count,
         rewards=row.balance,
         unit=row.unit,
@@ -74,3 +45,48 @@ def of_member(profile_id: int, now: datetime) -> Statistics:
         referrer_amount=row.referrer_amount,
         friend_amount=row.friend_amount,
     )
+    return found, (row.oldest or now) + timedelta(days=ACTIVE_DAYS)
+
+
+def _figures() -> Select[*tuple[Any, ...]]:
+    """Make the query for the figures of `profile_id`; a friend is active who was seen at or after `since`."""
+    profile_id, since = bindparam("profile_id", type_=Integer), bindparam("since", type_=UtcDateTime)
+    friend, friend_user = aliased(Profile), aliased(User)
+    active = (
+        select(func.count().label("n"), func.min(friend_user.last_seen_at).label("oldest"))
+        .select_from(friend)
+        .join(friend_user, friend_user.id == friend.user_id)
+        .where(friend.referred_by_id == profile_id, friend_user.last_seen_at >= since)
+        .subquery()
+    )
+    pending = select(func.count()).where(
+        Referral.referrer_id == profile_id, Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
+    )
+    visits = select(func.coalesce(func.sum(VisitDaily.visitors), 0)).where(VisitDaily.profile_id == profile_id)
+    balance = (
+        select(RewardEntry.balance)
+        .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == Program.unit)
+        .order_by(RewardEntry.number.desc())
+        .limit(1)
+    )
+    return (
+        select(
+            Profile.referral_count,
+            func.coalesce(balance.scalar_subquery(), 0).label("balance"),
+            active.c.n.label("active"),
+            active.c.oldest,
+            pending.scalar_subquery().label("pending"),
+            visits.scalar_subquery().label("visits"),
+            Program.unit,
+            Program.tiers,
+            Program.referrer_amount,
+            Program.friend_amount,
+        )
+        .select_from(Profile)
+        .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
+        .join(active, true())
+        .where(Profile.id == profile_id)
+    )
+
+
+_FIGURES = _figures()  # built once: building it took 40 % of the time

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
 from referralhub.models import Channel, Profile, VisitDaily
-from referralhub.services.shared import codes, once
+from referralhub.services.shared import codes, figure_changes, once
 
 WAITING, BATCHES = "visits:waiting", "visits:batches"  # codes with new visits; counts on their way
 DAYS_KEPT = timedelta(days=90)
@@ -86,6 +86,7 @@ def _book(redis: Redis, batch: str, now: datetime) -> None:
         whose = Profile.code == code if len(code) >= codes.SHORTEST else Profile.id == int(code)
         profile_id = session.scalar(select(Profile.id).where(whose))
         if profile_id is not None and once.first(session, batch, now):
+            figure_changes.note(session, profile_id)
             for (date_, channel), numbers in counts.items():
                 _add(session, profile_id, date_, channel, {kind: numbers[kind] for kind in COUNTED})
     redis.delete(batch)

@@ -155,19 +155,18 @@ class TestQueries:
 
         return at_two_sizes
 
-    def test_stats_cost_two(self, costs, alice: Person):
-        assert costs("/dashboard/stats", alice.fragment) == (2, 2)  # the member, the figures
+    def test_changed_stats_cost_three_at_most(self, costs, alice: Person):
+        assert max(costs("/dashboard/stats", alice.fragment)) <= 3  # member, figures; each second, what Redis missed
 
-    def test_unchanged_stats_cost_two(self, costs, alice: Person):
+    def test_unchanged_stats_cost_nothing(self, costs, alice: Person):
         def unchanged(path: str) -> Page:
             tag = alice.client.get(path).headers["HX-PTag"]
             return alice.fragment(path, expect=304, HX_PTag=tag)
 
-        assert costs("/dashboard/stats", unchanged) == (4, 4)  # two for the tag, and the two that matter
+        assert max(costs("/dashboard/stats", unchanged)) <= 3  # for the tag
 
-    def test_dashboard_costs_six_at_most(self, costs, alice: Person):
-        few, many = costs("/dashboard/", alice.get)
-        assert few == many <= 6
+    def test_dashboard_costs_seven_at_most(self, costs, alice: Person):
+        assert max(costs("/dashboard/", alice.get)) <= 7  # of which one each second, what Redis missed
 
     def test_recent_costs_two(self, costs, alice: Person):
         assert costs("/dashboard/recent", alice.fragment) == (2, 2)

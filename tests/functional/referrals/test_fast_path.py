@@ -128,7 +128,7 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
 @pytest.fixture
 def without_fast_path() -> Callable[[], AbstractContextManager[object]]:
     """Let every click of a block go on to the view."""
-    return lambda: mock.patch.object(FastPath, "_arrive", return_value=None)
+    return lambda: mock.patch.object(FastPath, "__call__", return_value=None)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.conftest import extra_database, make_settings
 
 FEW, MANY = 2_000, 20_000
 MOST = 12  # times as much for ten times the members
-TRIES = 3  # the quickest of which counts: others use the processors, too
+TRIES = 3  # of which one must do: others use the processors, too
 
 
 @contextmanager
@@ -47,19 +47,21 @@ def rows_read_one_after_the_other() -> int:
 
 @pytest.fixture
 def seconds(database: str, tmp_path: Path, request: pytest.FixtureRequest):
+    # SQLite works in this process, whose own time others do not stretch.
+    measured = time.process_time if database == "sqlite" else time.perf_counter
+
     def load(number: int) -> float:
         with empty_program(database, tmp_path, request):
-            begun = time.perf_counter()
+            begun = measured()
             assert bulk.load(number, system_clock(), lambda _: None)
-            return time.perf_counter() - begun
+            return measured() - begun
 
     return load
 
 
 def test_ten_times_the_members_take_at_most_twelve_times_the_time(seconds):
-    few = min(seconds(FEW) for _ in range(TRIES))
-    many = (seconds(MANY) for _ in range(TRIES))
-    assert any(each <= MOST * few for each in many)
+    pairs = ((seconds(FEW), seconds(MANY)) for _ in range(TRIES))  # side by side, as busy as the machine is then
+    assert any(many <= MOST * few for few, many in pairs)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)

@@ -1,0 +1,29 @@
+"""What happens around each commit: Redis hears whose figures change."""
+
+from flask import current_app
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from referralhub.extensions import db
+from referralhub.services.shared import figure_changes
+
+
+@event.listens_for(db.session, "before_commit")
+def announce(session: Session) -> None:
+    """Announce the changes of the whole transaction, and not those of a part that may be undone by itself."""
+    if not session.in_nested_transaction():
+        figure_changes.announce(current_app.extensions["redis"], session)
+
+
+@event.listens_for(db.session, "after_commit")
+def settle(session: Session) -> None:
+    """Let the figures be computed anew."""
+    if not session.in_nested_transaction():
+        figure_changes.settle(current_app.extensions["redis"], session, committed=True)
+
+
+@event.listens_for(db.session, "after_rollback")
+def call_off(session: Session) -> None:
+    """Nothing has changed after all."""
+    if not session.in_nested_transaction():
+        figure_changes.settle(current_app.extensions["redis"], session, committed=False)

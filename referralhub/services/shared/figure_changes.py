@@ -1,0 +1,95 @@
+"""Whose figures a transaction changes, and letting Redis know, so that what was computed before is never shown after.
+
+Redis keeps a version for each member, and what was computed under another than the present one is worth nothing:
+
+- Before the commit the version becomes CHANGING, under which nothing is kept or believed; after it, a new one. A writer
+  that is killed in between leaves CHANGING behind, for a minute.
+- If Redis cannot be told, a row of `figure_change` is written with the change. Kept figures are believed only under a
+  lease of a second, and who renews it tells Redis of these rows first. So the writer waits until no older one is left.
+
+What follows is that figures from Redis are as new as those from the database, whatever dies or hangs.
+"""
+
+import secrets
+from collections.abc import Collection
+from pathlib import Path
+from time import sleep
+
+from redis import Redis, RedisError
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from referralhub.database import reading, transaction
+from referralhub.models import FigureChange
+
+EVERYBODY = 0  # in place of a profile: the rules have changed, or all was counted anew
+CHANGING = b"changing"
+IN_TRANSACTION = 60  # seconds that no transaction takes longer than
+VERSIONS_KEPT = 24 * 3600  # seconds
+LEASE = 1000  # milliseconds for which kept figures are believed without asking the database
+TRUSTED = "figures:trusted"
+
+NOTED = "figures_changed"  # in session.info: the profiles whose figures this transaction changes
+ANNOUNCED = "figures_announced"  # in session.info: by which token Redis was told of them
+UNHEARD = "unheard"  # in its place: Redis could not be told
+
+BEGIN = (Path(__file__).parent / "begin_change.lua").read_text(encoding="utf-8")
+END = (Path(__file__).parent / "end_change.lua").read_text(encoding="utf-8")
+
+
+def note(session: Session, *profile_ids: int) -> None:
+    """Note that the figures of these members change; part of the caller's transaction."""
+    session.info.setdefault(NOTED, set()).update(profile_ids)
+
+
+def version_key(profile_id: int) -> str:
+    """Return the key of the version of a member's figures."""
+    return f"figures:version:{profile_id}"
+
+
+def new_version() -> str:
+    """Draw a version that no figures were computed under yet."""
+    return secrets.token_hex(8)
+
+
+def announce(redis: Redis, session: Session) -> None:
+    """Before the commit: let nobody believe in kept figures of those that change."""
+    profile_ids = session.info.get(NOTED)
+    if not profile_ids or ANNOUNCED in session.info:
+        return
+    token = secrets.token_hex(8)
+    try:
+        _tell(redis, BEGIN, profile_ids, token)
+    except RedisError:
+        token = UNHEARD
+        session.add_all(FigureChange(profile_id=profile_id) for profile_id in profile_ids)
+    session.info[ANNOUNCED] = token
+
+
+def settle(redis: Redis, session: Session, committed: bool) -> None:
+    """After the commit, or after it failed: from now on what is computed anew may be kept and believed."""
+    profile_ids, token = session.info.pop(NOTED, None), session.info.pop(ANNOUNCED, None)
+    if not profile_ids or token is None:
+        return
+    try:
+        _tell(redis, END, profile_ids, token)
+    except RedisError:
+        if committed and token is UNHEARD:
+            sleep(LEASE / 1000)
+
+
+def renew_lease(redis: Redis) -> None:
+    """Let kept figures be believed for another second, after Redis was told of what it missed. Raises RedisError."""
+    seconds, microseconds = redis.time()  # before the database is asked: a pause in between only shortens the lease
+    reading().commit()  # what was read until now may be older
+    if reading().scalar(select(exists().where(FigureChange.id > 0))):
+        with transaction() as session:
+            missed = session.scalars(delete(FigureChange).returning(FigureChange.profile_id)).all()
+            _tell(redis, END, set(missed), UNHEARD)
+    redis.set(TRUSTED, 1, pxat=seconds * 1000 + microseconds // 1000 + LEASE)
+
+
+def _tell(redis: Redis, script: str, profile_ids: Collection[int], token: str) -> None:
+    versions = [version_key(profile_id) for profile_id in profile_ids]
+    keys = [*versions, *(f"{version}:changing" for version in versions)]
+    redis.register_script(script)(keys, [token, IN_TRANSACTION, new_version(), VERSIONS_KEPT])
