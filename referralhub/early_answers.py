@@ -38,6 +38,6 @@ class EarlyAnswers:
 
 
 def prepared(response: Response) -> Answer:
-    """Return the fixed part of an answer from a response that is made once."""
+    """Return a response as WSGI wants it, without its body."""
     _, status, headers = response.get_wsgi_response({"REQUEST_METHOD": "GET"})
-    return Answer(status, headers.to_wsgi_list() if hasattr(headers, "to_wsgi_list") else list(headers))
+    return Answer(status, headers)

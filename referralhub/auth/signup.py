@@ -75,8 +75,9 @@ def _show(form: SignupForm) -> str:
 def _account(form: SignupForm, lost: bool) -> User | None:
     """Return the new account, or the one that the first of two clicks has just made; none for a lost session."""
     username, email, password = text_of(form.username), text_of(form.email), text_of(form.password)
-    if lost:
-        return signed_up_just_now(username, email, password, now())
+    if lost:  # another site could send a form without cookie and page, to sign its visitor in as somebody else
+        ours = keeps_cookies() or named_page()
+        return signed_up_just_now(username, email, password, now()) if ours else None
     try:
         user = sign_up(
             username,

@@ -16,6 +16,7 @@ from referralhub.sessions import contents
 from referralhub.sessions.interface import REDIS_FAILED, Sessions, member_of
 
 PATH = "/dashboard/stats"
+SEEN = "referralhub.figures_seen"  # in the environ: the versions that there were before Flask asked who this is
 
 
 class FastPath:
@@ -40,6 +41,7 @@ class FastPath:
         except RedisError as error:
             environ[REDIS_FAILED] = error
             return None
+        environ[SEEN] = figures.versions_in(found)
         kept = figures.believed(found, self.app.config["CLOCK"]())
         if packed is None or kept is None or contents.sign_in_of(packed) not in kept.sign_ins:
             return None

@@ -12,7 +12,7 @@ from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
 from referralhub.models.program import Amount, Program, Touch, Unit
 from referralhub.models.referral import (
-    UNDECIDED,
+    NEVER_JUDGED,
     Channel,
     FormerAddress,
     Reason,
@@ -30,7 +30,7 @@ from referralhub.models.visit import VisitDaily
 
 __all__ = [
     "ERASED_DOMAIN",
-    "UNDECIDED",
+    "NEVER_JUDGED",
     "Amount",
     "AuditLine",
     "Badge",

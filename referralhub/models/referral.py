@@ -23,7 +23,7 @@ class ReferralState(StrEnum):
     EXPIRED = "expired"
 
 
-UNDECIDED = (ReferralState.PENDING, ReferralState.EXPIRED)  # nothing was found or credited
+NEVER_JUDGED = (ReferralState.PENDING, ReferralState.EXPIRED)  # nothing was found or credited
 
 
 class ReasonCode(StrEnum):
@@ -98,7 +98,7 @@ class Referral(Base):
 
 
 class FormerAddress(Base):
-    """The address of a referred friend who has left it, by erasure or for another, after the referral was decided.
+    """The address of a referred friend who has left it, by erasure or for another, after the referral was judged.
 
     It is kept as an HMAC, for as long as the ledger, so that one mailbox is not credited twice.
     """

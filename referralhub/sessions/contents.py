@@ -70,7 +70,7 @@ def remember_link(link: FollowedLink) -> None:
         }
     )
     kept.sort(key=lambda each: datetime.fromisoformat(each["at"]))
-    del kept[1 : len(kept) - MOST_LINKS + 1]
+    del kept[1 : 1 - MOST_LINKS]
     session.modified = True
 
 

@@ -92,7 +92,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "account": (
         "clock extensions forms sessions urls words services.shared services.mailing services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf werkzeug wtforms",
+        "flask flask_login flask_wtf redis werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock early_answers extensions forms htmx models security sessions urls words services.shared "

@@ -66,7 +66,7 @@ class Facts:
     ancestors_in_browser: int = 0  # members who brought the referrer, and were
     siblings_in_browser: int = 0  # other friends of the referrer, who were
     erased_in_browser: int = 0  # erased accounts, who were referred friends, too
-    referred_before: bool = False  # the mailbox was a friend's, who left it after the referral was decided
+    referred_before: bool = False  # the mailbox was a friend's, who left it after the referral was judged
     same_network: bool = False  # as the referrer's, on the same day
     same_agent: bool = False
     moments_ago: bool = False  # that the referrer was there with the same kind of browser

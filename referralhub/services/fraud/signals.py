@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, transaction
 from referralhub.models import (
-    UNDECIDED,
+    NEVER_JUDGED,
     Channel,
     DailySalt,
     FormerAddress,
@@ -85,12 +85,12 @@ def note_signup(session: Session, profile_id: int, form_timing: FormTiming, now:
 
 
 def remember_address(session: Session, user_id: int, address: str, now: datetime) -> None:
-    """Keep what tells the mailbox that a friend leaves after a decision; part of the caller's transaction."""
+    """Keep what tells the mailbox that a friend leaves after the verdict; part of the caller's transaction."""
     referral_id = session.scalar(
         select(Referral.id)
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
-        .where(User.id == user_id, ~User.is_erased, Referral.state.not_in(UNDECIDED))
+        .where(User.id == user_id, ~User.is_erased, Referral.state.not_in(NEVER_JUDGED))
     )
     if referral_id is not None:
         left = {"address_hash": address_hash(canonical(address)), "referral_id": referral_id, "created": now}
@@ -236,7 +236,7 @@ def _before_erasure(session: Session, address: str, members: set[int]) -> tuple[
         .select_from(Referral)
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
-        .where(Referral.friend_id.in_(members), Referral.state.not_in(UNDECIDED), User.is_erased)
+        .where(Referral.friend_id.in_(members), Referral.state.not_in(NEVER_JUDGED), User.is_erased)
     )
     before, count = session.execute(select(mailbox.exists(), erased.scalar_subquery())).one()
     return bool(before), count  # SQLite says 1

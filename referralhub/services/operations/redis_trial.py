@@ -49,9 +49,8 @@ FAULTS: tuple[tuple[tuple[type[RedisError], ...], Fault], ...] = (
 
 def try_out(redis: Redis) -> None:
     """Do what pages do, and leave nothing behind. Raises RedisError."""
-    redis.set(
-        KEYS[0], "", ex=60
-    )  # by itself first: of what fails in a script, Redis 6 only says that the script failed
+    # By itself first: of what fails in a script, Redis 6 says only that the script failed.
+    redis.set(KEYS[0], "", ex=60)
     redis.register_script(SCRIPT)(KEYS)
 
 

@@ -57,7 +57,8 @@ def choose(visits: Sequence[FollowedLink], now: datetime) -> tuple[FollowedLink,
         return None, None
     program = rules.current()
     used = once.used([_once_key(visit.key) for visit in visits if visit.key])
-    for visit in visits if program.touch is Touch.FIRST else reversed(visits):
+    # Whatever time a carried link has, the first one is the first in this browser: a token can be kept and handed on.
+    for visit in sorted(visits, key=_is_carried) if program.touch is Touch.FIRST else reversed(visits):
         if visit.key and _once_key(visit.key) in used:
             continue
         referrer = _live(visit, now, program)
@@ -77,6 +78,10 @@ def find_referrer(session: Session, link: FollowedLink, now: datetime) -> Referr
     if referrer is not None and link.key and not once.first(session, _once_key(link.key), now):
         return None
     return referrer
+
+
+def _is_carried(visit: FollowedLink) -> bool:
+    return visit.key is not None
 
 
 def _once_key(key: str) -> str:

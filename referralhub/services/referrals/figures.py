@@ -41,17 +41,28 @@ def keys(profile_id: int) -> list[str]:
     return [TRUSTED, version_key(EVERYBODY), version_key(profile_id), f"figures:{profile_id}"]
 
 
+def versions_in(found: Sequence[bytes | None]) -> tuple[bytes | None, bytes | None]:
+    """Return the versions of everybody's and of the member's figures among what is kept under these keys."""
+    return found[1], found[2]
+
+
 def believed(found: Sequence[bytes | None], now: datetime) -> Figures | None:
     """Return what is kept under these keys, if it is as good as the database; None if not."""
-    trusted, everybody, version, packed = found
+    trusted, packed = found[0], found[3]
     if not trusted or packed is None:
         return None
-    kept = _decoder.decode(packed)
-    return kept if kept.versions == (everybody, version) and now < kept.until else None
+    try:
+        kept = _decoder.decode(packed)
+    except msgspec.DecodeError:  # an older release kept it
+        return None
+    return kept if kept.versions == versions_in(found) and now < kept.until else None
 
 
 def read(redis: Redis, profile_id: int, now: datetime) -> Figures:
-    """Read a member's figures: one round trip to Redis, or one query when something has changed."""
+    """Read a member's figures: one round trip to Redis, or one query when something has changed.
+
+    Once in a while there is another query, of what Redis could not be told.
+    """
     try:
         found = _bytes(redis, keys(profile_id))
         if not found[0]:
@@ -63,7 +74,10 @@ def read(redis: Redis, profile_id: int, now: datetime) -> Figures:
 
 
 def keep_answer(redis: Redis, profile_id: int, figures: Figures, sign_in_id: int, tag: str, answer: bytes) -> None:
-    """Keep what was answered, to be answered again to this sign-in and those that had it before."""
+    """Keep what was answered, to be answered again to this sign-in and those that had it before.
+
+    The caller has asked for these versions before it was asked whether the sign-in is in force: its end is a change.
+    """
     if CHANGING in figures.versions or sign_in_id in figures.sign_ins:
         return
     figures.sign_ins, figures.tag, figures.answer = [*figures.sign_ins, sign_in_id], tag, answer

@@ -5,7 +5,8 @@ Redis keeps a version for each member, and what was computed under another than 
 - Before the commit the version becomes CHANGING, under which nothing is kept or believed; after it, a new one. A writer
   that is killed in between leaves CHANGING behind, for a minute.
 - If Redis cannot be told, a row of `figure_change` is written with the change. Kept figures are believed only under a
-  lease of a second, and who renews it tells Redis of these rows first. So the writer waits until no older one is left.
+  lease of seconds, and who renews it tells Redis of these rows first. So the writer waits until no older one is left.
+- A Redis that was started anew, or took over, may remember less: then everybody's version is a new one.
 
 What follows is that figures from Redis are as new as those from the database, whatever dies or hangs.
 """
@@ -23,11 +24,11 @@ from referralhub.database import reading, transaction
 from referralhub.models import FigureChange
 
 EVERYBODY = 0  # in place of a profile: the rules have changed, or all was counted anew
-CHANGING = b"changing"
-IN_TRANSACTION = 60  # seconds that no transaction takes longer than
+CHANGING = b"changing"  # so says begin_change.lua, too
+COMMITTED_BY = 60  # seconds after the announcement
 VERSIONS_KEPT = 24 * 3600  # seconds
-LEASE = 1000  # milliseconds for which kept figures are believed without asking the database
-TRUSTED = "figures:trusted"
+LEASE = 5000  # milliseconds, more than between two polls, for which nobody asks the database
+TRUSTED, RUN = "figures:trusted", "figures:run"  # the lease, and the run of Redis that it was given for
 
 NOTED = "figures_changed"  # in session.info: the profiles whose figures this transaction changes
 ANNOUNCED = "figures_announced"  # in session.info: by which token Redis was told of them
@@ -74,22 +75,33 @@ def settle(redis: Redis, session: Session, committed: bool) -> None:
     try:
         _tell(redis, END, profile_ids, token)
     except RedisError:
-        if committed and token is UNHEARD:
+        if committed and token == UNHEARD:
             sleep(LEASE / 1000)
 
 
 def renew_lease(redis: Redis) -> None:
-    """Let kept figures be believed for another second, after Redis was told of what it missed. Raises RedisError."""
+    """Let kept figures be believed for a while, after Redis was told of what it missed. Raises RedisError."""
     seconds, microseconds = redis.time()  # before the database is asked: a pause in between only shortens the lease
     reading().commit()  # what was read until now may be older
     if reading().scalar(select(exists().where(FigureChange.id > 0))):
         with transaction() as session:
             missed = session.scalars(delete(FigureChange).returning(FigureChange.profile_id)).all()
             _tell(redis, END, set(missed), UNHEARD)
-    redis.set(TRUSTED, 1, pxat=seconds * 1000 + microseconds // 1000 + LEASE)
+    run: str = redis.info("server")["run_id"]
+    if _text(redis.get(RUN)) != run:  # another Redis than before, or one that came back, with older memory perhaps
+        _tell(redis, END, {EVERYBODY}, UNHEARD)
+        redis.set(RUN, run)
+    pipeline = redis.pipeline(transaction=True)  # Redis 6.0 has no SET with PXAT
+    pipeline.set(TRUSTED, 1, px=LEASE)
+    pipeline.pexpireat(TRUSTED, seconds * 1000 + microseconds // 1000 + LEASE)
+    pipeline.execute()
+
+
+def _text(value: bytes | str | None) -> str:
+    return value.decode() if isinstance(value, bytes) else value or ""
 
 
 def _tell(redis: Redis, script: str, profile_ids: Collection[int], token: str) -> None:
     versions = [version_key(profile_id) for profile_id in profile_ids]
     keys = [*versions, *(f"{version}:changing" for version in versions)]
-    redis.register_script(script)(keys, [token, IN_TRANSACTION, new_version(), VERSIONS_KEPT])
+    redis.register_script(script)(keys, [token, COMMITTED_BY, new_version(), VERSIONS_KEPT])

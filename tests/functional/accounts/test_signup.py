@@ -61,6 +61,13 @@ class TestTwoClicks:
         eve.get("/dashboard/", 302)
         assert len(records.all(User)) == 1
 
+    @pytest.mark.parametrize("headers", [{}, {"Origin": "null"}], ids=str)
+    def test_another_site_signs_nobody_in_to_its_own_account(self, bob: Person, headers: dict[str, str]):
+        bob.sign_up()
+        victim = bob.in_another_browser()
+        victim.post("/signup", filled_in(bob), 400, headers)
+        assert victim.client.get_cookie("session") is None or victim.get("/dashboard/", 302)
+
     def test_after_a_while_it_is_a_guess(self, bob: Person, clock):
         bob.sign_up()
         clock.advance(minutes=5)

@@ -1,9 +1,11 @@
 """Figures from Redis: answered before Flask is entered while nothing changes, exactly as the view answers."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
+import msgspec
 import pytest
 from flask import Flask
 from redis import Redis
@@ -15,6 +17,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import figures
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.audit import OPERATOR
+from referralhub.services.shared.figure_changes import TRUSTED
 from tests.factories import befriend
 from tests.people import Clock, Person
 
@@ -120,17 +123,50 @@ class TestWhoGetsNothing:
         bob.client.set_cookie("session", f"{sid.rpartition('.')[0]}.1")
         assert bob.client.get(STATS).status_code == 302
 
+    def test_one_whose_sign_in_ends_while_the_figures_are_read(self, app: Flask, warm: Person, clock: Clock):
+        def ended_since(sign_in_id: int) -> User | None:
+            user = member(sign_in_id)
+            sign_ins.end_others(1, 0)
+            return user
+
+        member = sign_ins.member
+        befriend(app, "alice", 1, clock())  # so that the view is asked
+        with mock.patch.object(sign_ins, "member", ended_since):
+            assert warm.client.get(STATS).status_code == 200
+        assert warm.client.get(STATS).status_code == 302
+
 
 class TestRedis:
+    @pytest.fixture(autouse=True)
+    def short_lease(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let nobody wait for long; the lease that there is was the usual one."""
+        monkeypatch.setattr(figure_changes, "LEASE", 300)
+
     def test_that_forgets_everything_but_sessions_is_asked_anew(self, warm: Person, valkey):
         valkey.client.delete(*valkey.client.keys("figures*"))
         assert total(warm) == 1
 
     def test_that_hangs_while_something_changes_shows_nothing_old(self, app: Flask, warm: Person, clock: Clock, valkey):
         assert total(warm) == 1
+        valkey.client.pexpire(TRUSTED, figure_changes.LEASE)
         with valkey.hanging():
             befriend(app, "alice", 1, clock())
         assert total(warm) == 2
+
+    def test_that_comes_back_with_older_memory_is_not_believed(self, app: Flask, warm: Person, clock: Clock, valkey):
+        valkey.client.delete(TRUSTED)
+        assert total(warm) == 1
+        valkey.client.save()
+        befriend(app, "alice", 1, clock())
+        valkey.process.kill()
+        valkey.process.wait()
+        valkey.start()
+        time.sleep(figure_changes.LEASE / 1000)  # what was left of the lease
+        assert total(warm) == 2
+
+    def test_with_what_another_release_kept_is_asked_anew(self, warm: Person, valkey):
+        valkey.client.set("figures:1", msgspec.msgpack.encode([1, 2, 3]), ex=60)
+        assert total(warm) == 1
 
     def test_that_is_told_by_nobody_since_the_process_was_killed_shows_nothing_old(
         self, app: Flask, warm: Person, clock: Clock

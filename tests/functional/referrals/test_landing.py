@@ -202,6 +202,18 @@ class TestWhoseLinkCounts:
         charlie.sign_up()
         assert records.one(Referral).referrer_id == {Touch.FIRST: 1, Touch.LAST: 2}[touch]
 
+    def test_a_kept_address_does_not_come_before_the_first_link(
+        self, app: Flask, links, charlie: Person, records, clock
+    ):
+        """Bob looks at his own link, and later sends the address of the form to Charlie, who has followed Alice's."""
+        self.use(app, touch=Touch.FIRST)
+        address = Visitor(app).get(links[1], 302).location
+        clock.advance(days=1)
+        charlie.click(links[0])
+        charlie.get(address)
+        charlie.fill_in_signup()
+        assert records.one(Referral).referrer_id == 1
+
     @pytest.mark.parametrize(("touch", "dead"), [(Touch.FIRST, "alice"), (Touch.LAST, "bob")])
     def test_a_dead_link_gives_way_to_a_live_one(
         self, app: Flask, links, charlie: Person, records, touch: Touch, dead: str
