@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from flask import Flask
-from redis import RedisError
+from redis import TimeoutError
 from sqlalchemy import JSON, Table, event
 
 from referralhub.extensions import db
@@ -140,7 +140,7 @@ class World:
     def _telling(self, tell: Callable[..., None]) -> Callable[..., None]:
         def tell_unless(redis: Any, script: str, profile_ids: Any, token: str) -> None:
             if self.mishap == "frozen":
-                raise RedisError("frozen")
+                raise TimeoutError("frozen")
             if not (self.mishap == "killed" and script == figure_changes.END):
                 tell(redis, script, profile_ids, token)
 

@@ -13,10 +13,11 @@ What follows is that figures from Redis are as new as those from the database, w
 
 import secrets
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from time import sleep
 
-from redis import Redis, RedisError
+from redis import Redis, RedisError, TimeoutError
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
@@ -72,11 +73,12 @@ def settle(redis: Redis, session: Session, committed: bool) -> None:
     profile_ids, token = session.info.pop(NOTED, None), session.info.pop(ANNOUNCED, None)
     if not profile_ids or token is None:
         return
-    try:
-        _tell(redis, END, profile_ids, token)
-    except RedisError:
-        if committed and token == UNHEARD:
-            sleep(LEASE / 1000)
+    with suppress(RedisError):  # where there is no Redis, nobody reads from it
+        try:
+            _tell(redis, END, profile_ids, token)
+        except TimeoutError:
+            if committed and token == UNHEARD:  # it hangs, and could show others what it has when it goes on
+                sleep(LEASE / 1000)
 
 
 def renew_lease(redis: Redis) -> None:
