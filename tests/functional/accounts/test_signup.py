@@ -108,6 +108,7 @@ class TestTwoClicks:
         bob.sign_in()
 
 
+@pytest.mark.one_database
 class TestAFormWithoutItsSession:
     @pytest.fixture
     def form(self, bob: Person, link: str, valkey) -> Element:
@@ -147,6 +148,7 @@ class TestAFormWithoutItsSession:
         assert len(records.all(Referral)) == 1
 
 
+@pytest.mark.one_database
 class TestWithoutCookies:
     @pytest.fixture
     def bob(self, bob: Person) -> Person:

@@ -63,6 +63,7 @@ def test_a_warm_poll_is_one_round_trip_and_no_query(app: Flask, warm: Person, co
         assert (len(statements), sent, flask.called) == (0, ["MGET"], False)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("more", [{}, {"HX-PTag": "{tag}"}, {"If-None-Match": '"{tag}"'}, {"HX-PTag": "old"}])
 def test_it_answers_as_the_view_does(warm: Person, more: dict[str, str]):
     tag = warm.client.get(STATS).headers["HX-PTag"]
