@@ -16,11 +16,11 @@ from referralhub.security import keeps_cookies, named_page, sent_from_elsewhere
 from referralhub.services.accounts.signup import sign_up, signed_up_just_now
 from referralhub.services.fraud.signals import FormTiming
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, visit_tokens
+from referralhub.services.referrals import attribution
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import DomainError, Taken
-from referralhub.sessions import contents
+from referralhub.sessions import contents, visit_tokens
 from referralhub.words.error_pages import LOST_FORM, NO_COOKIE
 
 WITHOUT_SESSION = "without_session"  # in the address and the form of who came while Redis was away

@@ -19,13 +19,12 @@ from referralhub.services.referrals import (
     invitation_progress,
     invitations,
     live_codes,
-    visit_tokens,
     visits,
 )
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
-from referralhub.sessions import contents
+from referralhub.sessions import contents, visit_tokens
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now
 from referralhub.words.amounts import format_amount
 

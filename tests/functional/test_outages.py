@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
-from referralhub.services.referrals import visit_tokens
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.figure_changes import TRUSTED
+from referralhub.sessions import visit_tokens
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
 

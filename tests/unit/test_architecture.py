@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
-        f"{ROW} config services.shared services.program services.ledger services.mailing services.fraud",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud",
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.accounts": (
@@ -67,7 +67,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
     "sessions": (
         "config models services.shared services.referrals",
-        "flask flask_session msgspec redis werkzeug",
+        "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models urls words", "flask flask_login"),
     "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),

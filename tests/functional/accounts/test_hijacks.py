@@ -17,8 +17,9 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import Channel, Profile, Referral, ReferralState, RewardEntry, User
 from referralhub.services.accounts import erasure
-from referralhub.services.referrals import invitations, visit_tokens
+from referralhub.services.referrals import invitations
 from referralhub.services.referrals.attribution import FollowedLink
+from referralhub.sessions import visit_tokens
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import SECRET_KEY
 from tests.pages import Element, Visitor

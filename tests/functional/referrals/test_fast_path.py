@@ -16,7 +16,8 @@ from redis import Redis
 from werkzeug.test import Client
 
 from referralhub.landing.fast_path import FastPath
-from referralhub.services.referrals import invitations, visit_tokens
+from referralhub.services.referrals import invitations
+from referralhub.sessions import visit_tokens
 from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
 from tests.conftest import SECRET_KEY
 from tests.pages import Visitor
