@@ -14,13 +14,7 @@ from referralhub.landing.picture import draw
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
-from referralhub.services.referrals import (
-    attribution,
-    invitation_progress,
-    invitations,
-    live_codes,
-    visits,
-)
+from referralhub.services.referrals import attribution, invitation_progress, invitations, live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes

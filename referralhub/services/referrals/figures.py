@@ -38,7 +38,11 @@ _decoder, _encoder = msgspec.msgpack.Decoder(Figures), msgspec.msgpack.Encoder()
 
 def keys(profile_id: int) -> list[str]:
     """Return the keys of what `believed` looks at."""
-    return [TRUSTED, version_key(EVERYBODY), version_key(profile_id), f"figures:{profile_id}"]
+    return [TRUSTED, version_key(EVERYBODY), version_key(profile_id), _key(profile_id)]
+
+
+def _key(profile_id: int) -> str:
+    return f"figures:{profile_id}"
 
 
 def versions_in(found: Sequence[bytes | None]) -> tuple[bytes | None, bytes | None]:
@@ -96,7 +100,7 @@ def _compute(redis: Redis, profile_id: int, now: datetime) -> Figures:
 
 
 def _keep(redis: Redis, profile_id: int, figures: Figures) -> None:
-    redis.set(keys(profile_id)[-1], _encoder.encode(figures), ex=KEPT)
+    redis.set(_key(profile_id), _encoder.encode(figures), ex=KEPT)
 
 
 def _versions(redis: Redis, profile_id: int) -> tuple[bytes, bytes]:

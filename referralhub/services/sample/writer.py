@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
 from referralhub.models import (
+    AuditLine,
     Channel,
     Profile,
     Reason,
@@ -19,6 +20,7 @@ from referralhub.models import (
     ReferralEvent,
     ReferralState,
     RewardEntry,
+    Role,
     User,
     VisitDaily,
 )
@@ -73,9 +75,13 @@ class Writer:
         for at, position in sorted(decided):
             newcomer = self.newcomers[position]
             before = ReferralState.HELD if newcomer.state is ReferralState.REJECTED else ReferralState.CONFIRMED
-            states = {"state": before.value}, {"state": newcomer.state.value}
-            action, referral_id = f"referral.{newcomer.state.value}", self.referral_ids[position]
-            lines.append(audit.compose(audit.OPERATOR, action, "referral", referral_id, *states, at, newcomer.reason))
+            lines.append(
+                AuditLine(
+                    role=Role.OPERATOR, action=f"referral.{newcomer.state.value}", subject="referral",
+                    subject_id=self.referral_ids[position], before={"state": before.value},
+                    after={"state": newcomer.state.value}, reason=newcomer.reason, created=at,
+                )
+            )  # fmt: skip
         audit.append(self.session, lines)
 
     def _user(self, position: int) -> Row:

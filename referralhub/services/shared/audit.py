@@ -53,21 +53,7 @@ def record(
 
     It comes last in a transaction: one who waits for it holds the locks that others would need to finish.
     """
-    append(session, [compose(actor, action, subject, subject_id, before, after, now, reason)])
-
-
-def compose(
-    actor: Actor,
-    action: str,
-    subject: str,
-    subject_id: int | None,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    now: datetime,
-    reason: str = "",
-) -> AuditLine:
-    """Make a line that has no place in the log yet."""
-    return AuditLine(
+    line = AuditLine(
         role=actor.role,
         actor_id=actor.user_id,
         action=action,
@@ -78,10 +64,11 @@ def compose(
         reason=reason,
         created=now,
     )
+    append(session, [line])
 
 
 def append(session: Session, lines: Sequence[AuditLine]) -> None:
-    """Add lines to the log in this order, as `record` adds one."""
+    """Give lines their places in the log, in this order, as `record` does with one."""
     if session.connection().dialect.name == "postgresql":  # SQLite's write lock was taken at the beginning
         session.execute(text("LOCK TABLE audit_log IN SHARE ROW EXCLUSIVE MODE"))
     previous = session.scalar(select(AuditLine.digest).order_by(AuditLine.id.desc()).limit(1)) or BEGINNING
