@@ -69,7 +69,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "templating": ("config models urls words", "flask flask_login"),
+    "templating": ("config models urls words", "flask flask_login markupsafe"),
     "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
