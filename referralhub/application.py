@@ -14,6 +14,7 @@ from referralhub import (
     early_answers,
     errors,
     health,
+    kept_answers,
     mailbox,
     metrics,
     security,
@@ -27,7 +28,6 @@ from referralhub.auth.views import load_user
 from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
-from referralhub.dashboard import fast_path as dashboard_fast_path
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
@@ -82,7 +82,8 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
-    early_answers.init_app(app, landing_fast_path.FastPath(app), dashboard_fast_path.FastPath(app))
+    kept_answers.init_app(app)
+    early_answers.init_app(app, landing_fast_path.FastPath(app))
     urls.init_app(app, settings)
     return app
 

@@ -3,12 +3,21 @@
 from flask import Request, Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
 
+from referralhub.early_answers import Answer
+
+TAG = "HX-PTag"
+OF_CONTENT = {"Content-Type", "Content-Length", "HX-Trigger"}  # headers that go with it
 STATS_CHANGED = "stats-changed"  # the event by which other parts of the dashboard hear of it
 
 
 def wants_fragment() -> bool:
     """Whether htmx asked for a part of the page rather than a person for the whole."""
-    return request.headers.get("HX-Request-Type") == "partial"
+    return is_partial(request)
+
+
+def is_partial(asked: Request) -> bool:
+    """Whether htmx sent this request for a part of a page."""
+    return asked.headers.get("HX-Request-Type") == "partial"
 
 
 def page_or_fragment(page: str, fragment: str, /, **context: object) -> Response:
@@ -18,19 +27,19 @@ def page_or_fragment(page: str, fragment: str, /, **context: object) -> Response
     return response
 
 
-def has(asked: Request, tag: str) -> bool:
-    """Whether the asker already shows the content with this tag (htmx's `ptag`, or an ETag)."""
-    return asked.headers.get("HX-PTag") == tag or asked.if_none_match.contains(tag)
-
-
-def unchanged(tag: str) -> Response | None:
-    """Return a 304 when the asker already shows the content with this tag."""
-    return tagged(Response(status=304), tag) if has(request, tag) else None
+def conditional(asked: Request, answer: Answer) -> Answer:
+    """Return a 304 in place of content that the asker already shows, by its tag (htmx's `ptag`, or an ETag)."""
+    headers = dict(answer.headers)
+    tag = headers.get(TAG)
+    if not tag or (asked.headers.get(TAG) != tag and not asked.if_none_match.contains(tag)):
+        return answer
+    left = [(name, value) for name, value in answer.headers if name not in OF_CONTENT]
+    return Answer("304 NOT MODIFIED", left)
 
 
 def tagged(response: Response, tag: str, event: str | None = None) -> Response:
     """Label content with its tag; `event` is what the page's other parts wait for when it changed."""
-    response.headers["HX-PTag"] = tag
+    response.headers[TAG] = tag
     response.set_etag(tag)
     if event:
         response.headers["HX-Trigger"] = event

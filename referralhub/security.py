@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 
 from referralhub.config import Settings
 from referralhub.sessions import contents
@@ -72,6 +73,11 @@ class FormProtection(CSRFProtect):
             g.csrf_valid = True
         if g.get("csrf_valid") and sent_from_elsewhere():
             raise CSRFError("The form was on a page of another site.")
+
+
+def form_token(secret_key: str, kept: str) -> str:
+    """Sign the token that a session keeps, as Flask-WTF does for the forms of a page."""
+    return URLSafeTimedSerializer(secret_key, salt="wtf-csrf-token").dumps(kept)
 
 
 def named_page() -> str:

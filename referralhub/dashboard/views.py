@@ -1,65 +1,70 @@
 """The dashboard and its live parts, and the leaderboard."""
 
 import hashlib
+from datetime import timedelta
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, session
 from flask_login import current_user, login_required
-from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import htmx
 from referralhub.browsers import request_origin
 from referralhub.clock import now
-from referralhub.dashboard.fast_path import SEEN
 from referralhub.dashboard.sharing import share_links
+from referralhub.kept_answers import keep
 from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.referrals import figures, member_list, visits
 from referralhub.services.referrals.statistics import Statistics
+from referralhub.services.shared.figure_changes import AT_MOST, LEADERBOARD
 from referralhub.urls import public_url
 
 bp = Blueprint("dashboard", __name__)
 
+WORDS_OF_TIME = timedelta(minutes=1)  # for which "a minute ago" may stand
+
 
 @bp.get("/dashboard/")
 @login_required
-def home() -> str:
-    """Show the link, the figures, the newest referrals and the leaderboard."""
-    visits.book(current_app.extensions["redis"], current_user.profile.code, now())
-    stats = figures.read(current_app.extensions["redis"], current_user.profile.id, now()).statistics
-    if sign_ins.note_seen(current_user, request_origin(), now()):
+def home() -> Response:
+    """Show the link, the figures, the newest referrals and the leaderboard. Three queries at most."""
+    redis, profile, at = current_app.extensions["redis"], current_user.profile, now()
+    visits.book(redis, profile.code, at)
+    found = figures.read(redis, profile.id, at)
+    if sign_ins.note_seen(current_user, request_origin(), at):
         session.modified = True  # a member who comes back stays signed in
-    profile = current_user.profile
-    return render_template(
+    page = render_template(
         "dashboard/home.html",
-        stats=stats,
-        stats_tag=_tag(stats),
-        recent=member_list.recent(profile.id),
-        board=leaderboard.read(current_app.extensions["redis"], Period.MONTH, now(), profile.id, limit=5),
+        stats=found.statistics,
+        stats_tag=_tag(found.statistics),
+        recent=found.recent,
+        board=leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5),
         link=member_link(profile.code),
-        shares=share_links(member_link(profile.code), stats),
+        shares=share_links(member_link(profile.code), found.statistics),
     )
+    until = min(found.until, Period.MONTH.end(at), sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
+    unless = visits.key(profile.code)  # there are visits to be booked
+    return keep(make_response(page), profile.id, LEADERBOARD, until=until, unless=unless)
 
 
 @bp.get("/dashboard/stats")
 @login_required
-def stats_fragment() -> BaseResponse:
-    """Return the figures alone; 304 when the asker has these already. Three queries at most."""
-    redis, profile_id = current_app.extensions["redis"], current_user.profile.id
-    found = figures.read(redis, profile_id, now())
+def stats_fragment() -> Response:
+    """Return the figures alone. Two queries at most."""
+    profile_id = current_user.profile.id
+    found = figures.read(current_app.extensions["redis"], profile_id, now())
     tag = _tag(found.statistics)
-    fragment = render_template("dashboard/_stats.html", stats=found.statistics, stats_tag=tag)
-    if request.environ.get(SEEN) == found.versions:
-        figures.keep_answer(redis, profile_id, found, current_user.sign_in.id, tag, fragment.encode())
-    return htmx.unchanged(tag) or htmx.tagged(make_response(fragment), tag, event=htmx.STATS_CHANGED)
+    fragment = make_response(render_template("dashboard/_stats.html", stats=found.statistics, stats_tag=tag))
+    return keep(htmx.tagged(fragment, tag, event=htmx.STATS_CHANGED), profile_id, until=found.until)
 
 
 @bp.get("/dashboard/recent")
 @login_required
 def recent_fragment() -> str:
     """Return the newest referrals alone."""
-    return render_template("dashboard/_recent.html", recent=member_list.recent(current_user.profile.id))
+    found = figures.read(current_app.extensions["redis"], current_user.profile.id, now())
+    return render_template("dashboard/_recent.html", recent=found.recent)
 
 
 @bp.get("/dashboard/referrals")
@@ -83,10 +88,11 @@ def show_leaderboard() -> Response:
         period = Period(request.args.get("period", Period.ALL))
     except ValueError:
         period = Period.ALL
-    profile_id = current_user.profile.id if current_user.is_authenticated else None
+    own, at = current_user.profile.id if current_user.is_authenticated else None, now()
     small = request.args.get("size") == "small"
-    board = leaderboard.read(current_app.extensions["redis"], period, now(), profile_id, limit=5 if small else 20)
-    return htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
+    board = leaderboard.read(current_app.extensions["redis"], period, at, own, limit=5 if small else 20)
+    page = htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
+    return keep(page, LEADERBOARD, *([own] if own else []), until=min(period.end(at), at + AT_MOST))
 
 
 def page_number() -> int:

@@ -11,4 +11,4 @@ class FigureChange(Base):
     __tablename__ = "figure_change"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    profile_id: Mapped[int]  # or 0: everybody's
+    profile_id: Mapped[int]  # or 0: everybody's, -1: the leaderboard's

@@ -11,7 +11,7 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from flask import session
@@ -24,7 +24,16 @@ ARRIVE = (Path(__file__).parent / "arrive.lua").read_text(encoding="utf-8")
 MOST_LINKS = 10  # that are kept: the first and the latest ones
 MOST_MEMBERS = 10
 
-_LINKS, _MEMBERS, _OPENED, _SIGN_IN, _CSRF = "visits", "members", "signup opened", "_user_id", "csrf_token"
+_LINKS, _MEMBERS, _OPENED = "visits", "members", "signup opened"
+_SIGN_IN, _CSRF, _NOTICES = "_user_id", "csrf_token", "_flashes"
+
+
+class Glance(NamedTuple):
+    """What matters of a session to an answer that was made before."""
+
+    sign_in: int | None
+    form_token: str | None  # as it is kept, unsigned
+    notices: bool  # whether there is something to be shown once
 
 
 class Serializer:
@@ -108,10 +117,11 @@ def seconds_since_signup_opened(now: datetime) -> int | None:
     return int(now.timestamp() - opened) if opened else None
 
 
-def sign_in_of(packed: bytes) -> int | None:
-    """Return the sign-in that a packed session names."""
-    named = msgspec.msgpack.decode(packed).get(_SIGN_IN)
-    return int(named) if named else None
+def glance(packed: bytes | None) -> Glance:
+    """Look into a packed session, or one that there is not."""
+    held = msgspec.msgpack.decode(packed) if packed else {}
+    sign_in = held.get(_SIGN_IN)
+    return Glance(int(sign_in) if sign_in else None, held.get(_CSRF), bool(held.get(_NOTICES)))
 
 
 def is_signed_in() -> bool:

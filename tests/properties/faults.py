@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -14,6 +14,7 @@ from referralhub import mail_content
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
+    LeaderboardChange,
     MessageKind,
     OneTimeToken,
     OutboxMessage,
@@ -31,6 +32,7 @@ from referralhub.services.perks import claims
 from referralhub.services.program import rules
 from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics
 from referralhub.services.shared import figure_changes
+from referralhub.services.shared.figure_changes import TRUSTED
 from tests.properties.world import World
 
 
@@ -412,11 +414,11 @@ def figures_that_change_without_a_word_before_the_commit(world: World) -> Iterat
 
 @fault(5)
 def figures_that_are_believed_without_a_lease(world: World) -> Iterator[None]:
-    def believe(found: Any, now: Any) -> Any:
-        return old([b"1", *found[1:]], now)
+    def mget(keys: list[str]) -> list[bytes | None]:
+        return [b"1" if key == TRUSTED else found for key, found in zip(keys, old(keys), strict=True)]
 
-    old = figures.believed
-    with mock.patch.object(figures, "believed", believe), mock.patch.object(figure_changes, "renew_lease"):
+    old = world.redis.mget
+    with mock.patch.object(world.redis, "mget", mget), mock.patch.object(figure_changes, "grant_lease"):
         yield
 
 
@@ -424,9 +426,19 @@ def figures_that_are_believed_without_a_lease(world: World) -> Iterator[None]:
 def figures_that_time_does_not_touch(world: World) -> Iterator[None]:
     forever = world.clock.now + timedelta(days=10_000)
     with (
-        _instead(statistics, "of_member", lambda old: lambda *args: (old(*args)[0], forever)),
+        _instead(statistics, "of_member", lambda old: lambda *args: replace(old(*args), until=forever)),
         mock.patch.object(figures, "AT_MOST", timedelta(days=9_000)),
     ):
+        yield
+
+
+@fault(5)
+def places_whose_changes_nobody_announces(world: World) -> Iterator[None]:
+    def changed(session: Any, profile_id: int) -> None:
+        session.add(LeaderboardChange(profile_id=profile_id))
+        session.info[leaderboard.CHANGED] = True
+
+    with mock.patch.object(leaderboard, "changed", changed):
         yield
 
 

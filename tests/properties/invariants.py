@@ -10,12 +10,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
+import msgspec
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 from redis import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from referralhub.kept_answers import KeptAnswers
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import entries, leaderboard, recount
 from referralhub.services.ledger.leaderboard import Period
@@ -243,10 +246,11 @@ class CheckedMachine(RuleBasedStateMachine):
             for balance in entries.balances(who.id, truth.rules["unit"], self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
-            found_figures = figures.read(self.world.redis, who.id, self.now).statistics
-            counted = statistics.of_member(who.id, self.now)[0]
-            signed_in = sign_ins.member(who.sign_in)
-        holds(5, found_figures == counted, f"{who} is shown {found_figures}, not {counted}")
+            kept, now = figures.read(self.world.redis, who.id, self.now), statistics.of_member(who.id, self.now)
+            counted, signed_in = now.statistics, sign_ins.member(who.sign_in)
+        holds(5, kept.statistics == counted, f"{who} is shown {kept.statistics}, not {counted}")
+        holds(5, kept.recent == now.recent, f"{who} has brought {kept.recent}, not {now.recent}")
+        self.compare_pages(who)
         if not who.active:
             holds(10, signed_in is None, "a former member has a dashboard")
             return
@@ -254,6 +258,18 @@ class CheckedMachine(RuleBasedStateMachine):
         found = signed_in and (counted.total_referrals, counted.rewards, counted.pending, counted.standing.tier)
         expected = len(truth.confirmed(who.id)), truth.balance(who.id, truth.rules["unit"]), waiting, truth.tier(who.id)
         holds(5, found == expected, f"the dashboard of {who} says {found}, not {expected}")
+
+    def compare_pages(self, who: Member) -> None:
+        """Ask for pages of a member, and have them made anew, whatever was kept."""
+        session = {"_user_id": str(who.sign_in), "_permanent": True, "csrf_token": "any"}
+        self.world.redis.set(f"session:theirs.{who.id}", msgspec.msgpack.encode(session))
+        client = self.world.app.test_client()
+        client.set_cookie("session", f"theirs.{who.id}")
+        for page in ("/dashboard/stats", "/leaderboard?period=month"):
+            shown = client.get(page)
+            with mock.patch.object(KeptAnswers, "_find", return_value=None):
+                made = client.get(page)
+            holds(5, _tokenless(shown.text) == _tokenless(made.text), f"{who} is shown {shown.text}")
 
     def recount(self) -> None:
         """Ask the product's own recount; it tells Redis what changed on the way."""
@@ -411,6 +427,11 @@ class CheckedMachine(RuleBasedStateMachine):
                 changed = 0
             connection.rollback()
         holds(number, not changed, f"the database lets anybody {sql}")
+
+
+def _tokenless(html: str) -> list[str]:
+    """Leave out what is another one each second."""
+    return [line for line in html.splitlines() if 'name="csrf_token"' not in line]
 
 
 def _plain(board: leaderboard.Leaderboard) -> tuple[Any, Any]:

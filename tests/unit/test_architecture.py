@@ -60,8 +60,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "babel",
     ),
     "clock": ("", "flask"),
-    "htmx": ("", "flask werkzeug"),
-    "security": ("config sessions", "flask flask_wtf"),
+    "htmx": ("early_answers", "flask werkzeug"),
+    "kept_answers": ("config early_answers htmx security services.shared sessions", "flask flask_login msgspec redis"),
+    "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
@@ -95,9 +96,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login flask_wtf redis werkzeug wtforms",
     ),
     "dashboard": (
-        "browsers clock early_answers extensions forms htmx models security sessions urls words services.shared "
-        "services.program services.ledger services.perks services.referrals services.accounts",
-        "flask redis flask_login flask_wtf werkzeug wtforms segno",
+        "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
+        "services.ledger services.perks services.referrals services.accounts",
+        "flask flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms models urls words services.shared services.program services.mailing "
@@ -127,8 +128,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth cli clock commits config dashboard database early_answers errors extensions health landing "
-        "mailbox metrics redis_client security sessions tasks templating urls services.shared services.accounts",
+        "account admin auth cli clock commits config dashboard database early_answers errors extensions health "
+        "kept_answers landing mailbox metrics redis_client security sessions tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
     "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),

@@ -14,6 +14,7 @@ from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitation_progress, lifecycle
+from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
 
 
@@ -49,6 +50,7 @@ def verify_address(token: str, now: datetime) -> bool:
         )
         if first is not None:
             profile_id = session.execute(select(Profile.id).where(Profile.user_id == used.user_id)).scalar_one()
+            figure_changes.note(session, profile_id)
             lifecycle.settle(session, profile_id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
             invitation_progress.note_confirmed(session, profile_id, used.address, now)
         elif not session.scalar(select(User.is_active).where(User.id == used.user_id, User.email == used.address)):
@@ -150,6 +152,7 @@ def change_address(token: str, now: datetime) -> bool:
         except IntegrityError:
             raise Taken(username=False, email=True) from None
         _end_all(session, user.id)
+        figure_changes.note(session, user.profile.id)
         if old.lower() != used.address.lower():
             signals.remember_address(session, user.id, old, now)
             key = f"address_changed:{used.id}"

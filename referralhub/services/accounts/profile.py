@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from referralhub.database import transaction
 from referralhub.models import Profile, User
 from referralhub.services.ledger import leaderboard
+from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import Taken
 
 
@@ -26,3 +27,4 @@ def set_public_profile(user_id: int, username: str, display_name: str, listed: b
             update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
         ).scalar_one()
         leaderboard.changed(session, profile_id)
+        figure_changes.note_member(session, user_id)

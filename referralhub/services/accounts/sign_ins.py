@@ -7,7 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import Profile, SignIn, User
+from referralhub.models import SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
@@ -48,10 +48,15 @@ def member(sign_in_id: int) -> User | None:
     return user
 
 
+def due(sign_in: SignIn) -> datetime:
+    """Return when it is to be noted again that the member was here."""
+    return sign_in.last_seen_at + SEEN_EVERY
+
+
 def note_seen(user: User, origin: RequestOrigin, now: datetime) -> bool:
     """Remember that a member was here; at most once an hour is it written. Returns whether it was."""
     here = user.sign_in
-    if here is None or now - here.last_seen_at < SEEN_EVERY:
+    if here is None or now < due(here):
         return False
     with transaction() as session:
         signals.note(session, user.profile.id, origin, now)
@@ -95,8 +100,8 @@ def end_all(session: Session, user_id: int, but: int | None = None) -> None:
 
 
 def _note_ended(session: Session, user_id: int) -> None:
-    """Let no figures that are kept be shown there any more."""
-    figure_changes.note(session, session.execute(select(Profile.id).where(Profile.user_id == user_id)).scalar_one())
+    """Let nothing that is kept be shown there any more."""
+    figure_changes.note_member(session, user_id)
 
 
 def tidy(now: datetime, lifetime: timedelta) -> None:

@@ -13,11 +13,12 @@ from enum import StrEnum
 from typing import Any
 
 from redis import Redis, RedisError
-from sqlalchemy import Row, Select, delete, exists, func, or_, select
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
 from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
+from referralhub.services.shared import figure_changes
 from referralhub.services.shared.names import shown_name
 
 log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ CHANGED = "leaderboard_changed"  # in session.info: this transaction moved someb
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 SECONDS = 1 << 33  # room for 272 years; with 20 bits for the count a score is exact in a double's 53
 SETS_KEPT = timedelta(days=40)  # a month's or week's set is dropped some time after the end
+TOLD = "leaderboard:told"  # in Redis: how many times it was told of changes
 MANY = 10_000  # members: more are not named in one statement, which a database would refuse, nor told Redis at once
 LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
 
@@ -48,6 +50,15 @@ class Period(StrEnum):
             case Period.WEEK:
                 return midnight - timedelta(days=now.weekday())
 
+    def end(self, now: datetime) -> datetime:
+        """Return the first moment after the span; for all time, one that nobody sees."""
+        match self, self.start(now):
+            case Period.MONTH, datetime() as start:
+                return (start + timedelta(days=31)).replace(day=1)
+            case Period.WEEK, datetime() as start:
+                return start + timedelta(days=7)
+        return datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True)
 class Place:
@@ -69,17 +80,19 @@ class Leaderboard:
 
 
 def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
-    """Read the first places and a member's own: two queries, and at most one round trip to Redis.
+    """Read the first places and a member's own: one query, between two round trips to Redis, if Redis is up to date.
 
     Equal counts are ordered by who got there first (to the second), then by who joined first.
     """
-    board = None
-    if not reading().scalar(select(exists().where(LeaderboardChange.id > 0))):
-        try:
-            board = _from_redis(redis, period, now, profile_id, limit)
-        except RedisError as error:
-            log.warning("The leaderboard is counted by SQL: %s", error)
-    return board or from_sql(period, now, profile_id, limit)
+    try:
+        told, ranks = _ranks(redis, period, now, profile_id, limit)
+        if ranks is not None:
+            names, behind = _names([each for _, each, _ in ranks])
+            if not behind and redis.get(TOLD) == told:  # else what was not known to it a moment ago may be by now
+                return _board(period, ranks, names, profile_id, limit)
+    except RedisError as error:
+        log.warning("The leaderboard is counted by SQL: %s", error)
+    return from_sql(period, now, profile_id, limit)
 
 
 def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
@@ -107,12 +120,14 @@ def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lam
         for period in Period:
             numbers.append(_fill(session, redis, period, now))
             progress(1)
+        redis.incr(TOLD)
     return numbers[0]
 
 
 def changed(session: Session, profile_id: int) -> None:
     """Note that a member's place may have changed; part of the caller's transaction."""
     session.add(LeaderboardChange(profile_id=profile_id))
+    figure_changes.note(session, figure_changes.LEADERBOARD)
     session.info[CHANGED] = True
 
 
@@ -130,17 +145,20 @@ def catch_up(redis: "Redis", now: datetime) -> None:
                 _update(session, redis, period, now, ids)
             else:
                 _fill(session, redis, period, now)
+        redis.incr(TOLD)
 
 
 def differences(redis: "Redis", now: datetime) -> list[Period]:
     """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError."""
     catch_up(redis, now)
     everybody = 1 << 31
-    return [
-        period
-        for period in Period
-        if _from_redis(redis, period, now, None, everybody) != from_sql(period, now, limit=everybody)
-    ]
+    different = []
+    for period in Period:
+        ranks = _ranks(redis, period, now, None, everybody)[1] or []
+        board = _board(period, ranks, _names([each for _, each, _ in ranks])[0], None, everybody)
+        if board != from_sql(period, now, limit=everybody):
+            different.append(period)
+    return different
 
 
 def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
@@ -169,34 +187,62 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
     return len(rows)
 
 
-def _from_redis(
+def _ranks(
     redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int
-) -> Leaderboard | None:
+) -> tuple[bytes | None, list[tuple[int, int, int]] | None]:
+    """Read rank, profile and referrals of the first, and of a member's own place; None if Redis lacks the set.
+
+    Beside it stands up to which time it was told.
+    """
     key, member = _key(period, now), _member(profile_id or 0)
     pipeline = redis.pipeline(transaction=True)  # one moment for all answers
+    pipeline.get(TOLD)
     pipeline.exists(_marker(period, now))
     pipeline.zrange(key, 0, limit - 1, withscores=True)
     pipeline.zrank(key, member)
     pipeline.zscore(key, member)
-    complete, top, own_rank, own_score = pipeline.execute()
+    told, complete, top, own_rank, own_score = pipeline.execute()
     if not complete:
-        return None
+        return told, None
     found = [(rank, int(name), _referrals(score)) for rank, (name, score) in enumerate(top, 1)]
     if own_rank is not None and own_rank >= limit:
         found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
-    names = _names([each for _, each, _ in found])
-    places = [Place(rank, each, names[each], number) for rank, each, number in found if each in names]
+    return told, found
+
+
+def _board(
+    period: Period, ranks: list[tuple[int, int, int]], names: dict[int, str], profile_id: int | None, limit: int
+) -> Leaderboard:
+    places = [Place(rank, each, names[each], number) for rank, each, number in ranks if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
     return Leaderboard(period, places[:limit], own)
 
 
-def _names(ids: Sequence[int]) -> dict[int, str]:
+def _names(ids: Sequence[int]) -> tuple[dict[int, str], bool]:
+    """Name members, and tell whether there are changes of which Redis was not told. One query, if they are not MANY."""
     names: dict[int, str] = {}
-    for first in range(0, len(ids), MANY):
-        some = Profile.id.in_(ids[first : first + MANY])
-        known = select(Profile.id, shown_name(User)).join(User, User.id == Profile.user_id).where(some)
-        names |= {each: name for each, name in reading().execute(known)}  # noqa: C416 - a Row is no pair for dict()
-    return names
+    behind = False
+    for first in range(0, len(ids) or 1, MANY):
+        rows = reading().execute(_NAMES, {"ids": ids[first : first + MANY]}).all()
+        behind = behind or rows[0].behind
+        names |= {row.id: row.name for row in rows if row.id is not None}
+    return names, behind
+
+
+def _naming() -> Select[*tuple[Any, ...]]:
+    """Make the query for the names of `ids`; there is a row even if there is no name."""
+    listed = Profile.id.in_(bindparam("ids", expanding=True))
+    named = (
+        select(Profile.id, shown_name(User).label("name"))
+        .join(User, User.id == Profile.user_id)
+        .where(listed)
+        .subquery()
+    )
+    behind = select(exists(select(LeaderboardChange.id)).label("behind")).subquery()
+    return select(behind.c.behind, named.c.id, named.c.name).select_from(behind).outerjoin(named, true())
+
+
+_NAMES = _naming()  # built once
 
 
 def _counted(start: datetime | None) -> Select[*tuple[Any, ...]]:

@@ -35,15 +35,6 @@ class ReferralPage:
     more: bool
 
 
-@dataclass(frozen=True)
-class RecentReferral:
-    """One line of a member's list."""
-
-    username: str
-    state: ReferralState
-    created: datetime
-
-
 def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
     """Read a member's referrals, newest first, in one state or in all. Two queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
@@ -72,19 +63,6 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
         query = query.where(Referral.state == state)
     lines = [ReferralLine(*row) for row in reading().execute(query)]
     return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
-
-
-def recent(profile_id: int, limit: int = 8) -> list[RecentReferral]:
-    """List the newest referrals of a member, newest first. One query."""
-    rows = reading().execute(
-        select(shown_name(User), Referral.state, Referral.created)
-        .join(Profile, Profile.id == Referral.friend_id)
-        .join(User, User.id == Profile.user_id)
-        .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.created.desc(), Referral.id.desc())
-        .limit(limit)
-    )
-    return [RecentReferral(*row) for row in rows]
 
 
 def name_of_friend(referral_id: int) -> str:

@@ -1,18 +1,30 @@
-"""A member's own figures."""
+"""A member's own figures, and the newest friends."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Select, bindparam, func, select, true
+from sqlalchemy import BindParameter, Integer, Select, Subquery, bindparam, exists, func, select, true
 from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
-from referralhub.models import Profile, Program, Referral, ReferralState, RewardEntry, Unit, User, VisitDaily
+from referralhub.models import (
+    FigureChange,
+    Profile,
+    Program,
+    Referral,
+    ReferralState,
+    RewardEntry,
+    Unit,
+    User,
+    VisitDaily,
+)
 from referralhub.models.base import UtcDateTime
 from referralhub.services.program.rules import Standing, standing
+from referralhub.services.shared.names import shown_name
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
+NEWEST = 8  # friends, whom the dashboard names
 
 
 @dataclass(frozen=True)
@@ -30,10 +42,30 @@ class Statistics:
     friend_amount: int
 
 
-def of_member(profile_id: int, now: datetime) -> tuple[Statistics, datetime]:
-    """Read a member's figures, in one query, and until when they stay so if nothing happens."""
+@dataclass(frozen=True)
+class RecentReferral:
+    """One of the newest friends."""
+
+    username: str
+    state: ReferralState
+    created: datetime
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the database says of a member at one moment."""
+
+    statistics: Statistics
+    recent: list[RecentReferral]  # the newest first
+    until: datetime  # when time alone changes the statistics
+    missed: bool  # whether there are changes that Redis was not told of
+
+
+def of_member(profile_id: int, now: datetime) -> Reading:
+    """Read a member's figures and newest friends, in one query."""
     since = now - timedelta(days=ACTIVE_DAYS)
-    row = reading().execute(_FIGURES, {"profile_id": profile_id, "since": since}).one()
+    rows = reading().execute(_FIGURES, {"profile_id": profile_id, "since": since}).all()
+    row = rows[0]
     found = Statistics(
         total_referrals=row.referral_count,
         rewards=row.balance,
@@ -45,11 +77,15 @@ def of_member(profile_id: int, now: datetime) -> tuple[Statistics, datetime]:
         referrer_amount=row.referrer_amount,
         friend_amount=row.friend_amount,
     )
-    return found, (row.oldest or now) + timedelta(days=ACTIVE_DAYS)
+    recent = [RecentReferral(each.friend, each.state, each.created) for each in rows if each.friend is not None]
+    return Reading(found, recent, (row.oldest or now) + timedelta(days=ACTIVE_DAYS), row.missed)
 
 
 def _figures() -> Select[*tuple[Any, ...]]:
-    """Make the query for the figures of `profile_id`; a friend is active who was seen at or after `since`."""
+    """Make the query for the figures of `profile_id`: a row for each of the newest friends, or one without a friend.
+
+    A friend is active who was seen at or after `since`.
+    """
     profile_id, since = bindparam("profile_id", type_=Integer), bindparam("since", type_=UtcDateTime)
     friend, friend_user = aliased(Profile), aliased(User)
     active = (
@@ -69,6 +105,7 @@ def _figures() -> Select[*tuple[Any, ...]]:
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
+    newest = _newest(profile_id)
     return (
         select(
             Profile.referral_count,
@@ -81,11 +118,30 @@ def _figures() -> Select[*tuple[Any, ...]]:
             Program.tiers,
             Program.referrer_amount,
             Program.friend_amount,
+            exists(select(FigureChange.id)).label("missed"),
+            newest.c.friend,
+            newest.c.state,
+            newest.c.created,
         )
         .select_from(Profile)
         .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
         .join(active, true())
+        .outerjoin(newest, true())
         .where(Profile.id == profile_id)
+        .order_by(newest.c.created.desc(), newest.c.id.desc())
+    )
+
+
+def _newest(profile_id: BindParameter[int]) -> Subquery:
+    friend = aliased(Profile)
+    return (
+        select(Referral.id, Referral.state, Referral.created, shown_name(User).label("friend"))
+        .join(friend, friend.id == Referral.friend_id)
+        .join(User, User.id == friend.user_id)
+        .where(Referral.referrer_id == profile_id)
+        .order_by(Referral.created.desc(), Referral.id.desc())
+        .limit(NEWEST)
+        .subquery()
     )
 
 

@@ -14,20 +14,24 @@ What follows is that figures from Redis are as new as those from the database, w
 import secrets
 from collections.abc import Collection
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from time import sleep
+from typing import cast
 
 from redis import Redis, RedisError, TimeoutError
 from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import FigureChange
+from referralhub.models import FigureChange, Profile
 
 EVERYBODY = 0  # in place of a profile: the rules have changed, or all was counted anew
+LEADERBOARD = -1  # in place of a profile: who is on which place, and what they are called
 CHANGING = b"changing"  # so says begin_change.lua, too
 COMMITTED_BY = 60  # seconds after the announcement
 VERSIONS_KEPT = 24 * 3600  # seconds
+AT_MOST = timedelta(minutes=5)  # that anything is believed, should somebody change the database behind our back
 LEASE = 5000  # milliseconds, more than between two polls, for which nobody asks the database
 TRUSTED, RUN = "figures:trusted", "figures:run"  # the lease, and the run of Redis that it was given for
 
@@ -44,14 +48,26 @@ def note(session: Session, *profile_ids: int) -> None:
     session.info.setdefault(NOTED, set()).update(profile_ids)
 
 
+def note_member(session: Session, user_id: int) -> None:
+    """Note that a member has another name, address or state: pages of theirs, and of who brought them, say so."""
+    row = session.execute(select(Profile.id, Profile.referred_by_id).where(Profile.user_id == user_id)).one()
+    note(session, *(each for each in row if each))
+
+
 def version_key(profile_id: int) -> str:
     """Return the key of the version of a member's figures."""
     return f"figures:version:{profile_id}"
 
 
-def new_version() -> str:
-    """Draw a version that no figures were computed under yet."""
-    return secrets.token_hex(8)
+def versions(redis: Redis, *profile_ids: int) -> list[bytes]:
+    """Read the versions of these members' figures; those that are gone begin anew. Raises RedisError."""
+    keys = [version_key(each) for each in profile_ids]
+    found = cast(list[bytes | None], redis.mget(keys))
+    if None in found:
+        for key in keys:
+            redis.set(key, _new_version(), nx=True, ex=VERSIONS_KEPT)
+        found = cast(list[bytes | None], redis.mget(keys))
+    return [each or CHANGING for each in found]
 
 
 def announce(redis: Redis, session: Session) -> None:
@@ -82,21 +98,39 @@ def settle(redis: Redis, session: Session, committed: bool) -> None:
 
 
 def renew_lease(redis: Redis) -> None:
-    """Let kept figures be believed for a while, after Redis was told of what it missed. Raises RedisError."""
-    seconds, microseconds = redis.time()  # before the database is asked: a pause in between only shortens the lease
+    """Let kept figures be believed for a while, once Redis knows what it missed. One query. Raises RedisError."""
+    begun = moment(redis)
     reading().commit()  # what was read until now may be older
-    if reading().scalar(select(exists().where(FigureChange.id > 0))):
+    grant_lease(redis, begun, missed=bool(reading().scalar(select(exists(select(FigureChange.id))))))
+
+
+def moment(redis: Redis) -> int:
+    """Return the time of Redis in milliseconds. Raises RedisError."""
+    seconds, microseconds = redis.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def grant_lease(redis: Redis, begun: int, missed: bool) -> None:
+    """Let kept figures be believed, from `begun` on: a moment of Redis before it was asked whether it `missed` changes.
+
+    A pause in between only shortens the lease. Raises RedisError.
+    """
+    if missed:
         with transaction() as session:
-            missed = session.scalars(delete(FigureChange).returning(FigureChange.profile_id)).all()
-            _tell(redis, END, set(missed), UNHEARD)
+            changed = session.scalars(delete(FigureChange).returning(FigureChange.profile_id)).all()
+            _tell(redis, END, set(changed), UNHEARD)
     run: str = redis.info("server")["run_id"]
     if _text(redis.get(RUN)) != run:  # another Redis than before, or one that came back, with older memory perhaps
         _tell(redis, END, {EVERYBODY}, UNHEARD)
         redis.set(RUN, run)
     pipeline = redis.pipeline(transaction=True)  # Redis 6.0 has no SET with PXAT
     pipeline.set(TRUSTED, 1, px=LEASE)
-    pipeline.pexpireat(TRUSTED, seconds * 1000 + microseconds // 1000 + LEASE)
+    pipeline.pexpireat(TRUSTED, begun + LEASE)
     pipeline.execute()
+
+
+def _new_version() -> str:
+    return secrets.token_hex(8)
 
 
 def _text(value: bytes | str | None) -> str:
@@ -106,4 +140,4 @@ def _text(value: bytes | str | None) -> str:
 def _tell(redis: Redis, script: str, profile_ids: Collection[int], token: str) -> None:
     versions = [version_key(profile_id) for profile_id in profile_ids]
     keys = [*versions, *(f"{version}:changing" for version in versions)]
-    redis.register_script(script)(keys, [token, COMMITTED_BY, new_version(), VERSIONS_KEPT])
+    redis.register_script(script)(keys, [token, COMMITTED_BY, _new_version(), VERSIONS_KEPT])
