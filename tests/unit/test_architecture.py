@@ -129,7 +129,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits config dashboard database early_answers errors extensions health "
-        "kept_answers landing mailbox metrics redis_client security sessions tasks templating urls services.shared services.accounts",
+        "kept_answers landing mailbox metrics redis_client security sessions tasks templating urls services.shared "
+        "services.accounts",
         "flask werkzeug",
     ),
     "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
@@ -34,18 +34,20 @@ def begin(user: User, browser: str, origin: RequestOrigin, now: datetime) -> Non
 
 def member(sign_in_id: int) -> User | None:
     """Return the member of a sign-in that was not ended, unless the account was switched off. One query."""
-    row = (
-        reading()
-        .execute(
-            select(User, SignIn).join(SignIn, SignIn.user_id == User.id).where(SignIn.id == sign_in_id, User.is_active)
-        )
-        .one_or_none()
-    )
+    row = reading().execute(_MEMBER, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None:
         return None
     user: User
     user, user.sign_in = row
     return user
+
+
+# Built once, as every page of a member asks.
+_MEMBER = (
+    select(User, SignIn)
+    .join(SignIn, SignIn.user_id == User.id)
+    .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
+)
 
 
 def due(sign_in: SignIn) -> datetime:
