@@ -134,14 +134,15 @@ def changed(session: Session, profile_id: int) -> None:
 def catch_up(redis: "Redis", now: datetime) -> None:
     """Tell Redis what changed since the last time. Raises RedisError.
 
-    A set that it does not have is written anew; so is each, once many have moved.
+    A set that it does not have is written anew; so is each, once many have moved, and after Redis began anew: what it
+    remembers then may be older than the changes of which it was told.
     """
     with transaction() as session:
         # The rows go when this commits, so a failure on the way leaves them for the next time.
         _one_at_a_time(session)
         ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
         for period in Period:
-            if len(ids) <= MANY and redis.exists(_marker(period, now)):
+            if len(ids) <= MANY and redis.get(_marker(period, now)) == _run(redis):
                 _update(session, redis, period, now, ids)
             else:
                 _fill(session, redis, period, now)
@@ -183,7 +184,7 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
     kept = None if period is Period.ALL else SETS_KEPT
     if kept:
         redis.expire(key, kept)
-    redis.set(marker, 1, ex=kept)
+    redis.set(marker, _run(redis), ex=kept)
     return len(rows)
 
 
@@ -284,6 +285,11 @@ def _key(period: Period, now: datetime) -> str:
 
 def _marker(period: Period, now: datetime) -> str:
     return f"{_key(period, now)}:complete"
+
+
+def _run(redis: "Redis") -> bytes:
+    run: str = redis.info("server")["run_id"]
+    return run.encode()
 
 
 def _member(profile_id: int) -> str:

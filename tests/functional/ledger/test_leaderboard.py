@@ -158,3 +158,19 @@ def test_it_is_right_when_more_moved_at_once_than_a_statement_can_name(app, visi
         (4, "ben", 2),
         (5, "ann", 1),
     ]
+
+
+def test_it_is_right_after_redis_came_back_with_older_memory(app, alice: Person, visitor: Visitor, clock, valkey):
+    alice.sign_up()
+    befriend(app, "alice", 1, clock())
+    redis = app.extensions["redis"]
+    with app.app_context():
+        leaderboard.catch_up(redis, clock())
+        valkey.client.save()
+        befriend(app, "alice", 1, clock())
+        leaderboard.catch_up(redis, clock())
+        valkey.process.kill()
+        valkey.process.wait()
+        valkey.start()
+        leaderboard.catch_up(redis, clock())
+    assert visitor.get("/leaderboard").leaders == [(1, "alice", 2)]
