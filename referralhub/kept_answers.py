@@ -99,8 +99,8 @@ class KeptAnswers:
         """Answer, or let the request in."""
         query = environ.get("QUERY_STRING")
         address = environ.get("PATH_INFO", "") + (f"?{query}" if query else "")
-        root = environ["SCRIPT_NAME"]
-        if address not in ADDRESSES or environ["REQUEST_METHOD"] != "GET" or root != self.settings.base_path:
+        below = environ["SCRIPT_NAME"] == self.settings.base_path  # and not where some header says
+        if address not in ADDRESSES or environ["REQUEST_METHOD"] != "GET" or not below:
             return self.inner(environ, start_response)
         request = Request(environ, populate_request=False)
         sid = self.sessions.sid_in(request)
@@ -138,21 +138,20 @@ class KeptAnswers:
             answer = Answer(begun[0], begun[1], b"".join(body))
         finally:
             getattr(body, "close", lambda: None)()
-        kept: Kept | None = environ.get(KEEP)
-        names = {name for name, _ in answer.headers}
-        # A session's id that names a member is worth nothing without the sign-in, and no answer to nobody is theirs.
-        if (
-            kept
-            and answer.status == "200 OK"
-            and "Set-Cookie" not in names
-            and (NOBODY in kept.sign_ins) == (whose == NOBODY)
-        ):
-            kept.headers = [(name, value) for name, value in answer.headers if name != "Content-Length"]
-            kept.parts = answer.body.split(kept.token.encode()) if kept.token else [answer.body]
-            with suppress(RedisError):
-                seconds = (kept.until - self.app.config["CLOCK"]()).total_seconds()
-                self.redis.set(key, _encoder.encode(kept), ex=max(1, ceil(seconds)))
+        if kept := environ.get(KEEP):
+            self._keep(kept, answer, key, whose)
         return answer
+
+    def _keep(self, kept: Kept, answer: Answer, key: str, whose: int) -> None:
+        # A session's id that names a member is worth nothing without the sign-in, and no answer to nobody is theirs.
+        of_this_key = (NOBODY in kept.sign_ins) == (whose == NOBODY)
+        if answer.status != "200 OK" or not of_this_key or any(name == "Set-Cookie" for name, _ in answer.headers):
+            return
+        kept.headers = [(name, value) for name, value in answer.headers if name != "Content-Length"]
+        kept.parts = answer.body.split(kept.token.encode()) if kept.token else [answer.body]
+        seconds = (kept.until - self.app.config["CLOCK"]()).total_seconds()
+        with suppress(RedisError):
+            self.redis.set(key, _encoder.encode(kept), ex=max(1, ceil(seconds)))
 
 
 def _valid(packed: bytes | None, versions: dict[int, bytes | None], now: datetime) -> Kept | None:
