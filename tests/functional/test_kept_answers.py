@@ -203,6 +203,12 @@ class TestWhoIsGivenWhat:
         assert bob.client.get(STATS).status_code == 302
         assert "alice" not in bob.client.get(BOARD).text.replace('data-username="alice"', "").replace(">alice<", "")
 
+    def test_a_stranger_with_a_made_up_session_takes_nothing_away(self, warm: Person, visitor: Visitor, is_kept):
+        visitor.client.set_cookie("session", "made-up.1")
+        for _ in range(2):
+            assert "Sign out" not in visitor.get(BOARD).text
+        assert is_kept(warm, BOARD)
+
     @pytest.mark.parametrize("page", PAGES)
     def test_one_whose_sign_in_ends_while_the_view_is_at_work(self, app: Flask, warm: Person, clock: Clock, page: str):
         def ended_since(sign_in_id: int) -> User | None:
@@ -221,10 +227,11 @@ class TestWhoIsGivenWhat:
         phone.sign_in()
         phone.get(DASHBOARD)
         phone.get(DASHBOARD)
-        assert is_kept(phone, DASHBOARD)
-        assert is_kept(warm, DASHBOARD)
-        phone.sign_out()
-        assert phone.client.get(DASHBOARD).status_code == 302
+        assert is_kept(phone, DASHBOARD) and is_kept(warm, DASHBOARD)
+        forms = [(browser, browser.get(DASHBOARD).form("/logout")) for browser in (phone, warm)]
+        for browser, form in forms:
+            browser.submit(form)
+            assert browser.client.get(DASHBOARD).status_code == 302
 
     def test_a_notice_is_shown_once(self, warm: Person):
         form = warm.get(DASHBOARD).form("/verify/resend")

@@ -1,6 +1,7 @@
 """Who brought the most friends."""
 
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 from urllib.parse import urlencode
 
 import pytest
@@ -174,3 +175,18 @@ def test_it_is_right_after_redis_came_back_with_older_memory(app, alice: Person,
         valkey.start()
         leaderboard.catch_up(redis, clock())
     assert visitor.get("/leaderboard").leaders == [(1, "alice", 2)]
+
+
+def test_it_is_right_when_redis_is_told_while_somebody_reads(app, alice: Person, visitor: Visitor, clock):
+    def just_before_they_are_told(*values):
+        ranks = read(*values)
+        leaderboard.catch_up(redis, clock())
+        return ranks
+
+    alice.sign_up()
+    redis, read = app.extensions["redis"], leaderboard._ranks
+    with app.app_context():
+        leaderboard.catch_up(redis, clock())
+    befriend(app, "alice", 1, clock())
+    with mock.patch.object(leaderboard, "_ranks", just_before_they_are_told):
+        assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
