@@ -143,8 +143,8 @@ class KeptAnswers:
         return answer
 
     def _keep(self, kept: Kept, answer: Answer, key: str, whose: int) -> None:
-        # A session's id that names a member is worth nothing without the sign-in, and no answer to nobody is theirs.
-        of_this_key = (NOBODY in kept.sign_ins) == (whose == NOBODY)
+        # The session's id need not say the truth: what a member was given is not nobody's, and the other way round.
+        of_this_key = (kept.sign_ins[-1] == NOBODY) == (whose == NOBODY)
         if answer.status != "200 OK" or not of_this_key or any(name == "Set-Cookie" for name, _ in answer.headers):
             return
         kept.headers = [(name, value) for name, value in answer.headers if name != "Content-Length"]

@@ -208,6 +208,16 @@ class TestWhoIsGivenWhat:
         for _ in range(2):
             assert "Sign out" not in visitor.get(BOARD).text
         assert is_kept(warm, BOARD)
+        assert "Sign out" in warm.get(BOARD).text
+
+    def test_a_member_whose_session_does_not_name_them_gives_nothing_away(self, warm: Person, visitor: Visitor, valkey):
+        for _ in range(2):
+            visitor.get(BOARD)
+        valkey.client.rename(f"session:{warm.session_id()}", "session:an-older-release")
+        warm.client.set_cookie("session", "an-older-release")
+        for _ in range(2):
+            assert "Sign out" in warm.get(BOARD).text
+        assert "Sign out" not in visitor.get(BOARD).text
 
     @pytest.mark.parametrize("page", PAGES)
     def test_one_whose_sign_in_ends_while_the_view_is_at_work(self, app: Flask, warm: Person, clock: Clock, page: str):
