@@ -16,6 +16,7 @@ from referralhub import (
     health,
     mailbox,
     metrics,
+    migrations,
     security,
     tasks,
     templating,
@@ -28,7 +29,7 @@ from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.dashboard import fast_path as dashboard_fast_path
-from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
+from referralhub.extensions import csrf, db, huey, limiter, login_manager
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
@@ -61,10 +62,9 @@ def wire(config: Settings | None = None) -> Flask:
 
     redis = app.extensions["redis"]
     app.config.update(
-        RATELIMIT_STORAGE_URI="redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
+        RATELIMIT_STORAGE_URI="only-redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
     )
     app.session_interface = Sessions(app, redis)
-    migrate.init_app(app, db, directory=database.MIGRATIONS, render_as_batch=True)
     csrf.init_app(app)
     limiter.init_app(app)
     huey.init_app(app, settings.redis_url)
@@ -82,6 +82,7 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
+    migrations.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app), dashboard_fast_path.FastPath(app))
     urls.init_app(app, settings)
     return app

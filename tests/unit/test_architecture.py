@@ -117,9 +117,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "queue": ("redis_client", "flask huey"),
     "extensions": (
         "database models queue security services.mailing",
-        "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
+        "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("", "flask"),
+    "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "
@@ -128,10 +129,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits config dashboard database early_answers errors extensions health landing "
-        "mailbox metrics redis_client security sessions tasks templating urls services.shared services.accounts",
+        "mailbox metrics migrations redis_client security sessions tasks templating urls services.shared "
+        "services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
+    "launch": ("clock config embedded extensions migrations redis_client referralhub services.sample", "redis"),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 
