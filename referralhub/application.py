@@ -36,6 +36,7 @@ from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import Sessions
+from referralhub.static_files import StaticFiles
 
 __all__ = ["commits", "tasks", "wire", "wire_doctor"]  # commits and tasks register themselves
 
@@ -83,7 +84,7 @@ def wire(config: Settings | None = None) -> Flask:
     admin.init_app(app)
     cli.init_app(app)
     migrations.init_app(app)
-    early_answers.init_app(app, landing_fast_path.FastPath(app), dashboard_fast_path.FastPath(app))
+    early_answers.init_app(app, landing_fast_path.FastPath(app), dashboard_fast_path.FastPath(app), StaticFiles(app))
     urls.init_app(app, settings)
     return app
 

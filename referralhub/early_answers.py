@@ -1,4 +1,4 @@
-"""Early answers: what is asked most often is answered before Flask is entered, in one round trip to Redis.
+"""Early answers: what is asked most often is answered before Flask is entered, in one round trip to Redis or none.
 
 A view knows every case; an early answer knows the usual one, gives what the view would give, and leaves the rest to it.
 """

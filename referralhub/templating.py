@@ -1,8 +1,5 @@
 """What templates can call: words for what they show, and addresses of static files that never go stale."""
 
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -10,12 +7,11 @@ from flask_login import current_user
 
 from referralhub.config import Settings
 from referralhub.models import Badge
+from referralhub.static_files import digest
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
 from referralhub.words.amounts import format_amount
 from referralhub.words.dates import ago, day, span
-
-YEAR = 365 * 24 * 3600
 
 
 def init_app(app: Flask) -> None:
@@ -34,14 +30,8 @@ def init_app(app: Flask) -> None:
         public_url=public_url,
         development=settings.development,
     )
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR
 
     @app.url_defaults
     def fingerprint(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static":
-            values["v"] = _digest(Path(str(app.static_folder)) / values["filename"])
-
-
-@cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else "missing"
+            values["v"] = digest(f"{app.static_folder}/{values['filename']}")

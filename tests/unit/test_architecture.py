@@ -20,6 +20,7 @@ FLOORS = (
     "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
+PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
 ROW = "database models"  # what every service needs
 
 # What each room may import: rooms of ours, and libraries. Python's own are free.
@@ -69,7 +70,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "templating": ("config models urls words", "flask flask_login"),
+    "templating": ("config models static_files urls words", "flask flask_login"),
     "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
@@ -120,6 +121,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("", "flask"),
+    "compression": ("", "backports brotli werkzeug"),
+    "static_files": ("compression early_answers security", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
@@ -129,8 +132,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits config dashboard database early_answers errors extensions health landing "
-        "mailbox metrics migrations redis_client security sessions tasks templating urls services.shared "
-        "services.accounts",
+        "mailbox metrics migrations redis_client security sessions static_files tasks templating urls "
+        "services.shared services.accounts",
         "flask werkzeug",
     ),
     "launch": ("clock config embedded extensions migrations redis_client referralhub services.sample", "redis"),
@@ -178,7 +181,7 @@ def imported(file: str) -> Iterator[str]:
 def rooms_and_libraries(room: str) -> tuple[set[str], set[str]]:
     found = {name for file in FILES if room_of(file) == room for name in imported(file)}
     rooms = {room_of(MODULES[name]) for name in found if name in MODULES}
-    libraries = {name for name in found if name not in MODULES} - sys.stdlib_module_names
+    libraries = {name for name in found if name not in MODULES} - PYTHONS_OWN
     return rooms - {room}, libraries
 
 
