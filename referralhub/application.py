@@ -10,6 +10,7 @@ from referralhub import (
     cli,
     clock,
     commits,
+    compression,
     database,
     early_answers,
     errors,
@@ -74,6 +75,7 @@ def wire(config: Settings | None = None) -> Flask:
 
     passwords.leave_room(settings.web_threads)
 
+    compression.init_app(app)  # first, so that it has the last word on what is sent
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)

@@ -1,4 +1,8 @@
-"""Sending less: which way of compressing an answer the asker would rather have, and how well we do it."""
+"""Sending less: which way of compressing an answer the asker would rather have, how well we do it, and which pages.
+
+The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list.
+`docs/decisions/compressed-answers.md` says why that is enough.
+"""
 
 import sys
 import zlib
@@ -6,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
 import brotli
+from flask import Flask, Response, request
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
@@ -28,6 +33,42 @@ QUICKLY: Ways = {
     "br": partial(brotli.compress, quality=4),
     "gzip": partial(zlib.compress, level=4, wbits=31),
 }
+# The views whose pages hold nothing that is secret and stays the same: the token of forms has a mask.
+PAGES = frozenset(
+    {
+        "auth.login",
+        "auth.signup",
+        "dashboard.home",
+        "dashboard.recent_fragment",
+        "dashboard.show_leaderboard",
+        "dashboard.show_network",
+        "dashboard.show_referrals",
+        "landing.home",
+        "landing.privacy",
+    }
+)
+SMALLEST = 1000  # bytes: below that the answer is one packet anyway
+
+
+def init_app(app: Flask) -> None:
+    """Compress the pages that may be."""
+    app.after_request(compress)
+
+
+def compress(response: Response) -> Response:
+    """Send the page at hand in the way that the browser prefers, if it may be compressed and is worth it."""
+    whole = request.method == "GET" and response.status_code == 200 and not response.is_streamed
+    if not whole or request.endpoint not in PAGES or response.get_etag()[0]:
+        return response
+    page = response.get_data()
+    if len(page) < SMALLEST or b"@" in page:  # somebody's mail address, which is nobody else's business
+        return response
+    response.vary.add("Accept-Encoding")
+    way = best_of(tuple(QUICKLY), request.headers.get("Accept-Encoding", ""))
+    if way != AS_IT_IS:
+        response.set_data(QUICKLY[way](page))
+        response.headers["Content-Encoding"] = way
+    return response
 
 
 @lru_cache(256)

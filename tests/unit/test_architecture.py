@@ -121,7 +121,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("", "flask"),
-    "compression": ("", "backports brotli werkzeug"),
+    "compression": ("", "backports brotli flask werkzeug"),
     "static_files": ("compression early_answers security", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
@@ -131,8 +131,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth cli clock commits config dashboard database early_answers errors extensions health landing "
-        "mailbox metrics migrations redis_client security sessions static_files tasks templating urls "
+        "account admin auth cli clock commits compression config dashboard database early_answers errors extensions "
+        "health landing mailbox metrics migrations redis_client security sessions static_files tasks templating urls "
         "services.shared services.accounts",
         "flask werkzeug",
     ),
