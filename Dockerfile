@@ -4,9 +4,10 @@ WORKDIR /app
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 INSTANCE_PATH=/data
 
 COPY requirements.txt .
-RUN pip install --no-cache-dir uv && uv pip install --system --no-cache --require-hashes -r requirements.txt
+RUN pip install --no-cache-dir uv && uv pip install --system --no-cache --compile-bytecode --require-hashes -r requirements.txt
 
 COPY . .
+RUN python -m compileall -q referralhub wsgi.py
 RUN useradd --system --uid 10001 referralhub && mkdir /data && chown referralhub /data
 USER referralhub
 VOLUME /data

@@ -3,7 +3,7 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
-INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --requirement
+INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
 .PHONY: run test test-deep lint format lock help
 .DEFAULT_GOAL := help

@@ -10,6 +10,7 @@ from referralhub import (
     cli,
     clock,
     commits,
+    compression,
     database,
     early_answers,
     errors,
@@ -17,6 +18,7 @@ from referralhub import (
     kept_answers,
     mailbox,
     metrics,
+    migrations,
     security,
     tasks,
     templating,
@@ -28,13 +30,14 @@ from referralhub.auth.views import load_user
 from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
-from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
+from referralhub.extensions import csrf, db, huey, limiter, login_manager
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import Sessions
+from referralhub.static_files import StaticFiles
 
 __all__ = ["commits", "tasks", "wire", "wire_doctor"]  # commits and tasks register themselves
 
@@ -61,10 +64,9 @@ def wire(config: Settings | None = None) -> Flask:
 
     redis = app.extensions["redis"]
     app.config.update(
-        RATELIMIT_STORAGE_URI="redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
+        RATELIMIT_STORAGE_URI="only-redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
     )
     app.session_interface = Sessions(app, redis)
-    migrate.init_app(app, db, directory=database.MIGRATIONS, render_as_batch=True)
     csrf.init_app(app)
     limiter.init_app(app)
     huey.init_app(app, settings.redis_url)
@@ -73,6 +75,7 @@ def wire(config: Settings | None = None) -> Flask:
 
     passwords.leave_room(settings.web_threads)
 
+    compression.init_app(app)  # first, so that it has the last word on what is sent
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)
@@ -82,8 +85,9 @@ def wire(config: Settings | None = None) -> Flask:
         app.register_blueprint(mailbox.bp)
     admin.init_app(app)
     cli.init_app(app)
+    migrations.init_app(app)
     kept_answers.init_app(app)
-    early_answers.init_app(app, landing_fast_path.FastPath(app))
+    early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
     urls.init_app(app, settings)
     return app
 

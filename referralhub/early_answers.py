@@ -1,4 +1,4 @@
-"""Early answers: what is asked most often is answered before Flask is entered, in one round trip to Redis.
+"""Early answers: what is asked most often is answered before Flask is entered, in one round trip to Redis or none.
 
 A view knows every case; an early answer knows the usual one, gives what the view would give, and leaves the rest to it.
 """
@@ -17,24 +17,24 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-def init_app(app: Flask, answerer: Callable[[dict[str, Any]], Answer | None]) -> None:
-    """Ask this before Flask. What proxies say, and the path that we are below, is put right before it."""
-    app.wsgi_app = EarlyAnswers(app.wsgi_app, answerer)  # type: ignore[method-assign]  # how Flask takes middleware
+def init_app(app: Flask, *answerers: Callable[[dict[str, Any]], Answer | None]) -> None:
+    """Ask these before Flask. What proxies say, and the path that we are below, is put right before them."""
+    app.wsgi_app = EarlyAnswers(app.wsgi_app, answerers)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class EarlyAnswers:
-    """WSGI middleware that gives the early answer if there is one, or lets the request in."""
+    """WSGI middleware that gives the first early answer that there is, or lets the request in."""
 
-    def __init__(self, inner: Any, answerer: Callable[[dict[str, Any]], Answer | None]) -> None:
-        self.inner, self.answerer = inner, answerer
+    def __init__(self, inner: Any, answerers: Iterable[Callable[[dict[str, Any]], Answer | None]]) -> None:
+        self.inner, self.answerers = inner, tuple(answerers)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, or let the request in."""
-        answer = self.answerer(environ)
-        if answer is None:
-            return self.inner(environ, start_response)  # type: ignore[no-any-return]  # WSGI has no types
-        start_response(answer.status, answer.headers)
-        return [answer.body] if answer.body else []
+        for answerer in self.answerers:
+            if answer := answerer(environ):
+                start_response(answer.status, answer.headers)
+                return [answer.body] if answer.body else []
+        return self.inner(environ, start_response)  # type: ignore[no-any-return]  # WSGI has no types
 
 
 def prepared(response: Response) -> Answer:

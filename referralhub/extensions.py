@@ -3,8 +3,8 @@
 from flask import current_app
 from flask_limiter import Limiter
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from limits.storage import RedisStorage
 
 from referralhub import database
 from referralhub.models.base import Base
@@ -12,10 +12,17 @@ from referralhub.queue import AppHuey
 from referralhub.security import FormProtection, client_address
 from referralhub.services.mailing import addresses
 
+
+class LimitsInRedis(RedisStorage):
+    """The limiter's storage, which does not load the client for Valkey that the embedded server brings along."""
+
+    STORAGE_SCHEME = ["only-redis"]  # noqa: RUF012 - how `limits` has it
+    DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as above
+
+
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 database.use(db.session)
 addresses.use_key(lambda: current_app.config["SECRET_KEY"])
-migrate = Migrate()
 login_manager = LoginManager()
 csrf = FormProtection()
 limiter = Limiter(key_func=client_address)

@@ -18,7 +18,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask_login import current_user
 from redis import RedisError
 
-from referralhub import htmx
+from referralhub import compression, htmx
 from referralhub.config import PROJECT, Settings
 from referralhub.early_answers import Answer
 from referralhub.security import form_token
@@ -82,7 +82,7 @@ def keep(response: Response, *profile_ids: int, until: datetime, unless: str = "
             figure_changes.versions(redis, *versions)  # which there are from the next time on
     if len(known) == len(versions):
         sign_in = current_user.sign_in.id if current_user.is_authenticated else NOBODY
-        request.environ[KEEP] = Kept(known, until, [*seen.sign_ins, sign_in], unless, g.get("csrf_token", ""))
+        request.environ[KEEP] = Kept(known, until, [*seen.sign_ins, sign_in], unless, g.get("masked_csrf_token", ""))
     return response
 
 
@@ -106,12 +106,14 @@ class KeptAnswers:
         sid = self.sessions.sid_in(request)
         whose = member_of(sid) or NOBODY
         key = f"answer:{self.release}:{whose}:{address}:{'part' if htmx.is_partial(request) else 'whole'}"
+        accepted = environ.pop("HTTP_ACCEPT_ENCODING", "")  # as what is kept is kept as it is
         try:
             answer = self._find(environ, key, sid, whose)
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once
             answer = None
         answer = htmx.conditional(request, answer or self._ask(environ, key, whose))
+        answer = compression.compressed(answer, accepted)
         start_response(answer.status, answer.headers)
         return [answer.body]
 

@@ -12,8 +12,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import threading
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import FrameType
@@ -48,8 +48,11 @@ def main() -> int:
             valkey.start()
         if not _prepared(settings):
             _prepare(settings)
-        processes = [_start(command) for command in _procfile()]
-        threading.Thread(target=_announce, args=(settings, host, port), daemon=True).start()
+        web, worker = _procfile()
+        processes.append(_start(web))
+        if _serves(processes[0], host, port):
+            processes.append(_start(worker))  # not before: it would only keep the pages waiting
+            _announce(settings)
         while all(process.poll() is None for process in processes):
             time.sleep(0.1)
         return 1
@@ -125,11 +128,10 @@ def _prepared(settings: Settings) -> bool:
 
 
 def _prepare(settings: Settings) -> None:
-    from flask_migrate import upgrade  # noqa: PLC0415 - most starts have nothing to prepare
-
-    from referralhub import create_app  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub import create_app  # noqa: PLC0415 - most starts have nothing to prepare
     from referralhub.clock import now  # noqa: PLC0415 - nothing to prepare, nothing to load
     from referralhub.extensions import db  # noqa: PLC0415 - nothing to prepare, nothing to load
+    from referralhub.migrations import upgrade  # noqa: PLC0415 - nothing to prepare, nothing to load
     from referralhub.services.sample import demo  # noqa: PLC0415 - nothing to prepare, nothing to load
 
     with create_app(settings).app_context():
@@ -174,16 +176,23 @@ def _signal_group(process: subprocess.Popen[bytes], signum: signal.Signals) -> N
         os.killpg(process.pid, signum)
 
 
-def _announce(settings: Settings, host: str, port: int) -> None:
+def _serves(web: subprocess.Popen[bytes], host: str, port: int) -> bool:
+    """Wait until the web server answers, and return whether it does: it may have ended instead."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     address = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}/healthz"
     directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy for the web does not know us
-    while True:
+    while web.poll() is None:
         try:
             directly.open(address, timeout=1).close()
-            break
+            return True
+        except urllib.error.HTTPError:
+            return True  # whatever is wrong there
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.05)
+    return False
+
+
+def _announce(settings: Settings) -> None:
     lines = ["", f"  ReferralHub is ready: {settings.base_url}/"]
     if settings.development:
         lines += [

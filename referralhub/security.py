@@ -1,12 +1,14 @@
 """What every response carries for safety, and whose address a request came from."""
 
 import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request
-from flask_wtf.csrf import CSRFError, CSRFProtect
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from itsdangerous import URLSafeTimedSerializer
 
 from referralhub.config import Settings
@@ -61,7 +63,16 @@ class FormProtection(CSRFProtect):
     A browser that names none, as some are set up, is believed for its token: the library would refuse it over https.
     Where the session of the token has gone, the page is enough: a second click, after the first began a new session,
     or a form that was open for a month.
+
+    Each answer has the token under a mask of its own: an answer is compressed, and from the sizes of many that have the
+    same secret in them it can be told.
     """
+
+    def init_app(self, app: Flask) -> None:
+        """Check each form, and let templates write the token."""
+        super().init_app(app)
+        app.context_processor(lambda: {"csrf_token": csrf_token})
+        app.jinja_env.globals["csrf_token"] = csrf_token
 
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the request at hand, unless its view is exempt. Raises CSRFError."""
@@ -74,10 +85,42 @@ class FormProtection(CSRFProtect):
         if g.get("csrf_valid") and sent_from_elsewhere():
             raise CSRFError("The form was on a page of another site.")
 
+    def _get_csrf_token(self) -> str | None:
+        """Return what a form was sent with, without its mask: the library looks at it."""
+        return unmasked(super()._get_csrf_token() or "")
+
+
+def csrf_token() -> str:
+    """Return the token for every form of the answer at hand."""
+    if "masked_csrf_token" not in g:
+        g.masked_csrf_token = masked(generate_csrf())
+    return str(g.masked_csrf_token)
+
+
+def masked(token: str) -> str:
+    """Put a token under a mask, which is drawn anew each time: the mask, and the token with its bits flipped by it."""
+    mask = secrets.token_bytes(len(token))
+    return urlsafe_b64encode(mask + _flipped(token.encode(), mask)).decode()
+
+
+def unmasked(text: str) -> str:
+    """Take the mask off; a form that was open before there were masks has a token with dots in it, and none."""
+    if "." in text:
+        return text
+    try:
+        both = urlsafe_b64decode(text)
+    except ValueError:
+        return ""
+    return _flipped(both[: len(both) // 2], both[len(both) // 2 :]).decode(errors="replace")
+
+
+def _flipped(text: bytes, mask: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(text, mask, strict=False))
+
 
 def form_token(secret_key: str, kept: str) -> str:
-    """Sign the token that a session keeps, as Flask-WTF does for the forms of a page."""
-    return URLSafeTimedSerializer(secret_key, salt="wtf-csrf-token").dumps(kept)
+    """Sign the token that a session keeps, as Flask-WTF does, and mask it for the forms of an answer."""
+    return masked(str(URLSafeTimedSerializer(secret_key, salt="wtf-csrf-token").dumps(kept)))
 
 
 def named_page() -> str:

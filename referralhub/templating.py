@@ -1,8 +1,6 @@
 """What templates can call: words for what they show, and addresses of static files that never go stale."""
 
-import hashlib
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
 from flask import Flask, current_app, request
 from flask_login import current_user
@@ -10,12 +8,11 @@ from markupsafe import Markup
 
 from referralhub.config import Settings
 from referralhub.models import Badge
+from referralhub.static_files import digest
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
 from referralhub.words.amounts import format_amount
 from referralhub.words.dates import ago, day, span
-
-YEAR = 365 * 24 * 3600
 
 
 def init_app(app: Flask) -> None:
@@ -36,7 +33,6 @@ def init_app(app: Flask) -> None:
         public_url=public_url,
         development=settings.development,
     )
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = YEAR
 
 
 def static_url(file: str) -> str:
@@ -52,15 +48,10 @@ def icon(name: str, also: str = "") -> Markup:
 # Pages name dozens of files and icons, so that making each address anew took a quarter of the time.
 @lru_cache(maxsize=1024)  # a path that we are below can come from a proxy
 def _static_url(root: str, folder: str, file: str) -> str:
-    return f"{root}/static/{file}?v={_digest(Path(folder) / file)}"
+    return f"{root}/static/{file}?v={digest(folder + '/' + file)}"
 
 
 @lru_cache(maxsize=1024)
 def _icon(sprite: str, name: str, also: str) -> Markup:
     use = Markup('<use href="{}#{}" />').format(sprite, name)
     return Markup('<svg class="icon {}" aria-hidden="true" focusable="false">{}</svg>').format(also, use)
-
-
-@cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else "missing"

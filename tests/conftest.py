@@ -18,13 +18,13 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from flask_migrate import upgrade
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
 
 from referralhub import create_app
 from referralhub.config import Settings
 from referralhub.extensions import db, huey, limiter
+from referralhub.migrations import upgrade
 from referralhub.models import MessageKind
 from referralhub.services.accounts import passwords, signup
 from referralhub.services.mailing import outbox

@@ -1,5 +1,6 @@
 """Kept answers: given again before Flask is entered while nothing changes, exactly as the view gives them."""
 
+import gzip
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -288,3 +289,16 @@ class TestRedis:
             for _ in range(2):
                 warm.client.get(page)
         assert len(valkey.client.keys("answer:*")) == before
+
+
+@pytest.mark.one_database
+def test_a_kept_answer_is_compressed_for_who_wants_that(warm: Person):
+    warm.confirm_address()  # so that the page says no more what it is
+    for _ in range(3):
+        warm.get(DASHBOARD)
+    plain, gzipped = (warm.client.get(DASHBOARD, headers={"Accept-Encoding": way}) for way in ("identity", "gzip"))
+    assert _tokenless(gzip.decompress(gzipped.data).decode()) == _tokenless(plain.text)
+    assert (gzipped.headers["Content-Encoding"], gzipped.headers["Vary"]) == ("gzip", plain.headers["Vary"])
+    assert int(gzipped.headers["Content-Length"]) == len(gzipped.data) < len(plain.data) / 3
+    with nothing_kept():
+        assert warm.client.get(DASHBOARD, headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"

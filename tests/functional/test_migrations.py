@@ -13,13 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import CheckConstraint, Table, UniqueConstraint, inspect, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from referralhub import create_app
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
+from referralhub.migrations import downgrade, upgrade
 from referralhub.models import Invitation, Profile, Reason, Referral, ReferralEvent, RewardEntry
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.assessment import Assessment, Verdict
@@ -84,6 +84,13 @@ def assert_nothing_is_left(app: Flask) -> None:
             functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
             assert list(db.session.scalars(text(functions))) == []
         db.session.rollback()
+
+
+def test_operators_migrate_by_a_command(empty_app: Flask):
+    runner = empty_app.test_cli_runner()
+    assert "upgrade" in runner.invoke(args=["db", "--help"]).output
+    assert runner.invoke(args=["db", "upgrade"]).exit_code == 0
+    assert differences(empty_app) == []
 
 
 def test_migrating_twice_changes_nothing(app: Flask, records):

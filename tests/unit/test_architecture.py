@@ -20,6 +20,7 @@ FLOORS = (
     "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
+PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
 ROW = "database models"  # what every service needs
 
 # What each room may import: rooms of ours, and libraries. Python's own are free.
@@ -61,7 +62,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
-    "kept_answers": ("config early_answers htmx security services.shared sessions", "flask flask_login msgspec redis"),
+    "kept_answers": (
+        "compression config early_answers htmx security services.shared sessions", "flask flask_login msgspec redis",
+    ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
@@ -70,7 +73,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "templating": ("config models urls words", "flask flask_login markupsafe"),
+    "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
     "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
@@ -118,9 +121,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "queue": ("redis_client", "flask huey"),
     "extensions": (
         "database models queue security services.mailing",
-        "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
+        "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("", "flask"),
+    "compression": ("early_answers", "backports brotli flask werkzeug"),
+    "static_files": ("compression early_answers security", "flask"),
+    "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "
@@ -128,12 +134,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth cli clock commits config dashboard database early_answers errors extensions health "
-        "kept_answers landing mailbox metrics redis_client security sessions tasks templating urls services.shared "
-        "services.accounts",
+        "account admin auth cli clock commits compression config dashboard database early_answers errors extensions "
+        "health kept_answers landing mailbox metrics migrations redis_client security sessions static_files tasks "
+        "templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
+    "launch": ("clock config embedded extensions migrations redis_client referralhub services.sample", "redis"),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 
@@ -178,7 +184,7 @@ def imported(file: str) -> Iterator[str]:
 def rooms_and_libraries(room: str) -> tuple[set[str], set[str]]:
     found = {name for file in FILES if room_of(file) == room for name in imported(file)}
     rooms = {room_of(MODULES[name]) for name in found if name in MODULES}
-    libraries = {name for name in found if name not in MODULES} - sys.stdlib_module_names
+    libraries = {name for name in found if name not in MODULES} - PYTHONS_OWN
     return rooms - {room}, libraries
 
 

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parent.parent.parent
 OWN = {"referralhub", "tests", "migrations", "wsgi"}
+PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
 RUNTIME, TESTS = ("referralhub", "migrations", "wsgi.py"), ("tests",)
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 DISTRIBUTIONS = packages_distributions()
@@ -38,7 +39,7 @@ def imported(file: Path) -> set[str]:
 def foreign_modules(*places: str) -> list[str]:
     """Return the modules imported there that are neither Python's nor ours."""
     names = {name for file in python_files(*places) for name in imported(file)}
-    return sorted(names - OWN - sys.stdlib_module_names)
+    return sorted(names - OWN - PYTHONS_OWN)
 
 
 def names_of(requirements: list[str]) -> set[str]:

@@ -7,8 +7,6 @@ from ipaddress import ip_address
 from itertools import islice
 from urllib.parse import urlsplit
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from redis import RedisError, ResponseError
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -100,6 +98,9 @@ def database_clock(found: Installation) -> Iterator[Remark]:
 
 def migrations(_: Installation) -> Iterator[Remark]:
     """Whether the tables are those of this version."""
+    from alembic.migration import MigrationContext  # noqa: PLC0415 - no web process needs Alembic
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+
     scripts = ScriptDirectory(MIGRATIONS)
     current = set(MigrationContext.configure(reading().connection()).get_current_heads())
     known = {script.revision for script in scripts.walk_revisions()}

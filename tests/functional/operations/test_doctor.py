@@ -15,13 +15,13 @@ from runpy import run_path
 
 import pytest
 from flask import Flask
-from flask_migrate import downgrade
 from sqlalchemy import text
 
 from referralhub import cli, create_app, mail_transport
 from referralhub.application import wire_doctor
 from referralhub.config import PROJECT, Settings
 from referralhub.extensions import db
+from referralhub.migrations import downgrade
 from referralhub.services.operations.checks import CHECKS
 from tests.conftest import extra_database, make_settings, sqlite_url
 from tests.doctors import Examine, examined, says

@@ -1,0 +1,90 @@
+"""Sending less: which way of compressing an answer the asker would rather have, how well we do it, and which pages.
+
+The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list.
+`docs/decisions/compressed-answers.md` says why that is enough.
+"""
+
+import sys
+import zlib
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+
+import brotli
+from flask import Flask, Response, request
+from werkzeug.datastructures import Accept
+from werkzeug.http import parse_accept_header
+
+from referralhub.early_answers import Answer
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Ways = Mapping[str, Callable[[bytes], bytes]]
+
+AS_IT_IS = "identity"  # the name of no compression
+# Each in the order of our own taste: what makes it smallest once and for all, and what is quickest for a single page.
+FOR_GOOD: Ways = {
+    "br": partial(brotli.compress, quality=11),
+    "zstd": partial(zstd.compress, level=19),
+    "gzip": partial(zlib.compress, level=9, wbits=31),
+}
+QUICKLY: Ways = {
+    "zstd": partial(zstd.compress, level=3),
+    "br": partial(brotli.compress, quality=4),
+    "gzip": partial(zlib.compress, level=4, wbits=31),
+}
+# The views whose pages hold nothing that is secret and stays the same: the token of forms has a mask.
+PAGES = frozenset(
+    {
+        "auth.login",
+        "auth.signup",
+        "dashboard.home",
+        "dashboard.recent_fragment",
+        "dashboard.show_leaderboard",
+        "dashboard.show_network",
+        "dashboard.show_referrals",
+        "landing.home",
+        "landing.privacy",
+    }
+)
+SMALLEST = 1000  # bytes: below that the answer is one packet anyway
+
+
+def init_app(app: Flask) -> None:
+    """Compress the pages that may be."""
+    app.after_request(compress)
+
+
+def compress(response: Response) -> Response:
+    """Send the page at hand in the way that the browser prefers, if it may be compressed and is worth it."""
+    whole = request.method == "GET" and response.status_code == 200 and not response.is_streamed
+    if not whole or request.endpoint not in PAGES or response.get_etag()[0]:
+        return response
+    page = response.get_data()
+    if len(page) < SMALLEST or b"@" in page:  # somebody's mail address, which is nobody else's business
+        return response
+    response.vary.add("Accept-Encoding")
+    way = best_of(tuple(QUICKLY), request.headers.get("Accept-Encoding", ""))
+    if way != AS_IT_IS:
+        response.set_data(QUICKLY[way](page))
+        response.headers["Content-Encoding"] = way
+    return response
+
+
+def compressed(answer: Answer, accepted: str) -> Answer:
+    """Send an answer in the way that the browser prefers, if it says that it may be compressed."""
+    varies = any(name == "Vary" and "Accept-Encoding" in value for name, value in answer.headers)
+    way = best_of(tuple(QUICKLY), accepted) if varies and answer.body else AS_IT_IS
+    if way == AS_IT_IS:
+        return answer
+    body = QUICKLY[way](answer.body)
+    headers = [(name, value) for name, value in answer.headers if name != "Content-Length"]
+    return Answer(answer.status, [*headers, ("Content-Encoding", way), ("Content-Length", str(len(body)))], body)
+
+
+@lru_cache(256)
+def best_of(ways: tuple[str, ...], accepted: str) -> str:
+    """Return the way that an `Accept-Encoding` prefers, the first of those it likes equally; "identity" for none."""
+    return parse_accept_header(accepted, Accept).best_match((*ways, AS_IT_IS)) or AS_IT_IS
