@@ -143,9 +143,14 @@ def test_a_fresh_clone_serves_and_says_where(make_clone):
 
 def test_the_second_start_is_quick_and_keeps_what_was_there(launch, clone: Path):
     secret = (clone / "instance/secret_key").read_text()
-    begun = time.monotonic()
-    launch()
-    assert time.monotonic() - begun < NEXT_START
+    took = []
+    for _ in range(3):  # the machine may be busy with something else, and then the quickest says what it takes
+        begun = time.monotonic()
+        launched = launch()
+        took.append(time.monotonic() - begun)
+        os.killpg(launched.process.pid, signal.SIGINT)
+        launched.process.wait(STOP)
+    assert min(took) < NEXT_START
     assert (clone / "instance/secret_key").read_text() == secret
 
 
