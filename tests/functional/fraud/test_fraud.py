@@ -1,9 +1,7 @@
 """What the fraud rules do to a referral, from the form to the page that its members see. Nobody is on loopback here."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from itertools import count
 
 import pytest
 from flask import Flask
@@ -14,14 +12,11 @@ from referralhub.extensions import db
 from referralhub.models import (
     Channel,
     DailySalt,
-    FormerAddress,
     OutboxMessage,
     Profile,
-    Reason,
     Referral,
     ReferralEvent,
     ReferralState,
-    RewardEntry,
     Sighting,
     SignupFacts,
     TokenPurpose,
@@ -31,50 +26,13 @@ from referralhub.services.accounts import credentials, erasure, passwords, signu
 from referralhub.services.fraud import assessment, signals
 from referralhub.services.fraud.rules import RULES, Facts, Finding
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
-from referralhub.services.referrals import lifecycle, visits
+from referralhub.services.referrals import visits
 from referralhub.services.referrals.attribution import FollowedLink
-from referralhub.services.shared.audit import OPERATOR
 from referralhub.words.referrals import FORMER_MEMBER
+from tests.functional.fraud.friends import FIREFOX, SAFARI, join, verdict
 from tests.people import Clock, Person, PostOffice
 
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:144.0) Gecko/20100101 Firefox/144.0"
-SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 Version/26.0 Safari/604.1"
 HINTS = ("fraud", "browser", "network", "rule", "points", "score", "suspicious")
-_networks = count(1)
-
-
-@pytest.fixture
-def at(app: Flask, post_office: PostOffice) -> Callable[..., Person]:
-    """Give somebody in a network of their own, unless told."""
-
-    def person(name: str, network: str = "", agent: str = FIREFOX) -> Person:
-        somewhere = network or f"192.0.2.{next(_networks) % 250}"
-        found = Person(app, post_office, name, REMOTE_ADDR=somewhere, HTTP_USER_AGENT=agent)
-        found.email = f"{name}@gmail.com"
-        return found
-
-    return person
-
-
-@pytest.fixture
-def alice(at) -> Person:
-    alice = at("alice", "203.0.113.5")
-    alice.sign_up()
-    alice.confirm_address()
-    return alice
-
-
-def join(friend: Person, link: str, clock: Clock, seconds: int = 40, **values: str) -> None:
-    """Follow a link, fill in the form in this time, and confirm the address."""
-    form = friend.click(link).form("/signup")
-    clock.advance(seconds=seconds)
-    details = {"username": friend.username, "email": friend.email, "password": friend.password}
-    friend.submit(form, **(details | {"password_confirm": friend.password} | values))
-    friend.confirm_address()
-
-
-def verdict(records) -> dict:
-    return records.all(ReferralEvent)[-1].evidence["assessment"]
 
 
 def test_whoever_signs_out_and_joins_by_their_own_link_waits_for_review(
@@ -218,88 +176,6 @@ class TestSignals:
         assert records.all(SignupFacts) == []
         assert verdict(records)["findings"]
         assert "miller" not in str(records.everything())
-
-
-class TestLeavingAndComingBack:
-    """What was credited once is not credited again."""
-
-    @pytest.fixture
-    def bob(self, alice: Person, at, clock: Clock) -> Person:
-        """A friend who was credited."""
-        bob = at("bob")
-        join(bob, alice.link, clock)
-        assert alice.get("/dashboard/").stat("total_referrals") == 1
-        return bob
-
-    def test_the_same_mailbox_after_erasure_waits(self, alice: Person, bob: Person, at, clock: Clock, records):
-        bob.delete_account()
-        for number, address in enumerate(("bob@gmail.com", "B.o.b+again@googlemail.com"), 1):
-            elsewhere = at(f"bob{number}", agent=SAFARI)
-            elsewhere.email = address
-            join(elsewhere, alice.link, clock)
-            assert [(f["rule"], f["points"]) for f in verdict(records)["findings"]] == [("referred_before", 60)]
-            elsewhere.delete_account()
-        assert [each.state for each in records.all(Referral)] == ["confirmed", "held", "held"]
-        assert alice.get("/dashboard/").stat("total_referrals") == 1
-        assert [entry.amount for entry in records.all(RewardEntry)] == [10]
-
-    def test_so_does_one_that_was_left_for_another(self, alice: Person, bob: Person, at, clock: Clock, records):
-        bob.change_address("robert@gmail.com")
-        again = at("again", agent=SAFARI)
-        again.email = "bob@gmail.com"
-        join(again, alice.link, clock)
-        assert [f["rule"] for f in verdict(records)["findings"]] == ["referred_before"]
-        assert alice.get("/dashboard/").stat("total_referrals") == 1
-
-    def test_by_whose_link_does_not_matter(self, bob: Person, at, clock: Clock, records):
-        charlie = at("charlie", agent=SAFARI)
-        charlie.sign_up()
-        bob.delete_account()
-        again = at("again")
-        again.email = bob.email
-        join(again, charlie.link, clock)
-        assert [f["rule"] for f in verdict(records)["findings"]] == ["referred_before"]
-
-    def test_the_browser_that_erased_remembers(self, alice: Person, bob: Person, clock: Clock, records, at):
-        bob.delete_account()
-        again = at("someone.else", "192.0.2.251")
-        again.client = bob.client
-        join(again, alice.link, clock)
-        assert [(f["rule"], f["points"]) for f in verdict(records)["findings"]] == [("erased_in_browser", 45)]
-        assert records.one(Referral, friend_id=3).state is ReferralState.HELD
-
-    def test_who_left_before_anything_was_credited_is_welcome(self, alice: Person, at, clock: Clock, records):
-        bob = at("bob")
-        bob.click(alice.link)
-        clock.advance(seconds=40)
-        bob.sign_up()
-        bob.delete_account()
-        join(bob, alice.link, clock)
-        assert verdict(records)["findings"] == []
-
-    def test_who_was_nobodys_friend_may_become_one(self, alice: Person, at, clock: Clock, records):
-        bob = at("bob")
-        bob.sign_up()
-        bob.confirm_address()
-        bob.delete_account()
-        join(bob, alice.link, clock)
-        assert verdict(records)["findings"] == []
-
-    def test_erasing_twice_keeps_nothing_more(self, alice: Person, at, app: Flask, clock: Clock, records):
-        bob = at("bob")
-        bob.click(alice.link)
-        bob.sign_up()
-        bob.delete_account()
-        with app.app_context():
-            lifecycle.hold(1, OPERATOR, Reason.stated("who is it?"), clock())
-            erasure.erase(2, FORMER_MEMBER, clock())
-        assert records.all(FormerAddress) == []
-
-    def test_nothing_readable_is_kept(self, bob: Person, records):
-        bob.delete_account()
-        kept = records.one(FormerAddress)
-        assert len(kept.address_hash) == 64
-        assert kept.address_hash != hashlib.sha256(b"address:bob@gmail.com").hexdigest()
 
 
 class TestCost:
