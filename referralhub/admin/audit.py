@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from flask_admin import expose
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from referralhub.admin import links
 from referralhub.admin.filters import Choice, Contains, Day
@@ -44,7 +44,7 @@ class Audit(ListPage):
         "before": lambda _view, _context, line, _name: change_in_words(line),
         "reason": lambda _view, _context, line, _name: audit_reason(line),
     }
-    load = (joinedload(AuditLine.actor),)
+    load = (selectinload(AuditLine.actor),)
 
     def shown(self, row: AuditLine, column: str) -> Any:
         """Return a cell as people read it, with links to who acted and to what it was about."""

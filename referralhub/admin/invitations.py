@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from referralhub.admin import links
 from referralhub.admin.filters import Choice, Day
@@ -30,7 +30,7 @@ class Invitations(ListPage):
         Day(Invitation.created, "Invited since"),
         Day(Invitation.created, "Invited until", until=True),
     )
-    load = (joinedload(Invitation.profile).joinedload(Profile.user),)
+    load = (selectinload(Invitation.profile).selectinload(Profile.user),)
 
     def shown(self, row: Invitation, column: str) -> Any:
         """Return a cell as people read it, with a link to the member."""

@@ -31,7 +31,7 @@ class ListPage(AdminPage, ModelView):
     column_default_sort = ("id", True)
     columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading; `a.b` is b of a
     details_endpoint: str | None = None  # where a row leads, by its id
-    load: tuple[Any, ...] = ()  # loader options: what belongs to each row
+    load: tuple[Any, ...] = ()  # loader options: what belongs to each row, read for those shown and not joined to all
 
     # Routes of the library that this panel has no use for.
     create_view = edit_view = details_view = delete_view = action_view = ajax_lookup = ajax_update = export = None

@@ -6,7 +6,7 @@ from typing import Any
 from flask import current_app, flash, redirect, url_for
 from flask_admin import expose
 from flask_wtf import FlaskForm
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice, Day
@@ -48,7 +48,7 @@ class Members(ListPage):
         Day(User.created, "Joined since"),
         Day(User.created, "Joined until", until=True),
     )
-    load = (joinedload(User.profile),)
+    load = (selectinload(User.profile),)
 
     @expose("/<row:row_id>/")
     def show(self, row_id: int) -> Answer:
@@ -153,7 +153,7 @@ class Rewards(ListPage):
         Day(RewardEntry.created, "Written since"),
         Day(RewardEntry.created, "Written until", until=True),
     )
-    load = (joinedload(RewardEntry.profile).joinedload(Profile.user),)
+    load = (selectinload(RewardEntry.profile).selectinload(Profile.user),)
 
     def details_url(self, row: RewardEntry) -> str:
         """Lead to the member."""

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from referralhub.admin import links
@@ -50,7 +50,7 @@ class Mail(ListPage):
         "delivered_at": lambda _view, _context, message, _name: state(message),
         "next_try_at": lambda _view, _context, message, _name: None if message.delivered_at else message.next_try_at,
     }
-    load = (joinedload(OutboxMessage.user),)
+    load = (selectinload(OutboxMessage.user),)
 
     def shown(self, row: OutboxMessage, column: str) -> Any:
         """Return a cell as people read it, with a link to the member."""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from flask import current_app, flash, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 
 from referralhub.admin.access import AdminPage, Answer, actor
 from referralhub.admin.filters import Choice, Day
@@ -42,8 +42,8 @@ class Referrals(ListPage):
         Day(Referral.created, "Joined until", until=True),
     )
     load = (
-        joinedload(Referral.referrer).joinedload(Profile.user),
-        joinedload(Referral.friend).joinedload(Profile.user),
+        selectinload(Referral.referrer).selectinload(Profile.user),
+        selectinload(Referral.friend).selectinload(Profile.user),
     )
     steps: ClassVar = {
         "hold": (ReferralState.PENDING, lifecycle.hold),

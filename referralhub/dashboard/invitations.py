@@ -13,7 +13,7 @@ from wtforms.validators import Length
 from referralhub import htmx
 from referralhub.clock import now
 from referralhub.dashboard.address_lists import candidates, decoded
-from referralhub.dashboard.views import bp, page_number
+from referralhub.dashboard.views import bp, part_after
 from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, strip, text_of
 from referralhub.services.program import rules
@@ -87,7 +87,7 @@ def remind(invitation_id: int) -> Response:
 
 
 def _show(form: InvitationForm, status: int = 200) -> Response:
-    found = invitations.page_of(current_user.profile.id, page_number(), now())
+    found = invitations.page_of(current_user.profile.id, part_after(), now())
     closed = None
     try:
         invitations.check_allowed(current_user)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import htmx
 from referralhub.clock import now
-from referralhub.dashboard.views import bp, page_number
+from referralhub.dashboard.views import bp, part_after
 from referralhub.services.ledger import entries
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
@@ -18,17 +18,14 @@ from referralhub.services.program import rules
 @login_required
 def show_rewards() -> Response:
     """Show balances, perks, and every entry with its reason."""
-    profile_id, page = current_user.profile.id, page_number()
-    lines, more = entries.lines(profile_id, page)
+    profile_id = current_user.profile.id
     return htmx.page_or_fragment(
         "dashboard/rewards.html",
         "dashboard/_ledger.html",
         balances=entries.balances(profile_id, rules.current().unit, now()),
-        lines=lines,
-        page=page,
-        more=more,
+        ledger=entries.lines(profile_id, part_after()),
         offers=catalogue.offers(profile_id),
-        claims=claims.claims_of(profile_id),
+        claims=claims.claims_of(profile_id, part_after("claims_after")),
         count=current_user.profile.referral_count,
         form_key=secrets.token_urlsafe(16),
     )

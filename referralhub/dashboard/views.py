@@ -18,6 +18,7 @@ from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.referrals import figures, member_list, visits
 from referralhub.services.referrals.statistics import Statistics
 from referralhub.services.shared.figure_changes import AT_MOST, LEADERBOARD
+from referralhub.services.shared.parts import LARGEST
 from referralhub.urls import public_url
 
 bp = Blueprint("dashboard", __name__)
@@ -75,7 +76,7 @@ def show_referrals() -> Response:
         state = ReferralState(request.args["state"]) if request.args.get("state") else None
     except ValueError:
         state = None
-    found = member_list.page_of(current_user.profile.id, state, page_number())
+    found = member_list.page_of(current_user.profile.id, state, part_after())
     return htmx.page_or_fragment(
         "dashboard/referrals.html", "dashboard/_referrals.html", found=found, state=state, states=ReferralState
     )
@@ -95,9 +96,10 @@ def show_leaderboard() -> Response:
     return keep(page, LEADERBOARD, *([own] if own else []), until=min(period.end(at), at + AT_MOST))
 
 
-def page_number() -> int:
-    """Return the page that was asked for, from 1; whatever else was asked for is the first."""
-    return max(1, min(request.args.get("page", 1, type=int), 100_000))
+def part_after(name: str = "after") -> int | None:
+    """Return behind which row the part of a list begins that was asked for; None, the first, for what is no id."""
+    after = request.args.get(name, type=int)
+    return after if after is not None and 0 < after <= LARGEST else None
 
 
 def member_link(code: str) -> str:

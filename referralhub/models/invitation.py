@@ -31,6 +31,7 @@ class Invitation(Base):
     __tablename__ = "invitation"
     __table_args__ = (
         Index("ix_invitation_profile_created", "profile_id", "created"),
+        Index("ix_invitation_profile_id_id", "profile_id", "id"),
         Index("ix_invitation_address_lower", text("lower(address)")),
     )
 

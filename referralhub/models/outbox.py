@@ -48,6 +48,12 @@ class OutboxMessage(Base):
             sqlite_where=text("delivered_at IS NULL"),
             postgresql_where=text("delivered_at IS NULL"),
         ),
+        Index(
+            "ix_outbox_address_lower",
+            text("lower(address)"),
+            sqlite_where=text("address IS NOT NULL"),
+            postgresql_where=text("address IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

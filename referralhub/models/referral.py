@@ -79,6 +79,7 @@ class Referral(Base):
         CheckConstraint("visited_at <= created", name="visit_before_signup"),
         CheckConstraint("score BETWEEN 0 AND 100", name="score"),
         Index("ix_referral_referrer_created", "referrer_id", "created"),
+        Index("ix_referral_referrer_id_id", "referrer_id", "id"),
         Index("ix_referral_state_decided", "state", "decided_at"),
     )
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
@@ -33,6 +33,7 @@ class RewardEntry(Base):
     __table_args__ = (
         UniqueConstraint("referral_id", "profile_id", "kind"),
         UniqueConstraint("profile_id", "unit", "number"),
+        Index("ix_reward_entry_profile_id_id", "profile_id", "id"),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"),
         CheckConstraint("kind <> 'redemption' OR (amount < 0 AND balance >= 0)", name="spends_what_is_there"),
         CheckConstraint("kind NOT IN ('referrer', 'friend', 'milestone') OR amount > 0", name="credit_is_positive"),

@@ -34,7 +34,7 @@ class SignupFacts(Base):
     __tablename__ = "signup_facts"
 
     profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), primary_key=True)
-    sighting_id: Mapped[int] = mapped_column(ForeignKey("sighting.id"))
+    sighting_id: Mapped[int] = mapped_column(ForeignKey("sighting.id"), index=True)
     seconds: Mapped[int | None]  # from opening the form to sending it; none: not known
     trapped: Mapped[bool]  # filled in a field that people do not see
     members: Mapped[list[Any]] = mapped_column(Json)  # profile ids that were signed in with this browser before

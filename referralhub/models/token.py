@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
@@ -21,6 +21,7 @@ class OneTimeToken(Base):
     """A random token that works once. Only its SHA-256 is kept: one who reads the table cannot use it."""
 
     __tablename__ = "one_time_token"
+    __table_args__ = (Index("ix_one_time_token_address_lower", text("lower(address)")),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     purpose: Mapped[TokenPurpose] = mapped_column(stored_by_value(TokenPurpose, "purpose"))

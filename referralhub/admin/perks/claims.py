@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
 from referralhub.admin import links
@@ -38,7 +38,7 @@ class Claims(ListPage):
         Day(Redemption.created, "Claimed since"),
         Day(Redemption.created, "Claimed until", until=True),
     )
-    load = (joinedload(Redemption.perk), joinedload(Redemption.profile).joinedload(Profile.user))
+    load = (selectinload(Redemption.perk), selectinload(Redemption.profile).selectinload(Profile.user))
 
     def shown(self, row: Redemption, column: str) -> Any:
         """Return a cell as people read it, with links to perk and member."""

@@ -65,7 +65,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
         referral.referrer.user if referral else None,
         counts,
         entries.balances(profile.id, rules.current().unit, now),
-        entries.lines(profile.id)[0],
+        entries.lines(profile.id).lines,
         audit.about("member", user.id),
     )
 

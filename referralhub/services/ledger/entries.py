@@ -1,6 +1,5 @@
 """The ledger: every amount that was given or taken, and the balances that follow from it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,10 +16,9 @@ from referralhub.models import (
     Unit,
     User,
 )
-from referralhub.services.shared import figure_changes
+from referralhub.services.shared import figure_changes, parts
 from referralhub.services.shared.names import shown_name
-
-PAGE = 20
+from referralhub.services.shared.parts import Part
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,7 @@ class Balance:
 class Line:
     """One entry as a member reads it; `friend` is whose joining it was for."""
 
+    id: int
     kind: RewardKind
     amount: int
     unit: Unit
@@ -208,12 +207,13 @@ def balances(profile_id: int, unit: Unit, now: datetime) -> list[Balance]:
     return [balance(reading(), profile_id, each, now) for each in (unit, *others)]
 
 
-def lines(profile_id: int, page: int = 1) -> tuple[list[Line], bool]:
-    """Read one page of a member's ledger, newest first, and whether there is another. One query."""
+def lines(profile_id: int, after: int | None = None) -> Part[Line]:
+    """Read one part of a member's ledger, newest first. One query."""
     original = aliased(RewardEntry)
     friend = aliased(Profile)
-    rows = reading().execute(
+    query = (
         select(
+            RewardEntry.id,
             RewardEntry.kind,
             RewardEntry.amount,
             RewardEntry.unit,
@@ -229,12 +229,9 @@ def lines(profile_id: int, page: int = 1) -> tuple[list[Line], bool]:
         .outerjoin(friend, friend.id == Referral.friend_id)
         .outerjoin(User, User.id == friend.user_id)
         .where(RewardEntry.profile_id == profile_id)
-        .order_by(RewardEntry.id.desc())
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
     )
-    found: Sequence[Line] = [Line(*row) for row in rows]
-    return list(found[:PAGE]), len(found) > PAGE
+    rows = reading().execute(parts.newest(query, RewardEntry.id, after))
+    return parts.part([Line(*row) for row in rows], after)
 
 
 def within_cap(session: Session, profile_id: int, program: Program, amount: int) -> int:

@@ -9,31 +9,33 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import Amount, Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
 from referralhub.services.ledger import entries
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, parts
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import CannotRedeem, NotFound
+from referralhub.services.shared.parts import Part
 
 
 @dataclass(frozen=True)
 class Claim:
     """One perk that a member has; `coupon` is there at once or never, `fulfilled_at` says when it was handed over."""
 
+    id: int
     name: str
     coupon: str | None
     fulfilled_at: datetime | None
     created: datetime
 
 
-def claims_of(profile_id: int) -> list[Claim]:
-    """List what a member has claimed, newest first. One query."""
-    rows = reading().execute(
-        select(Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created)
+def claims_of(profile_id: int, after: int | None = None) -> Part[Claim]:
+    """Read one part of what a member has claimed, newest first. One query."""
+    query = (
+        select(Redemption.id, Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created)
         .join(Perk, Perk.id == Redemption.perk_id)
         .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
         .where(Redemption.profile_id == profile_id)
-        .order_by(Redemption.id.desc())
     )
-    return [Claim(*row) for row in rows]
+    rows = reading().execute(parts.newest(query, Redemption.id, after))
+    return parts.part([Claim(*row) for row in rows], after)
 
 
 def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import select, union
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import reading
@@ -46,9 +46,10 @@ def of_referral(referral_id: int) -> ReferralDetail:
         .order_by(ReferralEvent.id)
     )
     own = select(RewardEntry.id).where(RewardEntry.referral_id == referral_id)
+    taken_back = select(RewardEntry.id).where(RewardEntry.reverses_id.in_(own))
     entries = reading().scalars(
         select(RewardEntry)
-        .where((RewardEntry.referral_id == referral_id) | RewardEntry.reverses_id.in_(own))
+        .where(RewardEntry.id.in_(union(own, taken_back)))  # with an "or" the whole ledger would be read
         .options(joinedload(RewardEntry.profile).joinedload(Profile.user))
         .order_by(RewardEntry.id)
     )

@@ -27,13 +27,14 @@ from referralhub.services.ledger import entries
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.addresses import address_hash
 from referralhub.services.program import rules
+from referralhub.services.shared import parts
 from referralhub.services.shared.errors import CannotInvite
 from referralhub.services.shared.names import shown_name
+from referralhub.services.shared.parts import Part
 
 DAILY = 20  # invitations that one member can send in 24 hours
 LONGEST_WORDS = 500
 REMIND_AFTER = timedelta(days=3)
-PAGE = 20
 _WAITING = (InvitationState.SENT, InvitationState.VISITED)
 _Text = ColumnElement[str] | InstrumentedAttribute[str] | InstrumentedAttribute[str | None] | str
 
@@ -58,12 +59,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class InvitationPage:
-    """One page of a member's invitations, and how many they can send today."""
+    """One part of a member's invitations, and how many they can send today."""
 
-    lines: list[Invitation]
+    part: Part[Invitation]
     left_today: int
-    page: int
-    more: bool
     now: datetime
     closed: Collection[int]  # the numbers of those to whose address no more mail goes
 
@@ -159,19 +158,13 @@ def remind(user: User, invitation_id: int, now: datetime) -> None:
         outbox.queue(session, kind, user.id, key, payload, now, address=line.address)
 
 
-def page_of(profile_id: int, page: int, now: datetime) -> InvitationPage:
+def page_of(profile_id: int, after: int | None, now: datetime) -> InvitationPage:
     """Read a member's invitations, newest first. Two queries."""
-    query = (
-        select(Invitation, _is_unwanted(Invitation.address_hash, Invitation.address))
-        .where(Invitation.profile_id == profile_id)
-        .order_by(Invitation.created.desc(), Invitation.id.desc())
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
-    )
-    rows = reading().execute(query).all()
-    lines = [line for line, _ in rows[:PAGE]]
-    closed = {line.id for line, unwanted in rows if unwanted and line.state in _WAITING}
-    return InvitationPage(lines, _left_today(profile_id, now), page, len(rows) > PAGE, now, closed)
+    unwanted = _is_unwanted(Invitation.address_hash, Invitation.address)
+    query = select(Invitation, unwanted).where(Invitation.profile_id == profile_id)
+    rows = reading().execute(parts.newest(query, Invitation.id, after)).all()
+    closed = {line.id for line, is_unwanted in rows if is_unwanted and line.state in _WAITING}
+    return InvitationPage(parts.part([line for line, _ in rows], after), _left_today(profile_id, now), now, closed)
 
 
 def letter(invitation_id: int) -> dict[str, Any]:

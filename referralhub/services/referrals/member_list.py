@@ -8,15 +8,16 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import Profile, Reason, Referral, ReferralEvent, ReferralState, User
+from referralhub.services.shared import parts
 from referralhub.services.shared.names import shown_name
-
-PAGE = 20
+from referralhub.services.shared.parts import Part
 
 
 @dataclass(frozen=True)
 class ReferralLine:
     """One referral as its referrer reads it: the friend, the state, and why."""
 
+    id: int
     username: str
     state: ReferralState
     created: datetime
@@ -27,15 +28,13 @@ class ReferralLine:
 
 @dataclass(frozen=True)
 class ReferralPage:
-    """One page of a member's referrals, and how many there are in each state."""
+    """One part of a member's referrals, and how many there are in each state."""
 
-    lines: list[ReferralLine]
+    part: Part[ReferralLine]
     counts: dict[ReferralState, int]
-    page: int
-    more: bool
 
 
-def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) -> ReferralPage:
+def page_of(profile_id: int, state: ReferralState | None = None, after: int | None = None) -> ReferralPage:
     """Read a member's referrals, newest first, in one state or in all. Two queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
     counts = {each: number for each, number in reading().execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
@@ -43,6 +42,7 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
     last = select(func.max(event.id)).where(event.referral_id == Referral.id).scalar_subquery()
     query = (
         select(
+            Referral.id,
             shown_name(User),
             Referral.state,
             Referral.created,
@@ -55,14 +55,11 @@ def page_of(profile_id: int, state: ReferralState | None = None, page: int = 1) 
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
         .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.created.desc(), Referral.id.desc())
-        .offset((page - 1) * PAGE)
-        .limit(PAGE + 1)
     )
     if state is not None:
         query = query.where(Referral.state == state)
-    lines = [ReferralLine(*row) for row in reading().execute(query)]
-    return ReferralPage(lines[:PAGE], counts, page, len(lines) > PAGE)
+    lines = [ReferralLine(*row) for row in reading().execute(parts.newest(query, Referral.id, after))]
+    return ReferralPage(parts.part(lines, after), counts)
 
 
 def name_of_friend(referral_id: int) -> str:

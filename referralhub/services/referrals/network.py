@@ -56,12 +56,11 @@ def below(profile_id: int, now: datetime) -> Network:
         .join(tree, Profile.referred_by_id == tree.c.id)
         .where(tree.c.number < DEEPEST)
     )
-    seen = case((User.last_seen_at >= now - timedelta(days=ACTIVE_DAYS), 1), else_=0)
+    # Looked up for each: a join is planned for as many members as there might be, and reads all accounts for them.
+    last_seen = select(User.last_seen_at).where(User.id == tree.c.user_id).scalar_subquery()
+    seen = case((last_seen >= now - timedelta(days=ACTIVE_DAYS), 1), else_=0)
     generations = reading().execute(
-        select(tree.c.number, func.count(), func.sum(seen))
-        .join(User, User.id == tree.c.user_id)
-        .group_by(tree.c.number)
-        .order_by(tree.c.number)
+        select(tree.c.number, func.count(), func.sum(seen)).group_by(tree.c.number).order_by(tree.c.number)
     )
     branches = reading().execute(
         select(shown_name(User), Profile.referral_count)

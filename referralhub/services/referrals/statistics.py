@@ -128,7 +128,7 @@ def _figures() -> Select[*tuple[Any, ...]]:
         .join(active, true())
         .outerjoin(newest, true())
         .where(Profile.id == profile_id)
-        .order_by(newest.c.created.desc(), newest.c.id.desc())
+        .order_by(newest.c.id.desc())
     )
 
 
@@ -139,7 +139,7 @@ def _newest(profile_id: BindParameter[int]) -> Subquery:
         .join(friend, friend.id == Referral.friend_id)
         .join(User, User.id == friend.user_id)
         .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.created.desc(), Referral.id.desc())
+        .order_by(Referral.id.desc())
         .limit(NEWEST)
         .subquery()
     )
