@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
-.PHONY: run test test-deep lint format lock help
+.PHONY: run test test-deep bench lint format lock help
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
@@ -18,6 +18,9 @@ test: .venv/dev ## Every test: unit, functional on both databases, real browser
 test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, two copies side by side
 	@$(BIN)/python tests/chromium.py
 	@$(BIN)/pytest -m deep -v
+
+bench: .venv/bench ## Measure it beside a Django peer: 20 minutes; QUICK=1 and ROUTES=click,dashboard for less
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ROUTES),--routes "$(ROUTES)")
 
 lint: .venv/dev ## Formatter, linter, type checker, template linter
 	@$(BIN)/ruff format --check .
@@ -35,6 +38,8 @@ lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
 		pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		--group bench -c requirements.txt -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -53,4 +58,9 @@ help: ## This list
 .venv/dev: requirements-dev.txt | .venv/uv
 	@echo "Installing what is needed to develop …"
 	@$(INSTALL) requirements-dev.txt
+	@touch $@ .venv/run
+
+.venv/bench: requirements-bench.txt | .venv/uv
+	@echo "Installing what is needed to measure …"
+	@$(INSTALL) requirements-bench.txt
 	@touch $@ .venv/run

@@ -1,0 +1,1 @@
+"""The benchmarks: `make bench`. README.md says what is measured, and how."""
