@@ -103,7 +103,7 @@ class KeptAnswers:
         if address not in ADDRESSES or environ["REQUEST_METHOD"] != "GET" or not below:
             return self.inner(environ, start_response)
         request = Request(environ, populate_request=False)
-        sid = self.sessions.sid_in(request)
+        sid = self.sessions.sid_of(environ)
         whose = member_of(sid) or NOBODY
         key = f"answer:{self.release}:{whose}:{address}:{'part' if htmx.is_partial(request) else 'whole'}"
         accepted = environ.pop("HTTP_ACCEPT_ENCODING", "")  # as what is kept is kept as it is

@@ -1,11 +1,12 @@
 """Who asks for a link: a person who opens it, a program that looks at it, or a page that hides it."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, lru_cache
+from typing import Any
 
 import crawleruseragents
-from werkzeug.datastructures import Headers
 
 # Programs in the kept list that are not crawlers by themselves; who cheats with one is for the fraud rules.
 TOOLS = re.compile(
@@ -23,24 +24,22 @@ class Caller(StrEnum):
     PREFETCH = "prefetch"  # a browser that guesses where its person might go
 
 
-def caller(headers: Headers) -> Caller:
-    """Judge by what the request says of itself (Fetch Metadata, W3C; the user agent)."""
-    if "prefetch" in headers.get("Sec-Purpose", headers.get("Purpose", headers.get("X-Moz", ""))):
+def caller(environ: Mapping[str, Any]) -> Caller:
+    """Judge by what the headers of a request say of it (Fetch Metadata, W3C; the user agent)."""
+    says = environ.get
+    if "prefetch" in says("HTTP_SEC_PURPOSE", says("HTTP_PURPOSE", says("HTTP_X_MOZ", ""))):
         return Caller.PREFETCH
-    if _is_crawler(headers.get("User-Agent", "")):
+    if _is_crawler(says("HTTP_USER_AGENT", "")):
         return Caller.CRAWLER
     # Browsers without these headers are old or on plain http; they are believed.
-    if (
-        headers.get("Sec-Fetch-Dest", "document") != "document"
-        or headers.get("Sec-Fetch-Mode", "navigate") != "navigate"
-    ):
+    if says("HTTP_SEC_FETCH_DEST", "document") != "document" or says("HTTP_SEC_FETCH_MODE", "navigate") != "navigate":
         return Caller.EMBEDDED
     return Caller.PERSON
 
 
-def opens_a_page(headers: Headers) -> bool:
+def opens_a_page(environ: Mapping[str, Any]) -> bool:
     """Whether a browser says that a person opens a page; what scans mails for bad links does not say so."""
-    return headers.get("Sec-Fetch-Mode") == "navigate" and headers.get("Sec-Fetch-Dest") == "document"
+    return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
 
 
 @lru_cache(10_000)

@@ -34,17 +34,21 @@ class FastPath:
     def __call__(self, environ: dict[str, Any]) -> Answer | None:
         """Remember a person's visit and send them on; None if this is not for the fast path to answer."""
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
-        if environ["REQUEST_METHOD"] != "GET" or not self.sessions.is_link(path):
+        if (
+            environ["REQUEST_METHOD"] != "GET"
+            or not self.sessions.is_link(path)
+            or caller(environ) is not Caller.PERSON
+        ):
             return None
         if "HTTP_UPGRADE" in environ or not query.isascii():  # Flask refuses some of these
             return None
-        request = Request(environ, populate_request=False)
-        if "i" in request.args or caller(request.headers) is not Caller.PERSON:
+        asked = Request(environ, populate_request=False).args if query else {}
+        if "i" in asked:
             return None
-        channel, now = channel_of(request.args.get("via", "")), self.app.config["CLOCK"]()
+        channel, now = channel_of(asked.get("via", "")), self.app.config["CLOCK"]()
         visit = FollowedLink(codes.normal(path.strip("/")), channel, now)
         try:
-            arrival, sid = self.sessions.arrive(visit, self.sessions.sid_in(request))
+            arrival, sid = self.sessions.arrive(visit, self.sessions.sid_of(environ))
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once, and counts once
             return None

@@ -48,7 +48,7 @@ def privacy() -> str:
 def follow(code: str) -> BaseResponse:
     """Remember whose link this is and go on to the signup form. A program gets a preview of it."""
     code = codes.normal(code)
-    who = caller(request.headers)
+    who = caller(request.environ)
     if who is Caller.PREFETCH:
         return Response(status=503, headers={"Retry-After": "0"})  # so that the person's own click comes here too
     if who is not Caller.PERSON:
@@ -96,7 +96,7 @@ def picture(code: str) -> BaseResponse:
 
 def _arrive(visit: FollowedLink) -> BaseResponse:
     sessions = interface()
-    counted = visit.invitation_id is None or opens_a_page(request.headers)
+    counted = visit.invitation_id is None or opens_a_page(request.environ)
     arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
     arrival, sid = arrive()
     if arrival is Arrival.UNKNOWN:

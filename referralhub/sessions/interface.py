@@ -7,6 +7,8 @@ import re
 import secrets
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
+from time import time
 from typing import Any, cast
 
 from flask import Flask, Request, Response, current_app, request
@@ -16,6 +18,7 @@ from flask_session.base import ServerSideSession
 from flask_session.redis import RedisSessionInterface
 from redis import RedisError
 from werkzeug.http import dump_cookie
+from werkzeug.sansio.http import parse_cookie
 
 from referralhub.config import SESSION_DAYS
 from referralhub.services.referrals import live_codes, visits
@@ -85,7 +88,11 @@ class Sessions(RedisSessionInterface):
 
     def sid_in(self, request: Request) -> str | None:
         """Read which session the visitor's cookie names."""
-        return request.cookies.get(self.app.config["SESSION_COOKIE_NAME"])
+        return self.sid_of(request.environ)
+
+    def sid_of(self, environ: dict[str, Any]) -> str | None:
+        """Read the same before there is a request object, which takes longer than this."""
+        return parse_cookie(environ.get("HTTP_COOKIE")).get(self.app.config["SESSION_COOKIE_NAME"])
 
     def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
         """Keep a followed link and count the visit, in one round trip; returns also the id of the session it is in.
@@ -113,16 +120,20 @@ class Sessions(RedisSessionInterface):
 
     def cookie(self, sid: str, root: str) -> str:
         """Write the header that lets the browser know its session's id, as Flask would; `root` is what we are below."""
+        return f"{self.app.config['SESSION_COOKIE_NAME']}={sid}{self._attributes(root or '/', int(time()))}"
+
+    @lru_cache(64)  # noqa: B019 - there is one of these for each application
+    def _attributes(self, path: str, _second: int) -> str:
+        """Write what stands behind the id, when the cookie expires among it: it is the same for a second."""
         app = self.app
         return dump_cookie(
-            app.config["SESSION_COOKIE_NAME"],
-            sid,
+            "",
             max_age=app.permanent_session_lifetime,
-            path=root or "/",
+            path=path,
             secure=self.get_cookie_secure(app),
             httponly=True,
             samesite=self.get_cookie_samesite(app),
-        )
+        ).removeprefix("=")
 
     def regenerate(self, session: SessionMixin) -> None:
         """Give the session a new id and forget the old one, so that a planted id is worth nothing."""

@@ -1,10 +1,10 @@
-"""Which codes are live, as Redis believes for a minute; at the signup the database is asked."""
+"""Which codes are live, as Redis believes for an hour; at the signup the database is asked."""
 
 from contextlib import suppress
 
 from redis import Redis, RedisError
 
-KNOWN_FOR = 60  # seconds
+KNOWN_FOR = 3600  # seconds
 
 
 def key(code: str) -> str:
@@ -13,12 +13,12 @@ def key(code: str) -> str:
 
 
 def learn(redis: Redis, code: str) -> None:
-    """Let Redis know for a minute that a code is live. Raises RedisError."""
+    """Let Redis know for an hour that a code is live. Raises RedisError."""
     redis.set(key(code), 1, ex=KNOWN_FOR)
 
 
 def unlearn(redis: Redis, code: str) -> None:
-    """Let Redis know at once that a code is nobody's any more; one that is away forgets it within a minute.
+    """Let Redis know at once that a code is nobody's any more; one that is away forgets it within an hour.
 
     It comes after the commit, so that an error here would call undone what is done.
     """
