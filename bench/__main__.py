@@ -11,9 +11,9 @@ from time import perf_counter
 
 from bench import machine, measure, report, servers
 from bench.marks import marks
-from bench.results import Claim, Results
+from bench.results import FEW, FLOOR, MANY, MEMBERS, PEER, Claim, Results
 from bench.routes import ROUTES
-from bench.sides import FEW, FLOOR, MANY, MEMBERS, PEER, Stage, stage
+from bench.sides import Stage, stage
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HALF = ("click", "figures")

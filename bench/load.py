@@ -98,7 +98,6 @@ class Load:
     def run(self, seconds: float, begin: float = 0.0) -> dict[str, Sample]:
         """Let all scripts play so long, and give what was measured, by name; `begin` is where their clock begins."""
         self.end = (begin or perf_counter()) + seconds
-        gc.collect()
         gc.disable()
         try:
             for player in self.players:

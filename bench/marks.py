@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from bench.results import Results
-from bench.sides import FEW, FLOOR, MANY, PEER
+from bench.results import FEW, FLOOR, MANY, PEER, Results
 
 SECONDS_TO_LOAD = 180
 GROWTH, SLOWER = 1.1, 1.2

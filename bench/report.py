@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median
 
 from bench.marks import Mark, marks
-from bench.results import Results
-from bench.sides import FLOOR, PEER
+from bench.results import FLOOR, PEER, Results
 
 BAR = 40  # characters of the longest one
 TOLD = {"floor": "floor", "peer": "Django peer", "few": "ReferralHub", "many": "ReferralHub"}

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from bench.load import Sample
-from bench.sides import FEW, MANY
+
+FLOOR, PEER, FEW, MANY = "floor", "peer", "few", "many"  # who is measured; ReferralHub with few members, and with many
+MEMBERS = {PEER: 1_000, FEW: 1_000, MANY: 1_000_000}
+TOLERATED = 0.001  # of all answers; with more that are wrong, a route counts as not answered at all
 
 
 @dataclass
@@ -49,6 +52,13 @@ class Results:
         """Whether this was measured."""
         return bool(self.rounds.get((side, route)))
 
+    def is_sound(self, side: str, route: str) -> bool:
+        """Whether the answers were right, but for a few."""
+        rounds = self.rounds[side, route]
+        return sum(sample.errors.total() for sample in rounds) <= TOLERATED * sum(
+            len(each.latencies) for each in rounds
+        )
+
     def rate(self, side: str, route: str) -> float:
         """Return the median of right answers in a second."""
         return median(sample.rate for sample in self.rounds[side, route])
@@ -58,7 +68,9 @@ class Results:
         return median(sample.percentile(hundredth) for sample in self.rounds[side, route])
 
     def ratio(self, ours: tuple[str, str], other: tuple[str, str]) -> float:
-        """Return the median of how many times as many answers we gave, round by round."""
+        """Return the median of how many times as many answers we gave, round by round; 0 where they were wrong."""
+        if not (self.is_sound(*ours) and self.is_sound(*other)):
+            return 0.0
         pairs = zip(self.rounds[ours], self.rounds[other], strict=True)
         return median(mine.rate / theirs.rate if theirs.rate else float("inf") for mine, theirs in pairs)
 

@@ -8,7 +8,8 @@ from random import Random
 
 from bench.browser import cookies_in, get, header_in, post
 from bench.load import Ask, Load, Script
-from bench.sides import FEW, FLOOR, MANY, PEER, Side
+from bench.results import FEW, FLOOR, MANY, PEER
+from bench.sides import Side
 
 LIVE = (
     "Accept: text/html",

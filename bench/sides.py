@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.results import FEW, FLOOR, MANY, PEER
 from bench.servers import Granian, PostgreSQL, run, run_for_json
 from referralhub.embedded import Valkey
 from tests.servers import short_folder
 
-FLOOR, PEER, FEW, MANY = "floor", "peer", "few", "many"
-MEMBERS = {PEER: 1_000, FEW: 1_000, MANY: 1_000_000}
 SIGNED_IN = 100  # members whose pages are asked for in turn
 
 
