@@ -71,6 +71,7 @@ class Coupon(Base):
         Index(
             "ix_coupon_free",
             "perk_id",
+            "id",
             sqlite_where=text("redemption_id IS NULL"),
             postgresql_where=text("redemption_id IS NULL"),
         ),
