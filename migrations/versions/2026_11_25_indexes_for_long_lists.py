@@ -18,6 +18,7 @@ INDEXES = {
     "ix_referral_referrer_id_id": ("referral", ["referrer_id", "id"]),
     "ix_reward_entry_profile_id_id": ("reward_entry", ["profile_id", "id"]),
     "ix_invitation_profile_id_id": ("invitation", ["profile_id", "id"]),
+    "ix_redemption_profile_id_id": ("redemption", ["profile_id", "id"]),
     "ix_signup_facts_sighting_id": ("signup_facts", ["sighting_id"]),
     "ix_one_time_token_address_lower": ("one_time_token", [sa.text("lower(address)")]),
 }
