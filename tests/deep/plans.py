@@ -23,7 +23,7 @@ SET auto_explain.log_format = json;
 SET client_min_messages = log;
 """
 
-FEW = 1000  # rows that may be read in the order of an index, as the last one is found
+FEW = 1000  # rows that may be read in the order of an index without a condition, or are passed over by one
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Plan:
         return found
 
     def read_through(self) -> set[str]:
-        """Name the tables that were read row after row, without or in the order of an index."""
+        """Name the tables that were read row after row, be it in the order of an index."""
         return {node["Relation Name"] for node in _nodes(self.root) if _reads_on(node)}
 
     def __str__(self) -> str:
@@ -79,8 +79,10 @@ class Plans:
 def _reads_on(node: dict[str, Any]) -> bool:
     if node["Node Type"] == "Seq Scan":
         return True
-    unguided = node["Node Type"] in ("Index Scan", "Index Only Scan") and "Index Cond" not in node
-    return unguided and node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) > FEW
+    if node["Node Type"] not in ("Index Scan", "Index Only Scan"):
+        return False
+    in_vain, found = node.get("Rows Removed by Filter", 0), 0 if "Index Cond" in node else node["Actual Rows"]
+    return bool(node["Actual Loops"] * (in_vain + found) > FEW)
 
 
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
