@@ -113,7 +113,8 @@ def confirm_password() -> Response | tuple[str, int]:
 @login_required
 def show_sessions() -> str:
     """Show where the member is signed in."""
-    return render_template("account/sessions.html", sign_ins=sign_ins.of_member(current_user.id))
+    found = sign_ins.of_member(current_user.id)
+    return render_template("account/sessions.html", sign_ins=found, shown=sign_ins.SHOWN)
 
 
 @bp.post("/account/sessions/<int:sign_in_id>/end")

@@ -48,7 +48,7 @@ class Redemption(Base):
     """One perk claimed. `key` is drawn by the form, or names member and perk where one is all: a repeat finds it."""
 
     __tablename__ = "redemption"
-    __table_args__ = (UniqueConstraint("profile_id", "key"),)
+    __table_args__ = (UniqueConstraint("profile_id", "key"), Index("ix_redemption_profile_id_id", "profile_id", "id"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
@@ -71,6 +71,7 @@ class Coupon(Base):
         Index(
             "ix_coupon_free",
             "perk_id",
+            "id",
             sqlite_where=text("redemption_id IS NULL"),
             postgresql_where=text("redemption_id IS NULL"),
         ),

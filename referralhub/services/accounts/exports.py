@@ -72,10 +72,11 @@ def everything_about(user: User) -> dict[str, Rows]:
         .where(RewardEntry.profile_id == profile_id)
         .order_by(RewardEntry.id)
     )  # fmt: skip
+    # Looked up for each: a join for many claims reads all coupons there are.
+    coupon = select(Coupon.code).where(Coupon.redemption_id == Redemption.id).scalar_subquery()
     perks = (
-        select(Perk.name, Coupon.code, Redemption.created, Redemption.fulfilled_at)
+        select(Perk.name, coupon.label("code"), Redemption.created, Redemption.fulfilled_at)
         .join(Perk, Perk.id == Redemption.perk_id)
-        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
         .where(Redemption.profile_id == profile_id)
         .order_by(Redemption.id)
     )

@@ -12,6 +12,7 @@ from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
 
+SHOWN = 100  # a program that signs in again and again leaves many more
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
@@ -76,9 +77,9 @@ def confirm(sign_in_id: int, now: datetime) -> None:
 
 
 def of_member(user_id: int) -> list[SignIn]:
-    """List where a member is signed in, the latest first."""
+    """List where a member is signed in, the latest first, at most SHOWN of them."""
     query = select(SignIn).where(SignIn.user_id == user_id).order_by(SignIn.last_seen_at.desc(), SignIn.created.desc())
-    return list(reading().scalars(query))
+    return list(reading().scalars(query.limit(SHOWN)))
 
 
 def end_one(user_id: int, sign_in_id: int) -> None:

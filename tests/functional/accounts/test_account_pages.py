@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from referralhub import mail_content
 from referralhub.extensions import db
 from referralhub.mail_transport import refusal
-from referralhub.models import RewardEntry, User
+from referralhub.models import RewardEntry, SignIn, User
 from referralhub.services.accounts import erasure
 from referralhub.services.ledger import recount
 from referralhub.services.mailing.delivery import Delivery
@@ -69,6 +69,17 @@ class TestSessions:
         assert len(page.all("[data-sign-in]")) == 1
         is_out(phone)
         alice.get("/dashboard/")
+
+    def test_a_program_that_signs_in_again_and_again_makes_no_endless_page(self, alice: Person, records, clock: Clock):
+        alice.sign_up()
+        times = {"confirmed_at": clock(), "last_seen_at": clock(), "created": clock()}
+        again = [SignIn(id=number, user_id=1, browser="curl", **times) for number in range(1, 151)]
+        records.change(lambda: db.session.add_all(again))
+        page = alice.get("/account/sessions")
+        assert len(page.all("[data-sign-in]")) == 100
+        assert "There may be more" in page.text
+        end_others(alice)
+        assert len(alice.get("/account/sessions").all("[data-sign-in]")) == 1
 
     def test_nobody_ends_another_members_sessions(self, alice: Person, bob: Person):
         alice.sign_up()

@@ -25,17 +25,28 @@ TRIES = 3  # of which one must do: others use the processors, too
 @contextmanager
 def empty_program(database: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """A program with no members, which PostgreSQL knows: its first plans are for tables with nothing in them."""
+    with extra_database(database, folder, request, migrated=True) as url, program_at(url, folder, request) as app:
+        if database == "postgresql":
+            look_at_tables()
+        yield app
+
+
+def look_at_tables() -> None:
+    """Let PostgreSQL know how large its tables are, as autovacuum does in its own time."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+@contextmanager
+def program_at(url: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The program with the database that is there."""
     valkey: servers.Valkey = request.getfixturevalue("valkey")
-    with extra_database(database, folder, request, migrated=True) as url:
-        app = create_app(make_settings(url, valkey.url, folder))
-        with app.app_context():
-            if database == "postgresql":
-                with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.execute(text("VACUUM ANALYZE"))
-            yield app
-            db.session.remove()
-            db.engine.dispose()
-        app.extensions["redis"].close()
+    app = create_app(make_settings(url, valkey.url, folder))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+    app.extensions["redis"].close()
 
 
 def rows_read_one_after_the_other() -> int:

@@ -1,0 +1,177 @@
+"""With a million members each page and form finds its rows by index, and those of a typical member read little."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from referralhub import create_app
+from referralhub.clock import system_clock
+from referralhub.extensions import db
+from referralhub.services.accounts import signup
+from referralhub.services.ledger import leaderboard
+from referralhub.services.program import rules
+from tests.conftest import make_settings
+from tests.deep import walk
+from tests.deep.conftest import Million
+from tests.deep.plans import Plan, Plans
+from tests.functional.sample.test_growth import look_at_tables
+from tests.people import Person, PostOffice
+
+pytestmark = pytest.mark.deep
+
+YEAR = (Path(__file__).parent / "busy_year.sql").read_text(encoding="utf-8")
+GROWS = 10_000  # rows; a table with more has them because there are many members
+# Tables that have few rows however many members there are: what is set, and what waits for moments only.
+SMALL = {"alembic_version", "daily_salt", "figure_change", "leaderboard_change", "perk", "program"}
+LARGE = """
+SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND reltuples > :rows
+"""
+LITTLE = 500  # blocks of 8 kB, for one statement
+NOT_OF_MEMBERS = {"metrics.scrape", "static"}  # endpoints
+WHO = {
+    "heavy": "SELECT user_id FROM profile WHERE listed ORDER BY referral_count DESC, id LIMIT 1",
+    "typical": "SELECT user_id FROM profile WHERE listed AND referral_count = 3 AND id > 500000 ORDER BY id LIMIT 1",
+}
+
+
+@dataclass
+class Installation:
+    """The program with a million members, what is heard of its plans, and which routes were asked for."""
+
+    app: Flask
+    plans: Plans
+    large: set[str]
+    asked: set[tuple[str, str]]
+
+    def found_for(self, action: Callable[[], object]) -> list[Plan]:
+        """Do something, and give the plans by which it was carried out."""
+        self.plans.found = []
+        action()
+        return self.plans.found
+
+    def read_through(self, plans: Iterable[Plan]) -> dict[str, set[str]]:
+        """Name the statements that read a large table from end to end, each once, where it took longest."""
+        slowest = {plan.statement: plan for plan in sorted(plans, key=lambda plan: plan.milliseconds)}
+        return {str(plan): read for plan in slowest.values() if (read := plan.read_through() & self.large)}
+
+
+@pytest.fixture(scope="module")
+def installation(million: Million, valkey, tmp_path_factory) -> Iterator[Installation]:
+    folder, plans, asked = tmp_path_factory.mktemp("plans"), Plans(), set()
+    app = create_app(make_settings(million.url, valkey.url, folder, ratelimit_enabled=False))
+    with app.app_context():
+        with db.engine.begin() as connection:
+            connection.connection.driver_connection.execute(YEAR)
+        rules.change({"email_invitations": True}, system_clock())
+        signup.create_admin("warden", "warden@example.com", "warden likes tea", system_clock())
+        leaderboard.rebuild(app.extensions["redis"], system_clock())
+        look_at_tables()
+        db.engine.dispose()
+        plans.listen(db.engine)
+        large = set(db.session.scalars(text(LARGE), {"rows": GROWS}))
+    inner, routes = app.wsgi_app, app.url_map.bind("localhost")
+
+    def asking(environ: dict[str, Any], start_response: Any) -> Any:
+        query = environ["QUERY_STRING"] and f"?{environ['QUERY_STRING']}"
+        plans.page = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{query}"
+        endpoint, _ = routes.match(environ["PATH_INFO"], environ["REQUEST_METHOD"])
+        asked.add((environ["REQUEST_METHOD"], endpoint))
+        answer = inner(environ, start_response)
+        if environ["REQUEST_METHOD"] == "POST":  # what the worker is woken for; until it is done, places are counted
+            with app.app_context():
+                leaderboard.catch_up(app.extensions["redis"], system_clock())
+        return answer
+
+    app.wsgi_app = asking
+    yield Installation(app, plans, large, asked)
+    with app.app_context():
+        db.engine.dispose()
+    app.extensions["redis"].close()
+
+
+@pytest.fixture(scope="module")
+def walked(installation: Installation) -> dict[str, list[Plan]]:
+    """Everything that was done for the member who brought the most, and for one who brought three."""
+    return {who: installation.found_for(partial(do_everything, installation.app, who)) for who in WHO}
+
+
+def do_everything(app: Flask, who: str) -> None:
+    """Let a member do everything that there is to do."""
+    post_office = PostOffice(app)
+    with app.app_context():
+        user_id = db.session.scalar(text(WHO[who]))
+    member = walk.known_as(post_office, user_id)
+    member.sign_in()
+    walk.look_around(member)
+    walk.fill_in_forms(member, user_id)
+    friend = walk.bring(member, f"friend-of-{who}")
+    walk.look_around(friend)
+    friend.delete_account()
+    member.delete_account()
+
+
+def test_each_table_is_large_here_or_known_to_be_small(installation: Installation):
+    assert installation.large | SMALL == {*db.metadata.tables, "alembic_version"}
+    assert not installation.large & SMALL
+
+
+def test_each_route_was_asked_for(installation: Installation, walked: dict[str, list[Plan]]):
+    routes = {
+        (method, rule.endpoint)
+        for rule in installation.app.url_map.iter_rules()
+        for method in rule.methods & {"GET", "POST"}
+        if not rule.endpoint.startswith("admin") and rule.endpoint not in NOT_OF_MEMBERS
+    }
+    assert routes - installation.asked == set()
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_no_table_that_grows_is_read_through(installation: Installation, walked, capfd, who: str):
+    slowest = sorted(walked[who], key=lambda plan: -plan.milliseconds)[:5]
+    with capfd.disabled():
+        sys.stdout.write(f"\n{len(walked[who])} statements; the slowest:\n")
+        sys.stdout.write("".join(f"{plan!s:.150}\n" for plan in slowest))
+    assert installation.read_through(walked[who]) == {}
+
+
+def test_a_page_of_a_typical_member_reads_little(walked: dict[str, list[Plan]]):
+    assert [str(plan) for plan in walked["typical"] if plan.blocks > LITTLE] == []
+
+
+@pytest.mark.parametrize("table", ["referral", "reward_entry", "redemption", "invitation"])
+def test_no_part_of_a_list_reads_much_more_than_the_first(walked: dict[str, list[Plan]], table: str):
+    parts = [
+        plan.blocks
+        for plan in walked["heavy"]
+        if plan.statement.startswith(f"SELECT {table}.id") and f"ORDER BY {table}.id DESC" in plan.statement
+    ]
+    assert len(parts) > 5
+    assert max(parts) <= 2 * parts[0], parts
+
+
+@pytest.mark.parametrize(
+    ("index", "table", "page"),
+    [
+        ("ix_signup_facts_sighting_id", "signup_facts", "/account/export"),
+        ("ix_profile_referred_by_id", "profile", "/dashboard/network"),
+        ("ix_sign_in_user_id", "sign_in", "/account/sessions"),
+    ],
+)
+def test_a_lost_index_is_noticed(installation: Installation, index: str, table: str, page: str):
+    admin = Person(installation.app, PostOffice(installation.app), "warden")
+    admin.sign_in()
+    with installation.app.app_context(), db.engine.connect() as connection:
+        made = connection.scalar(text("SELECT pg_get_indexdef(CAST(:index AS regclass))"), {"index": index})
+        connection.execute(text(f"DROP INDEX {index}"))
+        connection.commit()
+        plans = installation.found_for(partial(admin.file, page))
+        connection.execute(text(made))
+        connection.commit()
+    assert {table} in installation.read_through(plans).values()

@@ -1,0 +1,112 @@
+"""Everything that a member and a friend of theirs can do here, page after page and form after form."""
+
+from email.message import EmailMessage
+from urllib.parse import parse_qs, urlsplit
+
+from referralhub.extensions import db
+from referralhub.models import ReferralState, User
+from referralhub.services.accounts import passwords
+from tests.people import Person, PostOffice, path_of
+
+PERIODS = ("all", "month", "week")
+STOP = "List-Unsubscribe"
+CRAWLER = {"User-Agent": "Twitterbot/1.0"}
+PAGES = (
+    "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dashboard/", "/dashboard/stats", "/dashboard/recent",
+    "/dashboard/network", "/dashboard/qr.svg", "/dashboard/invite", "/account/", "/account/profile", "/account/email",
+    "/account/password", "/account/confirm", "/account/sessions", "/account/notifications", "/account/data",
+    "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
+)  # fmt: skip
+
+
+def known_as(post_office: PostOffice, user_id: int) -> Person:
+    """Give somebody whom bulk loading made a password, and so a person who signs in."""
+    with post_office.app.app_context():
+        user = db.session.get_one(User, user_id)
+        person = Person(post_office.app, post_office, user.username)
+        person.email = user.email
+        user.password_hash, user.verified_at = passwords.hash_password(person.password), user.created
+        db.session.commit()
+    return person
+
+
+def look_around(member: Person) -> None:
+    """Open every page, and every list in each way and to its end."""
+    for path in PAGES:
+        member.client.get(path)
+    states = [f"?state={state.value}" for state in ReferralState]
+    for path in ("/dashboard/rewards", "/dashboard/invite", *(f"/dashboard/referrals{each}" for each in ("", *states))):
+        turn_to_the_end(member, path)
+    turn_to_the_end(member, "/dashboard/rewards", "claims_after")
+
+
+def turn_to_the_end(member: Person, path: str, mark: str = "after") -> None:
+    """Follow the links to older parts of one list until there is no more."""
+    while path:
+        links = [anchor["href"] for anchor in member.get(path).all("a") if anchor.text == "Older"]
+        path = next((link for link in links if mark in parse_qs(urlsplit(link).query)), "")
+
+
+def fill_in_forms(member: Person, number: int) -> None:
+    """Send every form of a member, `number` being the member's own."""
+    member.submit(member.get("/account/profile").form("/account/profile"), display_name=f"Walker {number}")
+    member.submit(member.get("/account/notifications").form("/account/notifications"))
+    member.submit(member.get("/account/confirm").form("/account/confirm"), password=member.password)
+    member.post("/verify/resend", token_of(member), 303)
+    invite = "/dashboard/invite"
+    preview = member.submit(member.get(invite).form(invite), 200, addresses=f"new-{number}@example.net {member.email}")
+    member.submit(preview.form(invite), send="yes")
+    for action in ("/remind", "/redeem"):
+        page = member.get(invite if action == "/remind" else "/dashboard/rewards")
+        forms = [form for form in page.all("form") if form["action"].endswith(action)]
+        member.submit(forms[0], None)
+    change_secrets(member, number)
+
+
+def change_secrets(member: Person, number: int) -> None:
+    """Change what somebody signs in with, in every way there is."""
+    member.in_another_browser().sign_in()
+    page = member.get("/account/sessions")
+    member.submit(next(form for form in page.all("form") if form["action"].endswith("/end")))
+    member.submit(member.get("/account/sessions").form("/account/sessions/end-others"))
+    new = "quite another secret"
+    form = member.get("/account/password").form("/account/password")
+    member.submit(form, password=member.password, new_password=new, new_password_confirm=new)
+    member.password = new
+    member.change_address(f"walker-{number}@example.org")
+    member.sign_out()
+    member.submit(member.get("/password/forgot").form("/password/forgot"), 200, email=member.email)
+    reset = member.mailed_path("/password/reset/")
+    member.submit(member.get(reset).form(reset), password="yet another one", password_confirm="yet another one")
+    member.password = "yet another one"
+    member.sign_out()
+    member.sign_in()
+
+
+def bring(member: Person, name: str) -> Person:
+    """Let somebody see the member's link, follow it, join, confirm the address, and want no such mail any more."""
+    friend = Person(member.post_office.app, member.post_office, name, REMOTE_ADDR="192.0.2.7")
+    path = path_of(member.link)
+    friend.get(path, headers=CRAWLER)
+    friend.file(f"{path}picture.png")
+    for page in ("/", "/login", "/signup", "/leaderboard"):
+        friend.get(page)
+    friend.click(member.link)
+    friend.sign_up()
+    friend.post("/verify/resend", token_of(friend), 303)
+    friend.confirm_address()
+    member.post_office.deliver()
+    stop = [unsubscribe_path(each) for each in member.post_office.letters(member.email) if STOP in each][-1]
+    friend.get(stop)
+    friend.client.post(stop, data={STOP: "One-Click"})
+    return friend
+
+
+def token_of(person: Person) -> dict[str, str]:
+    """Give what a form needs beside its fields."""
+    return {"csrf_token": person.get("/account/data").all('[name="csrf_token"]')[0]["value"]}
+
+
+def unsubscribe_path(letter: EmailMessage) -> str:
+    """Give the path behind "no more of these"."""
+    return path_of(letter[STOP].strip("<>"))
