@@ -233,3 +233,11 @@ def paced(script: Script, first: float, every: float) -> Script:
         answer = yield ask._replace(due=due)
         due += every
         ask = script.send(answer)
+
+
+def first(script: Script, number: int) -> Script:
+    """Let a script send only so many requests."""
+    ask = next(script)
+    for _ in range(number):
+        answer = yield ask
+        ask = script.send(answer)

@@ -6,12 +6,13 @@ from itertools import count
 from time import perf_counter
 
 from bench.browser import cookies_in, get, header_in
-from bench.load import Ask, Load, Sample, Script, paced
+from bench.load import Ask, Load, Sample, Script, first, paced
 from bench.routes import CONNECTIONS, LONG, ROUTES, Route, learn_tags, newcomers, poll, sign_up
-from bench.servers import Granian, Worker
+from bench.servers import WORKERS, Granian, Worker
 from bench.sides import Side, Stage
 
 WARM = 0.7  # seconds
+COUNTED = 10  # requests on each connection, whose statements are counted
 EVERY = 15  # seconds between two polls of a dashboard
 CLICKS, ONE_JOINS_OF = 20, 10  # clicks a second, and of how many visitors one signs up
 
@@ -19,7 +20,7 @@ CLICKS, ONE_JOINS_OF = 20, 10  # clicks a second, and of how many visitors one s
 def measure(side: Side, route: Route, seconds: float) -> Sample:
     """Ask a side for a route as fast as it answers."""
     route.before(side)
-    return _of(route, Load(side.server.port, route.scripts(side)).run(seconds))
+    return _of(route, Load(side.server.port, route.scripts(side)).run(seconds * route.times))
 
 
 def queries(stage: Stage, side: Side, route: Route) -> float:
@@ -27,7 +28,8 @@ def queries(stage: Stage, side: Side, route: Route) -> float:
     measure(side, route, WARM)
     route.before(side)
     stage.postgresql.forget_statements()
-    sample = _of(route, Load(side.server.port, route.scripts(side)).run(WARM))
+    scripts = [first(script, COUNTED) for script in route.scripts(side, WORKERS)]
+    sample = _of(route, Load(side.server.port, scripts).run(LONG))
     return stage.postgresql.statements(side.name) / max(1, len(sample.latencies))
 
 

@@ -73,7 +73,8 @@ class Stage:
         if name != FLOOR:
             self.postgresql.execute(f"CREATE DATABASE {name}")
             side.seconds_to_load = _seed(side, members)
-            self.postgresql.execute("VACUUM ANALYZE", name)  # as autovacuum would, in the midst of it
+            self.postgresql.execute("VACUUM ANALYZE", name)  # else both are done in the midst of measuring
+            self.postgresql.execute("CHECKPOINT")
             side.sign_in(SIGNED_IN)
         with side.server:
             self.sides[name] = side
