@@ -67,7 +67,7 @@ def wire(config: Settings | None = None) -> Flask:
     migrate.init_app(app, db, directory=database.MIGRATIONS, render_as_batch=True)
     csrf.init_app(app)
     limiter.init_app(app)
-    huey.init_app(app, settings.redis_url)
+    huey.init_app(app)
     login_manager.init_app(app, add_context_processor=False)
     login_manager.user_loader(load_user)
 

@@ -23,6 +23,7 @@ from referralhub.config import PROJECT
 from referralhub.embedded import die_with_parent
 
 BIN = Path(sys.executable).parent
+NOTICED = 0.1  # seconds after which everybody knows that a server answers again
 PATIENCE = 20  # seconds for a server to answer; a busy machine is slow, a broken one is caught all the same
 
 
@@ -104,6 +105,8 @@ class Server:
             yield
         finally:
             self.process.send_signal(signal.SIGCONT)
+            wait_until(self.answers, f"{type(self).__name__} answers again")
+            time.sleep(NOTICED)
 
     def __enter__(self):
         self.start()

@@ -114,8 +114,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "click flask redis",
     ),
     # Putting it together.
-    "redis_client": ("", "redis"),
-    "queue": ("redis_client", "flask huey"),
+    "breaker": ("", ""),
+    "redis_client": ("breaker", "redis"),
+    "queue": ("redis_client", "flask huey redis"),
     "extensions": (
         "database models queue security services.mailing",
         "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
