@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask
+from flask import Flask, g, has_app_context
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from referralhub import (
@@ -107,6 +107,11 @@ def _begin(settings: Settings) -> Flask:
     )
     app.extensions["redis"] = connect(settings.redis_url)
     db.init_app(app)
+    app.before_request(_note_hurry)
     with app.app_context():
-        database.prepare(db.engine)
+        database.prepare(db.engine, lambda: has_app_context() and "in_a_hurry" in g)
     return app
+
+
+def _note_hurry() -> None:
+    g.in_a_hurry = True  # until the very end, when the session is closed and there is no request any more

@@ -26,7 +26,8 @@ ROW = "database models"  # what every service needs
 ALLOWED: dict[str, tuple[str, str]] = {
     # The tables, and the rules: nothing of the web, not even through an import of an import.
     "models": ("", "sqlalchemy"),
-    "database": ("", "sqlalchemy"),
+    "database": ("postgresql", "sqlalchemy"),
+    "postgresql": ("breaker", "psycopg sqlalchemy"),
     "config": ("embedded", "limits"),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "sqlalchemy redis"),
