@@ -103,7 +103,7 @@ def _begin(settings: Settings) -> Flask:
         settings.flask_config(),
         SETTINGS=settings,
         CLOCK=clock.system_clock,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url, settings.web_threads),
     )
     app.extensions["redis"] = connect(settings.redis_url)
     db.init_app(app)

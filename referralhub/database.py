@@ -55,10 +55,10 @@ def transaction() -> Iterator[Session]:
     session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
     try:
         yield session
+        session.commit()
     except BaseException:
         session.rollback()
         raise
-    session.commit()
 
 
 def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
@@ -66,15 +66,18 @@ def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
     return sqlite.insert(model) if dialect() == "sqlite" else postgresql.insert(model)
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Pool settings: a connection that died while idle is replaced before a request notices.
+def engine_options(url: str, web_threads: int) -> dict[str, Any]:
+    """Pool settings: a connection that died while idle is replaced before a request notices; each thread has its own.
 
     Errors do not quote the values of a statement: they are logged, and the log outlives an account.
     On PostgreSQL nothing is prepared on the server: behind a pooler the next transaction may meet another connection.
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": 15}}
-    return {"hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "connect_args": CONNECTION}
+    return {
+        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "max_overflow": max(10, web_threads),
+        "connect_args": CONNECTION,
+    }  # fmt: skip
 
 
 def prepare(engine: Engine, in_a_hurry: Callable[[], bool]) -> None:

@@ -72,7 +72,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models urls words", "flask flask_login markupsafe"),
-    "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    "outcome": ("", "flask"),
+    "errors": (
+        "extensions outcome security services.shared sessions words",
+        "flask flask_wtf redis sqlalchemy werkzeug",
+    ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database models urls words services.mailing services.referrals services.accounts",
@@ -87,14 +91,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models security sessions urls words services.shared services.program "
-        "services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock extensions forms htmx models outcome security sessions urls words services.shared "
+        "services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms sessions urls words services.shared services.mailing services.referrals "
+        "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf redis werkzeug wtforms",
+        "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
