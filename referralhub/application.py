@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flask import Flask
+from flask import Flask, g, has_app_context
 from werkzeug.routing import BaseConverter, IntegerConverter, Map
 
 from referralhub import (
@@ -69,7 +69,7 @@ def wire(config: Settings | None = None) -> Flask:
     app.session_interface = Sessions(app, redis)
     csrf.init_app(app)
     limiter.init_app(app)
-    huey.init_app(app, settings.redis_url)
+    huey.init_app(app)
     login_manager.init_app(app, add_context_processor=False)
     login_manager.user_loader(load_user)
 
@@ -107,10 +107,15 @@ def _begin(settings: Settings) -> Flask:
         settings.flask_config(),
         SETTINGS=settings,
         CLOCK=clock.system_clock,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url, settings.web_threads),
     )
     app.extensions["redis"] = connect(settings.redis_url)
     db.init_app(app)
+    app.before_request(_note_hurry)
     with app.app_context():
-        database.prepare(db.engine)
+        database.prepare(db.engine, lambda: has_app_context() and "in_a_hurry" in g)
     return app
+
+
+def _note_hurry() -> None:
+    g.in_a_hurry = True  # until the very end, when the session is closed and there is no request any more

@@ -1,6 +1,6 @@
 """What happens around each commit: Redis hears whose figures change."""
 
-from flask import current_app
+from flask import current_app, has_request_context
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
@@ -10,9 +10,12 @@ from referralhub.services.shared import figure_changes
 
 @event.listens_for(db.session, "before_commit")
 def announce(session: Session) -> None:
-    """Announce the changes of the whole transaction, and not those of a part that may be undone by itself."""
+    """Announce the changes of the whole transaction, and not those of a part that may be undone by itself.
+
+    A page that finds Redis gone just then does nothing at all: its visitor would be told that nothing is done.
+    """
     if not session.in_nested_transaction():
-        figure_changes.announce(current_app.extensions["redis"], session)
+        figure_changes.announce(current_app.extensions["redis"], session, must_hear=has_request_context())
 
 
 @event.listens_for(db.session, "after_commit")

@@ -134,6 +134,7 @@ class Settings:
             "WTF_CSRF_SSL_STRICT": False,  # which page a form was on is looked at in `security`
             "RATELIMIT_ENABLED": self.ratelimit_enabled,
             "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+            "RATELIMIT_SWALLOW_ERRORS": True,  # of counting what is done; what is to be done is counted in memory then
             "RATELIMIT_HEADERS_ENABLED": True,
             "MAX_CONTENT_LENGTH": 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 256 * 1024,

@@ -18,6 +18,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
+# To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone; pages are in a hurry. All of this is the
+# driver's own, so that a pooler has nothing to refuse.
+CONNECTION = {
+    "connect_timeout": 2, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
+    "tcp_user_timeout": 20_000, "prepare_threshold": None,
+}  # fmt: skip
 
 _sessions: Callable[[], Session]
 
@@ -49,10 +55,10 @@ def transaction() -> Iterator[Session]:
     session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
     try:
         yield session
+        session.commit()
     except BaseException:
         session.rollback()
         raise
-    session.commit()
 
 
 def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
@@ -60,8 +66,8 @@ def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
     return sqlite.insert(model) if dialect() == "sqlite" else postgresql.insert(model)
 
 
-def engine_options(url: str) -> dict[str, Any]:
-    """Pool settings: a connection that died while idle is replaced before a request notices.
+def engine_options(url: str, web_threads: int) -> dict[str, Any]:
+    """Pool settings: a connection that died while idle is replaced before a request notices; each thread has its own.
 
     Errors do not quote the values of a statement: they are logged, and the log outlives an account.
     On PostgreSQL nothing is prepared on the server: behind a pooler the next transaction may meet another connection.
@@ -69,15 +75,19 @@ def engine_options(url: str) -> dict[str, Any]:
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": 15}}
     return {
-        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 5,
-        "connect_args": {"connect_timeout": 2, "prepare_threshold": None},
+        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "max_overflow": max(10, web_threads),
+        "connect_args": CONNECTION,
     }  # fmt: skip
 
 
-def prepare(engine: Engine) -> None:
-    """Let SQLite behave as the rest of the code expects; PostgreSQL does so already."""
+def prepare(engine: Engine, in_a_hurry: Callable[[], bool]) -> None:
+    """Let SQLite behave as the rest of the code expects, and a silent PostgreSQL hold up nobody who is in a hurry."""
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        from referralhub import postgresql  # noqa: PLC0415 - with SQLite its driver is not loaded
+
+        postgresql.watch(engine, in_a_hurry, CONNECTION)
 
 
 def create_file(engine: Engine) -> None:

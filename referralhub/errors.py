@@ -14,10 +14,12 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
+from referralhub import outcome
 from referralhub.extensions import limiter
 from referralhub.security import keeps_cookies
 from referralhub.services.shared.errors import Conflict, NotFound, TooManyAtOnce
-from referralhub.words.error_pages import BUSY, CONFLICT, EXPIRED, PAGES, WITHOUT_COOKIE
+from referralhub.sessions.interface import READS, NotKept
+from referralhub.words.error_pages import BUSY, CONFLICT, DONE, EXPIRED, PAGES, WITHOUT_COOKIE
 from referralhub.words.errors import say
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ RETRY_AFTER = 5  # seconds
 
 def init_app(app: Flask) -> None:
     """Answer every error with a page of ours."""
+    outcome.init_app(app)
     app.register_error_handler(CSRFError, _expired)
     app.register_error_handler(TooManyRequests, _too_often)
     app.register_error_handler(TooManyAtOnce, _busy)
@@ -46,12 +49,12 @@ def init_app(app: Flask) -> None:
 
 
 def _page(
-    status: int, title: str, advice: str, headers: dict[str, str] | None = None
+    status: int, title: str, advice: str, headers: dict[str, str] | None = None, bare: bool = False
 ) -> tuple[str, int, dict[str, str]]:
     if request_ctx.url_adapter is None:  # the Host header names no host, so that a page could not make its links
         return f"{title}. {advice}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.
-    page = "errors/bare.html" if status >= 500 else "errors/error.html"
+    page = "errors/bare.html" if bare or status >= 500 else "errors/error.html"
     return render_template(page, status=status, title=title, advice=advice), status, headers or {}
 
 
@@ -105,4 +108,10 @@ def _busy(_: TooManyAtOnce) -> ResponseReturnValue:
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
     log.error("A service is away: %s", error)
+    if request.method not in READS:
+        if words := outcome.noted():
+            title, advice = DONE
+            return _page(200, title, f"{words} {advice}", bare=True)
+        if isinstance(error, NotKept) and not error.response.location:  # a page, which says what came of it
+            return error.response
     return _page(503, *PAGES[503], {"Retry-After": str(RETRY_AFTER)})

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Flask
 from huey import RedisHuey
 from huey.api import Task
+from redis import Redis
 
 from referralhub.redis_client import connect
 
@@ -15,17 +16,17 @@ class AppHuey(RedisHuey):
 
     app: Flask
 
-    def init_app(self, app: Flask, redis_url: str) -> None:
+    def init_app(self, app: Flask) -> None:
         """Bind to an application that queues jobs, quickly or not at all; nothing is sent to Redis yet."""
         self.app = app
-        self._connect(redis_url, timeout=0.5)
+        self._use(app.extensions["redis"])
 
     def wait_for_jobs(self, redis_url: str) -> None:
         """Bind as the worker, whose reads wait for a job for a second at a time."""
-        self._connect(redis_url, timeout=5)
+        self._use(connect(redis_url, timeout=5))
 
-    def _connect(self, redis_url: str, timeout: float) -> None:
-        self.storage_kwargs = {"connection_pool": connect(redis_url, timeout).connection_pool}
+    def _use(self, redis: Redis) -> None:
+        self.storage_kwargs = {"connection_pool": redis.connection_pool}
         self.storage = self.create_storage()
 
     def execute(self, task: Task, timestamp: datetime | None = None) -> Any:

@@ -1,13 +1,16 @@
 """Connecting to Redis, whichever way the operator names it."""
 
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from redis import Redis, RedisError, ResponseError
+from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+
+from referralhub.breaker import AT_ONCE, Breaker
 
 
 class NotSupported(RedisError):
@@ -22,13 +25,47 @@ class TooOld(NotSupported):
     """It does not speak the protocol of Redis 6."""
 
 
+class _OneTry(Retry):
+    """No second try, and none at all while Redis is known to be silent: the library has each one made by this."""
+
+    def __init__(self, breaker: Breaker) -> None:
+        super().__init__(NoBackoff(), 0)
+        self._breaker = breaker
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "_OneTry":
+        return self  # the connections of a client share what they know
+
+    def call_with_retry(self, do: Callable[[], Any], *args: Any, **options: Any) -> Any:
+        """Let it be tried. Raises TimeoutError at once where it is of no use."""
+        if self._breaker.away:
+            raise TimeoutError("Redis was waited for in vain, and has not answered since")
+        begun = monotonic()
+        try:
+            return super().call_with_retry(do, *args, **options)
+        except (ConnectionError, TimeoutError):
+            if monotonic() - begun > AT_ONCE:
+                self._breaker.doubt()
+            raise
+
+
 def connect(url: str, timeout: float = 0.5) -> Redis:
     """Make a client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port,host:port/service/db`.
 
-    `timeout` is in seconds and there is no second try: a page that waits for a dead Redis helps nobody. Nothing is sent
-    yet; each connection raises NotSupported at a server that can never do, so that nothing there works by half.
+    `timeout` is in seconds and there is no second try: a page that waits for a dead Redis helps nobody. Once it was
+    waited for in vain, everything fails at once until it answers. Nothing is sent yet; each connection raises
+    NotSupported at a server that can never do, so that nothing there works by half.
     """
-    patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": Retry(NoBackoff(), 0)}
+    asking = _connect(url, timeout, Retry(NoBackoff(), 0))
+
+    def ask() -> None:
+        with asking:  # each time by a new connection
+            asking.ping()
+
+    return _connect(url, timeout, _OneTry(Breaker(ask)))
+
+
+def _connect(url: str, timeout: float, retry: Retry) -> Redis:
+    patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry}
     options = {**patience, "redis_connect_func": _sign_in}
     parts = urlsplit(url)
     if parts.scheme != "sentinel":

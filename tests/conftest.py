@@ -225,7 +225,7 @@ def make_app(
     limiter._storage_dead = False  # one object for the whole process: it may remember another test's outage
     apps: list[Flask] = []
 
-    def make(redis_url: str = valkey.url, **changes: object) -> Flask:
+    def make(redis_url: str = valkey.url, database_url: str = database_url, **changes: object) -> Flask:
         app = create_app(make_settings(database_url, redis_url, instance, **changes))
         app.config["CLOCK"] = clock
         app.jinja_env.bytecode_cache = compiled_templates

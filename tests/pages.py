@@ -227,6 +227,10 @@ class Visitor:
 
     def submit(self, form: Element, expect: int = 303, **values: str) -> Page:
         """Fill in a form and send it, hidden fields included."""
+        return self.post(form["action"], self.filled_in(form, **values), expect)
+
+    def filled_in(self, form: Element, **values: str) -> dict[str, str]:
+        """Give what a browser sends of a form that was filled in so."""
         assert form.attributes.get("method", "").lower() == "post"
         data = {
             box["name"]: box.attributes.get("value", "on")
@@ -235,7 +239,7 @@ class Visitor:
         }
         unknown = values.keys() - {box["name"] for box in form.all("[name]")}
         assert not unknown, f"the form has no field {unknown}"
-        return self.post(form["action"], data | values, expect)
+        return data | values
 
     def submit_twice(self, form: Element, **values: str) -> Page:
         """Click twice: the second form has the cookie of before the first, and its answer is what the browser shows."""

@@ -23,6 +23,7 @@ from referralhub.config import PROJECT
 from referralhub.embedded import die_with_parent
 
 BIN = Path(sys.executable).parent
+NOTICED = 0.1  # seconds after which everybody knows that a server answers again
 PATIENCE = 20  # seconds for a server to answer; a busy machine is slow, a broken one is caught all the same
 
 
@@ -41,6 +42,15 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def silence() -> Iterator[int]:
+    """Listen on a port, take connections, and never say a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
 
 
 @contextmanager
@@ -98,12 +108,21 @@ class Server:
     @contextmanager
     def hanging(self) -> Iterator[None]:
         """Let the server accept connections and say nothing."""
-        assert self.process is not None
-        self.process.send_signal(signal.SIGSTOP)
+        stopped = self.processes()
+        for number in stopped:
+            os.kill(number, signal.SIGSTOP)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)
+            for number in stopped:
+                os.kill(number, signal.SIGCONT)
+            wait_until(self.answers, f"{type(self).__name__} answers again")
+            time.sleep(NOTICED)
+
+    def processes(self) -> list[int]:
+        """Name the processes that it is made of."""
+        assert self.process is not None
+        return [self.process.pid]
 
     def __enter__(self):
         self.start()
@@ -163,6 +182,12 @@ class PostgreSQL(Server):
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.folder}"
+
+    def processes(self) -> list[int]:
+        """Name the first process, and those that serve a connection each."""
+        (first,) = super().processes()
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
 
     def execute(self, sql: str, database: str = "postgres") -> None:
         """Run statements as the superuser. The connection stays, as a new one costs more than the statements."""

@@ -1,12 +1,9 @@
 """A member's data: taking it along, and having it deleted."""
 
-from contextlib import suppress
-
 from flask import Response as FlaskResponse
 from flask import current_app, flash, redirect, render_template, url_for
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
-from redis import RedisError
 from werkzeug.wrappers import Response
 
 from referralhub.account.views import bp
@@ -61,8 +58,7 @@ def delete() -> Response | tuple[str, int]:
             erasure.erase(current_user.id, FORMER_MEMBER, now())
             live_codes.unlearn(current_app.extensions["redis"], code)
             logout_user()
-            with suppress(RedisError):  # it is done; an error page would say that it is not
-                renew()
+            renew()
             contents.clear_but_members()
             flash("Your account is deleted. Thank you for having been here.")
             return redirect(url_for("landing.home"), 303)

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length
 
+from referralhub import outcome
 from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
@@ -105,6 +106,7 @@ def confirm_password() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
+            outcome.note("Your password was right.")
             return redirect(local_path(request.args.get("next", "")), 303)
     return render_template("account/confirm_password.html", form=form), 422 if form.errors else 200
 

@@ -19,7 +19,7 @@ from referralhub.services.accounts import administration
 from referralhub.services.program import rules
 from referralhub.services.referrals import live_codes
 from referralhub.services.shared import codes
-from referralhub.services.shared.errors import Conflict
+from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.errors import by_field
 
 
@@ -91,6 +91,9 @@ class Members(ListPage):
             try:
                 code = codes.normal(text_of(form.code))
                 administration.correct_referrer(row_id, code, text_of(form.reason), actor(), now())
+            except AlreadyDone:
+                flash("That was done before.")
+                return redirect(url_for(".show", row_id=row_id), 303)
             except Conflict as error:
                 form.code.errors = list(by_field(error).values())
             else:

@@ -14,7 +14,7 @@ from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
 from referralhub.services.referrals import detail, lifecycle, review
-from referralhub.services.shared.errors import Conflict
+from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.errors import say
 
 
@@ -65,6 +65,9 @@ class Referrals(ListPage):
             try:
                 options = _verification() if step == "release" else {}
                 self.steps[step][1](row_id, actor(), Reason.stated(text_of(form.reason)), now(), **options)
+            except AlreadyDone:
+                flash("That was done before: the trail says when, and by whom.")
+                return redirect(url_for(".show", row_id=row_id), 303)
             except Conflict as error:
                 show_error(error, form)
             else:

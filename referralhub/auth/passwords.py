@@ -48,7 +48,7 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            sign_in(user)
             flash("Your new password is set, and you are signed out everywhere else.")
+            sign_in(user)
             return redirect(url_for("dashboard.home"), 303)
     return render_template("auth/reset.html", form=form, token=token), 422

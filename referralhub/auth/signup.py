@@ -5,6 +5,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
+from referralhub import outcome
 from referralhub.auth.forms import SignupForm
 from referralhub.auth.views import FORM_LIMIT, bp, sign_in
 from referralhub.browsers import request_origin
@@ -48,6 +49,7 @@ def signup() -> Response | str | tuple[str, int]:
             show_error(error, form)
         else:
             if user:
+                outcome.note("Your account is made. Sign in with the password that you chose.")
                 contents.forget_links()
                 sign_in(user)
                 return redirect(url_for("dashboard.home"), 303)

@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, session,
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from referralhub import htmx
+from referralhub import htmx, outcome
 from referralhub.auth.forms import LoginForm
 from referralhub.auth.limits import account, account_at_address, known_browser
 from referralhub.browsers import browser_name, request_origin
@@ -15,7 +15,7 @@ from referralhub.models import User
 from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.shared.errors import BadLink, DomainError
 from referralhub.sessions import contents
-from referralhub.sessions.interface import renew
+from referralhub.sessions.interface import keep_now, renew
 from referralhub.urls import here, local_path
 from referralhub.words.errors import say
 
@@ -62,6 +62,7 @@ def logout() -> Response:
     """End the sign-in in the database, and the session here and in Redis."""
     if current_user.is_authenticated:
         sign_ins.end_one(current_user.id, current_user.sign_in.id)
+    outcome.note("You are signed out.")
     logout_user()
     renew()
     contents.clear_but_members()
@@ -99,9 +100,13 @@ def resend() -> Response:
 
 
 def sign_in(user: User, remember: bool = True) -> None:
-    """Make this browser the member's, under a new session id."""
+    """Make this browser the member's, under a new session id. Raises RedisError where nothing came of it."""
     renew(user.profile.id)
-    sign_ins.begin(user, browser_name(), request_origin(), now())
-    login_user(user)
-    session.permanent = remember
-    contents.remember_member(user.profile.id)
+
+    def keep() -> None:
+        login_user(user)
+        session.permanent = remember
+        contents.remember_member(user.profile.id)
+        keep_now()
+
+    sign_ins.begin(user, browser_name(), request_origin(), now(), keep)

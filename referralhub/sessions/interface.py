@@ -5,6 +5,7 @@ They hold who is signed in and whose link a visitor followed. The cookie holds a
 
 import re
 import secrets
+from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -26,7 +27,12 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer
 
-WITHOUT_REDIS = {"landing.follow", "auth.signup"}  # a friend who arrives while Redis is away is not lost
+WITHOUT_REDIS = {
+    ("GET", "landing.follow"), ("GET", "auth.signup"),  # a friend who arrives while Redis is away is not lost
+    ("POST", "account.unsubscribe_now"),  # a mail program does not try again
+}  # fmt: skip
+READS = {"GET", "HEAD", "OPTIONS"}
+WRITABLE = "writable"  # a key that says nothing: whether it can be written is what matters
 LINK = re.compile(rf"/{codes.SHAPE}/?")
 MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
 REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
@@ -37,7 +43,16 @@ class Session(ServerSideSession):
     """A session that knows whether Redis already holds it."""
 
     loaded = False  # read from Redis, so that writing it must not bring it back after a sign-out elsewhere
-    failure: RedisError | None = None  # why it could not be read
+    failure: RedisError | None = None  # why it could not be read, or would not be kept
+    kept: bytes | None = None  # what this request has put into Redis already
+
+
+class NotKept(RedisError):
+    """What the answer has done to the session is lost. What the request did before that is not."""
+
+    def __init__(self, cause: RedisError, response: Response) -> None:
+        super().__init__(str(cause))
+        self.response = response
 
 
 class Arrival(StrEnum):
@@ -74,6 +89,8 @@ class Sessions(RedisSessionInterface):
         try:
             if failed := request.environ.get(REDIS_FAILED):
                 raise failed
+            if request.method not in READS:  # what is sent is refused before anything is done, or not at all
+                self.client.set(WRITABLE, "", ex=60)
             return self.load(app, request)
         except RedisError as error:
             session = Session(sid="", permanent=self.permanent)
@@ -140,20 +157,31 @@ class Sessions(RedisSessionInterface):
         super().regenerate(session)
         _ours(session).loaded = False
 
+    def keep(self, session: Session) -> None:
+        """Put a session into Redis now, before what it says is true for good. Raises RedisError."""
+        packed = self.serializer.encode(session)
+        if packed != session.kept:
+            lifetime = int(self.app.permanent_session_lifetime.total_seconds())
+            self.client.set(PREFIX + session.sid, packed, ex=lifetime, xx=session.loaded)
+            session.kept = packed
+
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Write what changed. After a failure the error page is answered without a second try."""
+        """Write what changed. After a failure the error page is answered without a second try. Raises NotKept."""
         if _ours(session).failure is not None:
             return
         try:
             super().save_session(app, session, response)
-        except RedisError:
+        except RedisError as error:
             session.modified = False
-            if not _arriving():
-                raise
+            if not _works_without():
+                raise NotKept(error, response) from error
+
+    def _delete_session(self, store_id: str) -> None:
+        with suppress(RedisError):  # what it says is worth nothing by then: nobody is signed in by it
+            self.client.delete(store_id)
 
     def _upsert_session(self, lifetime: timedelta, session: SessionMixin, store_id: str) -> None:
-        packed, known = self.serializer.encode(session), _ours(session).loaded
-        self.client.set(store_id, packed, ex=int(lifetime.total_seconds()), xx=known)
+        self.keep(_ours(session))
 
 
 def _ours(session: SessionMixin) -> Session:
@@ -163,12 +191,12 @@ def _ours(session: SessionMixin) -> Session:
 
 def _require_session() -> None:
     failure = _ours(current_session).failure
-    if failure is not None and not _arriving():
+    if failure is not None and not _works_without():
         raise failure
 
 
-def _arriving() -> bool:
-    return request.method == "GET" and request.endpoint in WITHOUT_REDIS
+def _works_without() -> bool:
+    return (request.method, request.endpoint) in WITHOUT_REDIS
 
 
 def open_now() -> None:
@@ -182,12 +210,17 @@ def renew(profile_id: int | None = None) -> None:
     """Give the session a new id, before somebody signs in: an id planted by another is then worth nothing.
 
     The id of a member's session ends in the number of the profile, by which the figures are found in the same round
-    trip. Raises RedisError.
+    trip.
     """
     interface().regenerate(current_session)
     if profile_id is not None:
         session = _ours(current_session)
         session.sid = f"{session.sid}.{profile_id}"
+
+
+def keep_now() -> None:
+    """Put the session into Redis before the end of the request. Raises RedisError."""
+    interface().keep(_ours(current_session))
 
 
 def member_of(sid: str | None) -> int | None:

@@ -14,6 +14,7 @@ from referralhub.services.shared.figure_changes import TRUSTED
 from referralhub.sessions import visit_tokens
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, path_of
+from tests.servers import wait_until
 
 NEEDS_NOTHING = ("/healthz", "/static/css/app.css")
 SECONDS = 1.0
@@ -100,7 +101,7 @@ def test_a_member_sees_a_plain_page(alice: Person, outage: Outage, path: str, va
 def test_the_open_dashboard_gets_an_error_it_can_ignore_and_then_its_figures(alice: Person, outage: Outage, valkey):
     alice.sign_up()
     tag = alice.fragment("/dashboard/stats").headers["HX-PTag"]
-    valkey.client.delete(TRUSTED)  # as after a second: figures are not believed without the database for longer
+    valkey.client.delete(TRUSTED)  # as after seconds: figures are not believed without the database for longer
     with outage():
         for path in ("/dashboard/stats", "/dashboard/recent"):
             answer = promptly(lambda path=path: alice.fragment(path, expect=503, HX_PTag=tag))
@@ -283,6 +284,24 @@ def test_health_tells_that_the_database_is_away(visitor: Visitor, database_outag
         ready = promptly(lambda: visitor.get("/readyz", 503)).response.json
         assert ready == {"database": "unreachable", "redis": "ok"}
     assert visitor.get("/readyz").response.json == {"database": "ok", "redis": "ok"}
+
+
+@pytest.mark.one_database
+def test_a_silent_redis_is_waited_for_once(alice: Person, bob: Person, visitor: Visitor, valkey):
+    """Not once for each touch, nor for each request: with a few threads all the site would stand still."""
+    alice.sign_up()
+    link = path_of(alice.link)
+    with valkey.hanging():
+        alice.get("/dashboard/", 503)
+        begun = time.monotonic()
+        for _ in range(5):
+            alice.get("/dashboard/", 503)
+            bob.get(link, 302)
+            visitor.get("/signup")
+            visitor.get("/readyz", 503)
+        assert time.monotonic() - begun < SECONDS
+    wait_until(lambda: visitor.get("/readyz", None).status == 200, "Redis is found back by itself", patience=SECONDS)
+    alice.get("/dashboard/")
 
 
 @where_nothing_is_written

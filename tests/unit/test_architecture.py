@@ -27,7 +27,8 @@ ROW = "database models"  # what every service needs
 ALLOWED: dict[str, tuple[str, str]] = {
     # The tables, and the rules: nothing of the web, not even through an import of an import.
     "models": ("", "sqlalchemy"),
-    "database": ("", "sqlalchemy"),
+    "database": ("postgresql", "sqlalchemy"),
+    "postgresql": ("breaker", "psycopg sqlalchemy"),
     "config": ("embedded", "limits"),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "sqlalchemy redis"),
@@ -74,7 +75,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
-    "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    "outcome": ("", "flask"),
+    "errors": (
+        "extensions outcome security services.shared sessions words",
+        "flask flask_wtf redis sqlalchemy werkzeug",
+    ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database models urls words services.mailing services.referrals services.accounts",
@@ -89,14 +94,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models security sessions urls words services.shared services.program "
-        "services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock extensions forms htmx models outcome security sessions urls words services.shared "
+        "services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms sessions urls words services.shared services.mailing services.referrals "
+        "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf redis werkzeug wtforms",
+        "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
@@ -117,8 +122,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "click flask redis",
     ),
     # Putting it together.
-    "redis_client": ("", "redis"),
-    "queue": ("redis_client", "flask huey"),
+    "breaker": ("", ""),
+    "redis_client": ("breaker", "redis"),
+    "queue": ("redis_client", "flask huey redis"),
     "extensions": (
         "database models queue security services.mailing",
         "flask flask_limiter flask_login flask_sqlalchemy limits",

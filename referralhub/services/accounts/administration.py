@@ -25,7 +25,7 @@ from referralhub.services.program.rules import LARGEST
 from referralhub.services.referrals import attribution
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import Conflict, NotFound
+from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
 
 CORRECTED = "member.correct_referrer"
 SAID = 200  # characters of a reason
@@ -167,10 +167,12 @@ def _check_correction(session: Session, user_id: int, friend_id: int, right_id: 
         raise Conflict("referral_undecided", "code")
     if referral and referral.state is ReferralState.CONFIRMED and referral.referrer_id == right_id:
         raise Conflict("has_the_credit", "code")
-    earlier = select(AuditLine.id).where(
+    earlier = select(AuditLine.after).where(
         AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
     )
-    if session.scalar(earlier) is not None:
+    if corrected := session.scalar(earlier):
+        if corrected["referrer"] == _user_of(session, right_id):
+            raise AlreadyDone("corrected_before", "code")
         raise Conflict("corrected_before", "code")
 
 

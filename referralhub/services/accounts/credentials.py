@@ -69,8 +69,20 @@ def ask_for_reset(address: str, now: datetime) -> None:
 def reset_password(token: str, password: str, now: datetime) -> User:
     """Set a new password by a mailed token, and sign the member out everywhere.
 
+    The second of two clicks finds the new password set, and has nothing to do.
     Raises BadLink for a token that is unknown, too old or used; WeakPassword; TooManyAtOnce.
     """
+    try:
+        return _reset(token, password, now)
+    except BadLink:
+        used = tokens.find_used(TokenPurpose.RESET_PASSWORD, token, now)
+        user = reading().get(User, used.user_id) if used else None
+        if user and user.is_active and passwords.matches(user.password_hash, password):
+            return user
+        raise
+
+
+def _reset(token: str, password: str, now: datetime) -> User:
     user_id = tokens.find(TokenPurpose.RESET_PASSWORD, token, now).user_id
     user = reading().get_one(User, user_id)
     passwords.accept(password, user.username, user.email)
@@ -189,7 +201,8 @@ def _end_all(session: Session, user_id: int) -> None:
 def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, now: datetime) -> None:
     sign_ins.end_all(session, user_id, but=sign_in_id)
     # Somebody who knew the old password may have asked for another address with it.
-    tokens.forget(session, user_id, TokenPurpose.RESET_PASSWORD, TokenPurpose.CHANGE_ADDRESS)
+    tokens.forget(session, user_id, TokenPurpose.CHANGE_ADDRESS)
+    tokens.end(session, user_id, TokenPurpose.RESET_PASSWORD)
     outbox.withdraw(session, user_id, MessageKind.CHANGE_ADDRESS)
     outbox.queue(session, MessageKind.PASSWORD_CHANGED, user_id, f"password:{user_id}:{now.isoformat()}", {}, now)
 

@@ -1,6 +1,7 @@
 """Who is signed in where. A session is worth something only as long as its row is here."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
@@ -16,8 +17,10 @@ SHOWN = 100  # a program that signs in again and again leaves many more
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
-def begin(user: User, browser: str, origin: RequestOrigin, now: datetime) -> None:
-    """Record that a member signs in with this browser."""
+def begin(
+    user: User, browser: str, origin: RequestOrigin, now: datetime, keep: Callable[[], None] = lambda: None
+) -> None:
+    """Record that a member signs in with this browser, unless `keep` fails, which lets the browser's session know."""
     with transaction() as session:
         signals.note(session, user.profile.id, origin, now)
         sign_in = SignIn(
@@ -31,6 +34,7 @@ def begin(user: User, browser: str, origin: RequestOrigin, now: datetime) -> Non
         session.add(sign_in)
         session.flush()
         user.sign_in = sign_in
+        keep()
 
 
 def member(sign_in_id: int) -> User | None:

@@ -50,6 +50,13 @@ def find(purpose: TokenPurpose, token: str, now: datetime) -> OneTimeToken:
     return found
 
 
+def find_used(purpose: TokenPurpose, token: str, now: datetime) -> OneTimeToken | None:
+    """Look for a token that was used and would not have ended by itself yet."""
+    known = (OneTimeToken.digest == _digest(token), OneTimeToken.purpose == purpose, OneTimeToken.expires_at > now)
+    found: OneTimeToken | None = reading().scalar(select(OneTimeToken).where(*known, OneTimeToken.used_at.is_not(None)))
+    return found
+
+
 def use(session: Session, purpose: TokenPurpose, token: str, now: datetime) -> OneTimeToken | None:
     """Take a token; of many who try, one gets it. Part of the caller's transaction.
 

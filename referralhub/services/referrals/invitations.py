@@ -35,6 +35,7 @@ from referralhub.services.shared.parts import Part
 DAILY = 20  # invitations that one member can send in 24 hours
 LONGEST_WORDS = 500
 REMIND_AFTER = timedelta(days=3)
+SAME_CLICK = timedelta(minutes=1)  # within which a second reminder is the first, sent again by an impatient browser
 _WAITING = (InvitationState.SENT, InvitationState.VISITED)
 _Text = ColumnElement[str] | InstrumentedAttribute[str] | InstrumentedAttribute[str | None] | str
 
@@ -138,7 +139,7 @@ def invite(user: User, addresses: Sequence[str], words: str, now: datetime) -> P
 def remind(user: User, invitation_id: int, now: datetime) -> None:
     """Send the one reminder that an invitation can have. Raises CannotInvite.
 
-    One that would not be wanted when its turn comes is refused and not used up.
+    One that would not be wanted when its turn comes is refused and not used up. The second of two clicks finds it sent.
     """
     check_allowed(user)
     with transaction() as session:
@@ -148,6 +149,8 @@ def remind(user: User, invitation_id: int, now: datetime) -> None:
             .with_for_update()
             .execution_options(populate_existing=True)
         )
+        if line and line.reminded_at and now - line.reminded_at < SAME_CLICK:
+            return
         if line is None or line.address is None or not _can_remind(line, now):
             raise CannotInvite("no_reminder_due")
         if session.scalar(select(_is_unwanted(line.address_hash, line.address))):

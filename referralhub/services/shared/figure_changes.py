@@ -70,8 +70,11 @@ def versions(redis: Redis, *profile_ids: int) -> list[bytes]:
     return [each or CHANGING for each in found]
 
 
-def announce(redis: Redis, session: Session) -> None:
-    """Before the commit: let nobody believe in kept figures of those that change."""
+def announce(redis: Redis, session: Session, must_hear: bool = False) -> None:
+    """Before the commit: let nobody believe in kept figures of those that change.
+
+    Where Redis `must_hear` of it, raises RedisError if it does not, and the commit fails.
+    """
     profile_ids = session.info.get(NOTED)
     if not profile_ids or ANNOUNCED in session.info:
         return
@@ -79,6 +82,8 @@ def announce(redis: Redis, session: Session) -> None:
     try:
         _tell(redis, BEGIN, profile_ids, token)
     except RedisError:
+        if must_hear:
+            raise
         token = UNHEARD
         session.add_all(FigureChange(profile_id=profile_id) for profile_id in profile_ids)
     session.info[ANNOUNCED] = token

@@ -240,7 +240,10 @@ class TestMembers:
         assert records.one(Profile, id=2).referral_count == 1  # how Bob came stays on record
         after = {"referrer": 3, "amount": 10, "unit": "points"}
         assert audited(records) == [("member.correct_referrer", "member", bobs, {"referrer": 2}, after, "asked both")]
-        again = self.send(admin, bobs, "referrer", 422, code=charlie.code, reason="once more")
+        assert (
+            "done before" in admin.follow(self.send(admin, bobs, "referrer", code=charlie.code, reason="a click")).text
+        )
+        again = self.send(admin, bobs, "referrer", 422, code=admin.code, reason="once more")
         assert "corrected before" in again.text
 
     def test_a_reversal_takes_a_moved_credit_back_from_who_has_it(self, credited, app, admin, charlie, records, clock):

@@ -2,12 +2,10 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -27,16 +25,7 @@ from tests.conftest import extra_database, make_settings, sqlite_url
 from tests.doctors import Examine, examined, says
 from tests.mail_server import MailServer
 from tests.people import Clock
-from tests.servers import BIN, free_port
-
-
-@contextmanager
-def silence() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        yield listener.getsockname()[1]
+from tests.servers import BIN, free_port, silence
 
 
 class TestHealth:

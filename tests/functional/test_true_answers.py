@@ -1,0 +1,311 @@
+"""Redis goes before or after the commit of whatever can be sent: the answer is true, and a retry is answered well.
+
+An answer of 503 says that nothing was done; then nothing was. Any other answer says what was done.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from referralhub.extensions import db
+from referralhub.models import Invitation, MessageKind, OutboxMessage, Referral, ReferralState, Unit
+from referralhub.services.accounts import administration
+from referralhub.services.mailing import subscriptions
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.program import rules
+from referralhub.services.shared.audit import OPERATOR
+from tests.functional.program.test_admin_program import send
+from tests.pages import Visitor
+from tests.people import Person, PostOffice, Records
+from tests.servers import Valkey
+
+Sent = tuple[Visitor, str, dict[str, str]]  # who sends what where
+
+
+@dataclass
+class World:
+    """Grace runs the program. Alice is a member, Bob a friend who is held, and Charlie one who has yet to confirm."""
+
+    app: Flask
+    records: Records
+    grace: Person
+    alice: Person
+    bob: Person
+    charlie: Person
+    dora: Person
+
+    def form(self, who: Person, page: str, action: str = "", **values: str) -> Sent:
+        action = action or page
+        return who, action, who.filled_in(who.get(page).form(action), **values)
+
+    def token(self, who: Person, page: str, action: str, **values: str) -> Sent:
+        """Send fields that the page's form has for a script to fill in, or as buttons."""
+        return who, action, {"csrf_token": who.get(page).all('[name="csrf_token"]')[0]["value"], **values}
+
+
+@pytest.fixture
+def app(make_app) -> Flask:
+    return make_app(ratelimit_enabled=False)
+
+
+@pytest.fixture
+def world(
+    app: Flask,
+    records: Records,
+    admin: Person,
+    alice: Person,
+    bob: Person,
+    charlie: Person,
+    post_office: PostOffice,
+    clock,
+) -> World:
+    with app.app_context():
+        rules.change(rules.PRESETS["paypal"], clock())
+    alice.sign_up()
+    alice.confirm_address()
+    alice.submit(alice.get("/dashboard/invite").form("/dashboard/invite"), 200, addresses="dan@example.com")
+    world = World(app, records, admin, alice, bob, charlie, Person(app, post_office, "dora"))
+    _, path, values = invite(world, "dan@example.com")
+    alice.post(path, values, 303)
+    post_office.deliver()
+    clock.advance(days=4)
+    for friend in (bob, charlie):
+        friend.email = f"{friend.username}@gmail.com"
+        friend.click(alice.link)
+        friend.follow(friend.fill_in_signup(topic="https://example.com" if friend is bob else ""))
+    bob.confirm_address()
+    with app.app_context():
+        administration.adjust(2, 100_000, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
+        catalogue.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS, stock=5)
+        catalogue.add("Ticket", "", clock(), price=10, unit=Unit.US_CENTS, coupons=["one", "two"])
+        claims.redeem(2, 1, "the-first-one", clock())
+        given_up = {"attempts": 9, "last_error": "550 no", "created": clock(), "payload": {}, "user_id": 2}
+        db.session.add(OutboxMessage(key="given up", kind=MessageKind.FRIEND_JOINED, **given_up))
+        db.session.commit()
+    assert [each.state for each in records.all(Referral)] == [ReferralState.HELD, ReferralState.PENDING]
+    admin.submit(admin.get("/account/confirm").form("/account/confirm"), password=admin.password)
+    clock.advance(minutes=2)  # past what is done once a minute
+    return world
+
+
+def invite(world: World, addresses: str) -> Sent:
+    path = "/dashboard/invite"
+    looked = world.alice.submit(world.alice.get(path).form(path), 200, addresses=addresses)
+    return world.alice, path, world.alice.filled_in(looked.form(path), send="yes")
+
+
+def signup(world: World) -> Sent:
+    dora = world.dora
+    dora.click(world.alice.link)
+    names = {"username": "dora", "email": dora.email, "password": dora.password, "password_confirm": dora.password}
+    return world.form(dora, "/signup", **names)
+
+
+def signup_without_a_cookie(world: World) -> Sent:
+    """The form was shown while Redis was away: its address has the visit, and its browser names the page."""
+    who, path, values = signup(world)
+    world.dora.client.delete_cookie("session")
+    return who, path, values | {"without_session": "1"}
+
+
+def login(world: World) -> Sent:
+    twin = world.alice.in_another_browser()
+    return world.form(twin, "/login", username="alice", password=twin.password)
+
+
+def reset(world: World) -> Sent:
+    twin = world.alice.in_another_browser()
+    twin.submit(twin.get("/password/forgot").form("/password/forgot"), 200, email=twin.email)
+    path = twin.mailed_path("/password/reset/")
+    return world.form(twin, path, password="quite another one", password_confirm="quite another one")
+
+
+def new_address(world: World) -> Sent:
+    form = world.alice.get("/account/email").form("/account/email")
+    world.alice.submit(form, email="alice@example.org", password=world.alice.password)
+    return world.form(world.alice, world.alice.mailed_path("/account/email/", to="alice@example.org"))
+
+
+def unsubscribe(world: World) -> Sent:
+    token = subscriptions.muting_token(2, MessageKind.FRIEND_JOINED, world.app.config["SECRET_KEY"])
+    return Visitor(world.app), f"/account/unsubscribe/{token}", {"List-Unsubscribe": "One-Click"}
+
+
+def end_session(world: World) -> Sent:
+    world.alice.in_another_browser().sign_in()
+    action = world.alice.get("/account/sessions").all("form[action]")[1]["action"]
+    return world.form(world.alice, "/account/sessions", action)
+
+
+def end_others(world: World) -> Sent:
+    world.alice.in_another_browser().sign_in()
+    return world.form(world.alice, "/account/sessions", "/account/sessions/end-others")
+
+
+def remind(world: World) -> Sent:
+    number = world.records.one(Invitation).id
+    return world.form(world.alice, "/dashboard/invite", f"/dashboard/invitations/{number}/remind")
+
+
+def again(world: World) -> Sent:
+    number = world.records.one(OutboxMessage, key="given up").id
+    return world.form(world.grace, "/admin/mail/", f"/admin/mail/{number}/again")
+
+
+def switch_on(world: World) -> Sent:
+    who, path, values = ACTIONS["POST /admin/members/<row:row_id>/active"](world)
+    who.post(path, values, 303)
+    return world.form(who, "/admin/members/4/", "/admin/members/4/active/again", **{"active-reason": "well"})
+
+
+def offer_again(world: World) -> Sent:
+    world.grace.submit(world.grace.get("/admin/perks/1/").form("/admin/perks/1/off"))
+    return world.form(world.grace, "/admin/perks/1/", "/admin/perks/1/on")
+
+
+def correct(world: World) -> Sent:
+    page, code = "/admin/members/2/", {"correct-code": world.grace.code, "correct-reason": "she said so"}
+    return world.form(world.grace, page, f"{page}referrer", **code)
+
+
+def put_in_force(world: World) -> Sent:
+    return (
+        world.grace,
+        "/admin/program/",
+        world.grace.filled_in(send(world.grace, hold_days="9").form("/admin/program/")),
+    )
+
+
+def of_alice(page: str, action: str = "", **values: str) -> Callable[[World], Sent]:
+    return lambda world: world.form(world.alice, page, action, **values)
+
+
+def of_grace(page: str, action: str = "", **values: str) -> Callable[[World], Sent]:
+    return lambda world: world.form(world.grace, page, action, **values)
+
+
+PASSWORD = "alice likes tea"
+ACTIONS: dict[str, Callable[[World], Sent]] = {
+    "POST /signup": signup,
+    "POST /signup without a cookie": signup_without_a_cookie,
+    "POST /login": login,
+    "POST /logout": of_alice("/dashboard/", "/logout"),
+    "POST /password/forgot": lambda world: world.form(
+        Person(world.app, world.alice.post_office, "x"), "/password/forgot", email="alice@example.com"
+    ),
+    "POST /password/reset/<token>": reset,
+    "POST /verify/<token>": lambda world: world.form(world.charlie, world.charlie.verification_path()),
+    "POST /verify/resend": lambda world: world.form(world.charlie, "/dashboard/", "/verify/resend"),
+    "POST /account/confirm": of_alice("/account/confirm", password=PASSWORD),
+    "POST /account/delete": of_alice("/account/data", "/account/delete", password=PASSWORD),
+    "POST /account/email": of_alice("/account/email", email="alice@example.org", password=PASSWORD),
+    "POST /account/email/<token>": new_address,
+    "POST /account/notifications": lambda world: world.token(
+        world.alice, "/account/notifications", "/account/notifications"
+    ),
+    "POST /account/password": of_alice(
+        "/account/password", password=PASSWORD, new_password="quite another", new_password_confirm="quite another"
+    ),
+    "POST /account/profile": of_alice("/account/profile", display_name="Alice L."),
+    "POST /account/sessions/<int:sign_in_id>/end": end_session,
+    "POST /account/sessions/end-others": end_others,
+    "POST /account/unsubscribe/<token>": unsubscribe,
+    "POST /dashboard/invite": lambda world: invite(world, "eve@example.com"),
+    "POST /dashboard/invitations/<int:invitation_id>/remind": remind,
+    "POST /dashboard/perks/<int:perk_id>/redeem": of_alice("/dashboard/rewards", "/dashboard/perks/1/redeem"),
+    "POST /admin/claims/<row:row_id>/fulfil": of_grace("/admin/claims/", "/admin/claims/1/fulfil"),
+    "POST /admin/costs": of_grace("/admin/", "/admin/costs", paid_customer_cost="12"),
+    "POST /admin/mail/<row:row_id>/again": again,
+    "POST /admin/mail/again": of_grace("/admin/mail/", "/admin/mail/again"),
+    "POST /admin/members/<row:row_id>/active": of_grace(
+        "/admin/members/4/", "/admin/members/4/active", **{"active-reason": "a robot"}
+    ),
+    "POST /admin/members/<row:row_id>/active/again": switch_on,
+    "POST /admin/members/<row:row_id>/adjust": of_grace(
+        "/admin/members/3/", "/admin/members/3/adjust", **{"adjust-amount": "5", "adjust-reason": "a present"}
+    ),
+    "POST /admin/members/<row:row_id>/referrer": correct,
+    "POST /admin/members/<row:row_id>/verification": of_grace("/admin/members/4/", "/admin/members/4/verification"),
+    "POST /admin/perks/<row:row_id>/coupons": of_grace("/admin/perks/2/", "/admin/perks/2/coupons", coupons="three"),
+    "POST /admin/perks/<row:row_id>/off": of_grace("/admin/perks/1/", "/admin/perks/1/off"),
+    "POST /admin/perks/<row:row_id>/on": offer_again,
+    "POST /admin/perks/<row:row_id>/stock": of_grace("/admin/perks/1/", "/admin/perks/1/stock", pieces="3"),
+    "POST /admin/perks/new": of_grace("/admin/perks/new", name="Cap", price="5", unit="us_cents"),
+    "POST /admin/program/": put_in_force,
+    "POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>": of_grace(
+        "/admin/referrals/1/", "/admin/referrals/1/release", reason="a friend indeed"
+    ),
+    "POST /admin/review/": lambda world: world.token(
+        world.grace, "/admin/review/", "/admin/review/", case="1", step="confirm", reason="a friend indeed"
+    ),
+}
+ONE_MORE = {  # tables to which a retry may add
+    "POST /login": {"sign_in", "sighting"},
+    "POST /signup": {"sign_in", "sighting"},
+    "POST /signup without a cookie": {"sign_in", "sighting"},
+    "POST /password/reset/<token>": {"sign_in", "sighting"},
+    "POST /account/email": {"outbox"},  # the newer of two mails has the link that works
+}
+NOTHING_IS_WRITTEN = {"POST /admin/program/edit", "POST /admin/program/preview"}
+
+
+def test_the_table_has_whatever_can_be_sent(app: Flask):
+    unsafe = {f"POST {rule.rule}" for rule in app.url_map.iter_rules() if "POST" in rule.methods}
+    assert unsafe == {action for action in ACTIONS if "without" not in action} | NOTHING_IS_WRITTEN
+
+
+@contextmanager
+def redis_goes(app: Flask, valkey: Valkey, moment: str) -> Iterator[None]:
+    """Take Redis away at the first commit of something new: `before_commit` or `after_commit`."""
+    with app.app_context():
+        engine = db.engine
+    written: list[str] = []
+
+    def note(_connection, _cursor, statement: str, *_) -> None:
+        if statement.startswith(("INSERT", "UPDATE", "DELETE")):
+            written.append(statement)
+
+    def go(_session) -> None:
+        if written and valkey.process:
+            valkey.stop()
+
+    event.listen(engine, "before_cursor_execute", note)
+    event.listen(db.session, moment, go, insert=True)
+    try:
+        yield
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+        event.remove(db.session, moment, go)
+        if not valkey.process:
+            valkey.start()
+
+
+@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.one_database
+def test_the_answer_is_true(world: World, valkey: Valkey, action: str, moment: str):
+    who, path, values = ACTIONS[action](world)
+    headers = {"Origin": "http://localhost"}
+    before = world.records.everything()
+    with valkey.away():
+        refused = who.client.post(path, data=values, headers=headers)
+    if action != "POST /account/unsubscribe/<token>":  # which needs no session
+        assert refused.status_code == 503 and int(refused.headers["Retry-After"]) > 0
+        assert world.records.everything() == before
+    with redis_goes(world.app, valkey, moment):
+        answer = who.client.post(path, data=values, headers=headers)
+    after = world.records.everything()
+    assert (answer.status_code == 503) == (after == before), answer.get_data(as_text=True)
+    assert answer.status_code in {200, 303, 503}
+    if answer.status_code == 200:
+        assert "Nothing was" not in answer.get_data(as_text=True)
+
+    retried = who.client.post(path, data=values, headers=headers)
+    assert retried.status_code in {200, 302, 303}, retried.get_data(as_text=True)
+    if after != before:
+        again = world.records.everything()
+        assert {table for table in again if again[table] != after[table]} <= ONE_MORE.get(action, set())
