@@ -14,6 +14,7 @@ from typing import Any
 
 from redis import Redis, RedisError
 from sqlalchemy import Row, Select, bindparam, delete, exists, func, or_, select, true
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
@@ -80,18 +81,20 @@ class Leaderboard:
 
 
 def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
-    """Read the first places and a member's own: one query, between two round trips to Redis, if Redis is up to date.
+    """Read the first places and a member's own: one query, between two round trips to Redis.
 
-    Equal counts are ordered by who got there first (to the second), then by who joined first.
+    Where Redis has not been told of changes, it is told now. Equal counts are ordered by who got there first (to the
+    second), then by who joined first.
     """
     try:
-        told, ranks = _ranks(redis, period, now, profile_id, limit)
-        if ranks is not None:
-            names, behind = _names([each for _, each, _ in ranks])
-            if not behind and redis.get(TOLD) == told:  # else what was not known to it a moment ago may be by now
-                return _board(period, ranks, names, profile_id, limit)
-    except RedisError as error:
-        log.warning("The leaderboard is counted by SQL: %s", error)
+        board, behind = _from_redis(redis, period, now, profile_id, limit)
+        if behind and redis.exists(*(_marker(each, now) for each in Period)) == len(Period):
+            catch_up(redis, now)  # a thousand times quicker than to rank a million members
+            board, _ = _from_redis(redis, period, now, profile_id, limit)
+        if board:
+            return board
+    except (RedisError, DBAPIError) as error:  # a database may be open for reading alone
+        log.warning("The leaderboard is counted by SQL: %s", type(error).__name__)
     return from_sql(period, now, profile_id, limit)
 
 
@@ -186,6 +189,19 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
         redis.expire(key, kept)
     redis.set(marker, _run(redis), ex=kept)
     return len(rows)
+
+
+def _from_redis(
+    redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int
+) -> tuple[Leaderboard | None, bool]:
+    """Read a leaderboard if Redis has it as it is, and whether there are changes of which it was not told."""
+    told, ranks = _ranks(redis, period, now, profile_id, limit)
+    if ranks is None:
+        return None, False
+    names, behind = _names([each for _, each, _ in ranks])
+    if behind or redis.get(TOLD) != told:  # what it did not know a moment ago it may have been told since
+        return None, True
+    return _board(period, ranks, names, profile_id, limit), False
 
 
 def _ranks(

@@ -15,8 +15,6 @@ from referralhub.services.referrals.statistics import RecentReferral, Statistics
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import AT_MOST, CHANGING, EVERYBODY, TRUSTED, version_key
 
-KEPT = 3600  # seconds
-
 
 class Figures(msgspec.Struct, array_like=True):
     """What is kept: figures and newest friends, their versions, and until when time does not change them."""
@@ -66,7 +64,7 @@ def _compute(redis: Redis, profile_id: int, now: datetime, begun: int | None) ->
     found = statistics.of_member(profile_id, now)
     figures = Figures((everybody, own), min(found.until, now + AT_MOST), found.statistics, found.recent)
     if CHANGING not in figures.versions:
-        redis.set(_key(profile_id), _encoder.encode(figures), ex=KEPT)
+        redis.set(_key(profile_id), _encoder.encode(figures), ex=AT_MOST)
     if begun is not None:
         figure_changes.grant_lease(redis, begun, found.missed)
     return figures

@@ -333,7 +333,10 @@ def _tables(records) -> str:
 
 
 def _in_redis(client) -> str:
-    """Give every key with what it holds."""
+    """Give every key with what it holds, but for pages and figures that are kept for five minutes at most."""
+    for key in [*client.scan_iter("answer:*"), *client.scan_iter("figures:[0-9]*")]:
+        assert 0 < client.ttl(key) <= 300
+        client.delete(key)
     read = {
         "string": client.get,
         "list": lambda key: client.lrange(key, 0, -1),

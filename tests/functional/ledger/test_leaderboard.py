@@ -5,6 +5,7 @@ from unittest import mock
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from referralhub.extensions import db
 from referralhub.models import Profile, ReferralState, User
@@ -189,4 +190,24 @@ def test_it_is_right_when_redis_is_told_while_somebody_reads(app, alice: Person,
         leaderboard.catch_up(redis, clock())
     befriend(app, "alice", 1, clock())
     with mock.patch.object(leaderboard, "_ranks", just_before_they_are_told):
+        assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
+
+
+def test_a_change_that_redis_was_not_told_of_ranks_nobody_anew(app, alice: Person, visitor: Visitor, clock):
+    alice.sign_up()
+    with app.app_context():
+        leaderboard.catch_up(app.extensions["redis"], clock())
+    befriend(app, "alice", 1, clock())
+    with mock.patch.object(leaderboard, "from_sql") as ranked:
+        assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
+    assert not ranked.called
+
+
+def test_where_nothing_can_be_written_it_is_counted_by_sql(app, alice: Person, visitor: Visitor, clock):
+    alice.sign_up()
+    with app.app_context():
+        leaderboard.catch_up(app.extensions["redis"], clock())
+    befriend(app, "alice", 1, clock())
+    refused = OperationalError("DELETE", {}, Exception("read-only"))
+    with mock.patch.object(leaderboard, "catch_up", side_effect=refused):
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
