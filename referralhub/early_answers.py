@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response
 
+from referralhub.observing import context
+
 
 class Answer(NamedTuple):
     """What WSGI wants to know of an answer."""
@@ -33,6 +35,7 @@ class EarlyAnswers:
         answer = self.answerer(environ)
         if answer is None:
             return self.inner(environ, start_response)  # type: ignore[no-any-return]  # WSGI has no types
+        context.note(shortcut="early", made=False)
         start_response(answer.status, answer.headers)
         return [answer.body] if answer.body else []
 

@@ -1,5 +1,6 @@
 """What every response carries for safety, and whose address a request came from."""
 
+import logging
 import re
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -12,6 +13,16 @@ from itsdangerous import URLSafeTimedSerializer
 from referralhub.config import Settings
 from referralhub.sessions import contents
 
+log = logging.getLogger(__name__)
+
+ELSEWHERE = "The form was on a page of another site."
+REFUSALS = {  # what Flask-WTF and we say when we refuse a form, in a word for the log
+    "The CSRF token is missing.": "no_token",
+    "The CSRF session token is missing.": "no_session",
+    "The CSRF tokens do not match.": "token_of_another_session",
+    "The CSRF token is invalid.": "token_not_ours",
+    ELSEWHERE: "other_site",
+}
 BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](?::\d+)?")
 WITH_PORT = re.compile(r"(?P<address>[0-9.]+):\d+")
 NAT64, COMPATIBLE = IPv6Network("64:ff9b::/96"), IPv6Network("::/96")
@@ -66,13 +77,20 @@ class FormProtection(CSRFProtect):
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the request at hand, unless its view is exempt. Raises CSRFError."""
         try:
+            self._check(apply_exemptions)
+        except CSRFError as error:
+            log.warning("A form was refused: %s", REFUSALS.get(str(error.description), "unknown"))
+            raise
+
+    def _check(self, apply_exemptions: bool) -> None:
+        try:
             super().protect(apply_exemptions)
         except CSRFError:
             if contents.has_csrf_token() or not keeps_cookies() or not named_page():
                 raise
             g.csrf_valid = True
         if g.get("csrf_valid") and sent_from_elsewhere():
-            raise CSRFError("The form was on a page of another site.")
+            raise CSRFError(ELSEWHERE)
 
 
 def form_token(secret_key: str, kept: str) -> str:

@@ -13,10 +13,13 @@ from referralhub import security
 from referralhub.early_answers import Answer, prepared
 from referralhub.landing.callers import Caller, caller
 from referralhub.landing.views import signup_address, to_signup
+from referralhub.observing import context
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, Sessions
+
+ROUTE = "/<code>/"  # that of the view `landing.follow`, for the log
 
 
 class FastPath:
@@ -36,6 +39,7 @@ class FastPath:
         path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
         if environ["REQUEST_METHOD"] != "GET" or not self.sessions.is_link(path):
             return None
+        context.note(route=ROUTE, shortcut="early", made=True)
         if "HTTP_UPGRADE" in environ or not query.isascii():  # Flask refuses some of these
             return None
         request = Request(environ, populate_request=False)

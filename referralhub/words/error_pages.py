@@ -22,6 +22,7 @@ PAGES = {
         "Nothing was lost, and nothing was half done. This page will work again in a moment; please try again then.",
     ),
 }
+NUMBER = "If it happens again, tell us this number: {}"
 LOST_FORM = "This page was open for too long. Nothing is lost: enter the password once more, and send it again."
 NO_COOKIE = (
     "Your browser sent no cookie, and without one you cannot be signed in. Allow cookies for this site, enter the "

@@ -61,7 +61,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
-    "kept_answers": ("config early_answers htmx security services.shared sessions", "flask flask_login msgspec redis"),
+    "observing": ("config", "flask msgspec"),
+    "kept_answers": (
+        "config early_answers htmx observing security services.shared sessions",
+        "flask flask_login msgspec redis",
+    ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
@@ -71,7 +75,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models urls words", "flask flask_login markupsafe"),
-    "errors": ("extensions security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
+    "errors": ("extensions observing security services.shared words", "flask flask_wtf redis sqlalchemy werkzeug"),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database models urls words services.mailing services.referrals services.accounts",
@@ -81,8 +85,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "mailbox": ("mail_transport", "flask"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "clock early_answers extensions security sessions words services.shared services.program services.ledger "
-        "services.referrals",
+        "clock early_answers extensions observing security sessions words services.shared services.program "
+        "services.ledger services.referrals",
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
@@ -115,25 +119,28 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Putting it together.
     "redis_client": ("", "redis"),
-    "queue": ("redis_client", "flask huey"),
+    "queue": ("observing redis_client", "flask huey"),
     "extensions": (
         "database models queue security services.mailing",
         "flask flask_limiter flask_login flask_migrate flask_sqlalchemy",
     ),
-    "early_answers": ("", "flask"),
+    "early_answers": ("observing", "flask"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
-        "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "
-        "services.referrals services.accounts services.operations",
+        "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
+        "services.fraud services.referrals services.accounts services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (
         "account admin auth cli clock commits config dashboard database early_answers errors extensions health "
-        "kept_answers landing mailbox metrics redis_client security sessions tasks templating urls services.shared "
-        "services.accounts",
+        "kept_answers landing mailbox metrics observing redis_client security sessions tasks templating urls "
+        "services.shared services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
+    "launch": (
+        "clock config embedded extensions observing redis_client referralhub services.sample",
+        "flask_migrate redis",
+    ),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 
