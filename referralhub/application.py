@@ -31,7 +31,7 @@ from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
-from referralhub.observing import requests
+from referralhub.observing import counters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
@@ -74,6 +74,8 @@ def wire(config: Settings | None = None) -> Flask:
 
     passwords.leave_room(settings.web_threads)
 
+    with app.app_context():
+        counters.init_app(app, settings, db.engine)
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)

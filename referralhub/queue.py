@@ -56,7 +56,10 @@ class AppHuey(RedisHuey):
                 return super().execute(task, timestamp)
             finally:
                 result = facts.setdefault("result", "done")
-                facts["ms"] = round((perf_counter() - begun) * 1000, 3)
+                seconds = perf_counter() - begun
+                facts["ms"] = round(seconds * 1000, 3)
+                if tally := self.app.extensions.get("tally"):
+                    tally.job(task.name, result, seconds)
                 by_the_clock = isinstance(task, PeriodicTask) and result == "done"
                 log.log(logging.DEBUG if by_the_clock else logging.INFO, "Job %s %s", task.name, result)
 

@@ -28,6 +28,8 @@ def worker(threads: int) -> None:
     Prints what it does on standard error. SIGTERM or Ctrl-C end it; mail that was in hand then is sent by the next one.
     While Redis is of no use it says why and waits; one that can never do is refused, with exit code 1.
     """
+    if tally := current_app.extensions.get("tally"):
+        tally.program = "worker"
     huey.wait_for_jobs(current_app.config["SETTINGS"].redis_url)
     redis = current_app.extensions["redis"]
     try:

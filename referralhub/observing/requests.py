@@ -1,4 +1,4 @@
-"""The outermost layer: every request gets a number, and every answer a line in the log, whoever gives it."""
+"""The outermost layer: every request gets a number, and every answer is logged and counted, whoever gives it."""
 
 import logging
 import re
@@ -12,6 +12,7 @@ from flask import Flask, request
 
 from referralhub.config import Settings
 from referralhub.observing import context
+from referralhub.observing.counters import Tally
 
 HEADER = "X-Request-ID"
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a number that others gave, as far as we take it over
@@ -27,14 +28,15 @@ log, access_log = logging.getLogger(__name__), logging.getLogger("referralhub.ac
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the layer around the application; it must come last."""
     app.url_value_preprocessor(_note_route)
-    app.wsgi_app = Observed(app.wsgi_app, believe=settings.trusted_proxies > 0)  # type: ignore[method-assign]
+    believe, tally = settings.trusted_proxies > 0, app.extensions.get("tally")
+    app.wsgi_app = Observed(app.wsgi_app, believe, tally)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class Observed:
     """WSGI middleware. What is inside need not know of it; it notes with `context.note` what a line should say."""
 
-    def __init__(self, inner: Callable[..., Iterable[bytes]], believe: bool) -> None:
-        self.inner, self.believe = inner, believe
+    def __init__(self, inner: Callable[..., Iterable[bytes]], believe: bool, tally: Tally | None = None) -> None:
+        self.inner, self.believe, self.tally = inner, believe, tally
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, with the number in a header, and write down how it went."""
@@ -69,6 +71,8 @@ class Observed:
         facts.update(status=status, ms=round(seconds * 1000, 3), bytes=size)
         level = logging.ERROR if status >= 500 else logging.DEBUG if route in OFTEN and status < 400 else logging.INFO
         access_log.log(level, "%s %s %s", facts["method"], route, status)
+        if self.tally:
+            self.tally.request(facts, seconds)
 
 
 @cache

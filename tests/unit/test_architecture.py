@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
-    "observing": ("config", "flask msgspec"),
+    "observing": ("config", "flask msgspec redis sqlalchemy"),
     "kept_answers": (
         "config early_answers htmx observing security services.shared sessions",
         "flask flask_login msgspec redis",
@@ -110,7 +110,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("extensions services.operations", "flask redis sqlalchemy"),
-    "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
+    "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
         "clock config errors extensions forms mail_transport models redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
