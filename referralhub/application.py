@@ -31,7 +31,7 @@ from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager, migrate
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
-from referralhub.observing import counters, requests
+from referralhub.observing import counters, exporters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
@@ -88,6 +88,7 @@ def wire(config: Settings | None = None) -> Flask:
     kept_answers.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app))
     urls.init_app(app, settings)
+    exporters.init_app(app, settings)
     requests.init_app(app, settings)
     return app
 

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -70,6 +71,8 @@ class Settings:
     metrics_token: str = ""  # empty: nobody may read the figures
     log_format: str = "json"
     log_level: str = "info"
+    otel_exporter_otlp_endpoint: str = ""  # empty: no traces; its library reads it, and its siblings, by itself
+    sentry_dsn: str = ""  # empty: errors are told to nobody else
     database_chosen: bool = True  # whether somebody set DATABASE_URL
 
     @property
@@ -118,6 +121,8 @@ class Settings:
             metrics_token=reader.token("METRICS_TOKEN"),
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS, log_format(environ)),
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, cls.log_level),
+            otel_exporter_otlp_endpoint=reader.needing("OTEL_EXPORTER_OTLP_ENDPOINT", "otel", "opentelemetry"),
+            sentry_dsn=reader.needing("SENTRY_DSN", "sentry", "sentry_sdk"),
             database_chosen=bool(environ.get("DATABASE_URL")),
         )
         if not settings.ratelimit_enabled and not development:
@@ -170,6 +175,14 @@ class _Reader:
         if value not in choices:
             self.refuse(name, f"is {value!r}", f"it must be one of {', '.join(choices)}")
             return next(iter(choices))
+        return value
+
+    def needing(self, name: str, extra: str, module: str) -> str:
+        """Read what only makes sense with libraries that not everybody installs."""
+        value = self.text(name, "")
+        if value and find_spec(module) is None:
+            install = f"uv pip install --requirements pyproject.toml --extra {extra}"
+            self.refuse(name, f"is set, and what it needs is not installed (referralhub[{extra}])", f"run {install}")
         return value
 
     def number(self, name: str, default: int, least: int) -> int:

@@ -10,7 +10,7 @@ from huey import RedisHuey
 from huey.api import PeriodicTask, Task
 from huey.signals import SIGNAL_ERROR
 
-from referralhub.observing import context
+from referralhub.observing import context, exporters
 from referralhub.redis_client import connect
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,11 @@ class AppHuey(RedisHuey):
         with self.app.app_context(), context.about(**{"request_id": by_request} if by_request else {}) as facts:
             facts["job"] = task.name
             try:
-                return super().execute(task, timestamp)
+                with exporters.span(self.app) as span:
+                    if span:
+                        span.update_name(task.name)
+                        span.set_attribute("referralhub.request_id", by_request)
+                    return super().execute(task, timestamp)
             finally:
                 result = facts.setdefault("result", "done")
                 seconds = perf_counter() - begun

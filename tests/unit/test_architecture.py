@@ -61,7 +61,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
-    "observing": ("config", "flask msgspec redis sqlalchemy"),
+    "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
         "config early_answers htmx observing security services.shared sessions",
         "flask flask_login msgspec redis",

@@ -42,6 +42,22 @@ def test_the_log_is_for_programs_in_production_and_for_people_in_development(pro
     assert (chosen.log_format, chosen.log_level) == ("text", "debug")
 
 
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [("OTEL_EXPORTER_OTLP_ENDPOINT", "opentelemetry", "otel"), ("SENTRY_DSN", "sentry_sdk", "sentry")],
+)
+def test_what_is_set_and_not_installed_is_refused_with_what_to_install(
+    production, monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
+):
+    environment = production | {name: "https://hunter2@elsewhere.example/1"}
+    Settings.from_environment(environment)
+    monkeypatch.setattr("referralhub.config.find_spec", lambda asked: None if asked == module else ...)
+    with pytest.raises(ConfigurationError, match=rf"{name} .*referralhub\[{extra}\].*--extra {extra}") as refusal:
+        Settings.from_environment(environment)
+    assert "hunter2" not in str(refusal.value)
+    Settings.from_environment(production)
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "BASE_URL", "MAIL_URL"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_production_refuses_to_start_without(production: dict[str, str], name: str, value: str | None):
