@@ -37,7 +37,7 @@ lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
-		--group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+		--group dev --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group bench -c requirements.txt -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 

@@ -4,6 +4,7 @@ import sys
 
 from referralhub import create_app
 from referralhub.config import ConfigurationError, Settings
+from referralhub.observing import logs
 
 try:
     app = create_app()
@@ -13,3 +14,4 @@ except ConfigurationError as error:
     from referralhub.application import wire_doctor
 
     app = wire_doctor(*Settings.read())
+logs.begin(app.config["SETTINGS"])

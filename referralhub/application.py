@@ -33,6 +33,7 @@ from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
+from referralhub.observing import counters, exporters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
@@ -75,6 +76,8 @@ def wire(config: Settings | None = None) -> Flask:
 
     passwords.leave_room(settings.web_threads)
 
+    with app.app_context():
+        counters.init_app(app, settings, db.engine)
     compression.init_app(app)  # first, so that it has the last word on what is sent
     security.init_app(app, settings)
     templating.init_app(app)
@@ -89,6 +92,8 @@ def wire(config: Settings | None = None) -> Flask:
     kept_answers.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
     urls.init_app(app, settings)
+    exporters.init_app(app, settings)
+    requests.init_app(app, settings)
     return app
 
 

@@ -3,8 +3,9 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -29,6 +30,7 @@ PUBLIC_ADDRESS = (  # what all of it must look like, and what is wrong where it 
     (rf"\w+://[^/]*(?:/(?!(?:{OUR_PAGES})(?:/|$)).*)?", "has a path that begins as pages of ours do"),
 )
 SHORTEST_TOKEN = 16  # characters
+LOG_FORMATS, LOG_LEVELS = ("json", "text"), ("debug", "info", "warning", "error")
 SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
 A_FOLDER = "name a folder that this user can write to"
 A_FRESH_ONE = "let python -c 'import secrets; print(secrets.token_hex(32))' make one"
@@ -67,6 +69,10 @@ class Settings:
     signup_limit: str = "5 per minute; 5 per hour"
     web_threads: int = 4  # of a web process, as the Procfile starts it
     metrics_token: str = ""  # empty: nobody may read the figures
+    log_format: str = "json"
+    log_level: str = "info"
+    otel_exporter_otlp_endpoint: str = ""  # empty: no traces; its library reads it, and its siblings, by itself
+    sentry_dsn: str = ""  # empty: errors are told to nobody else
     database_chosen: bool = True  # whether somebody set DATABASE_URL
 
     @property
@@ -113,6 +119,10 @@ class Settings:
             signup_limit=reader.limit("SIGNUP_LIMIT", cls.signup_limit),
             web_threads=reader.number("WEB_THREADS", cls.web_threads, 1),
             metrics_token=reader.token("METRICS_TOKEN"),
+            log_format=reader.choice("LOG_FORMAT", LOG_FORMATS, log_format(environ)),
+            log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, cls.log_level),
+            otel_exporter_otlp_endpoint=reader.needing("OTEL_EXPORTER_OTLP_ENDPOINT", "otel", "opentelemetry"),
+            sentry_dsn=reader.needing("SENTRY_DSN", "sentry", "sentry_sdk"),
             database_chosen=bool(environ.get("DATABASE_URL")),
         )
         if not settings.ratelimit_enabled and not development:
@@ -160,6 +170,21 @@ class _Reader:
             self.refuse(name, f"is {value!r}", "it must be true or false")
             return True
         return SWITCHES[value]
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> str:
+        value = (self.environ.get(name) or default).lower()
+        if value not in choices:
+            self.refuse(name, f"is {value!r}", f"it must be one of {', '.join(choices)}")
+            return next(iter(choices))
+        return value
+
+    def needing(self, name: str, extra: str, module: str) -> str:
+        """Read what only makes sense with libraries that not everybody installs."""
+        value = self.text(name, "")
+        if value and find_spec(module) is None:
+            install = f"uv pip install --requirements pyproject.toml --extra {extra}"
+            self.refuse(name, f"is set, and what it needs is not installed (referralhub[{extra}])", f"run {install}")
+        return value
 
     def number(self, name: str, default: int, least: int) -> int:
         value = self.environ.get(name) or str(default)
@@ -236,6 +261,12 @@ class _Reader:
             self.refuse(name, "is no address that can be used", f"it begins with {', '.join(schemes)}, then ://")
             return default
         return value
+
+
+def log_format(environ: Mapping[str, str]) -> str:
+    """Return how the log is written: for programs in production, for people in development."""
+    development = environ.get("REFERRALHUB_ENV") == "development"
+    return environ.get("LOG_FORMAT") or ("text" if development else "json")
 
 
 def _scheme(url: str, one_host: bool = True) -> str:

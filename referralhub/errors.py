@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from http import HTTPStatus
+from typing import Any
 
 from flask import Flask, abort, current_app, render_template, request
 from flask.globals import request_ctx
@@ -16,10 +17,12 @@ from werkzeug.exceptions import HTTPException, InternalServerError, TooManyReque
 
 from referralhub import outcome
 from referralhub.extensions import limiter
+from referralhub.observing import context
+from referralhub.observing.logs import brief
 from referralhub.security import keeps_cookies
 from referralhub.services.shared.errors import Conflict, NotFound, TooManyAtOnce
 from referralhub.sessions.interface import READS, NotKept
-from referralhub.words.error_pages import BUSY, CONFLICT, DONE, EXPIRED, PAGES, WITHOUT_COOKIE
+from referralhub.words.error_pages import BUSY, CONFLICT, DONE, EXPIRED, NUMBER, PAGES, WITHOUT_COOKIE
 from referralhub.words.errors import say
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _unavailable)
+    app.log_exception = _write_down  # type: ignore[assignment,method-assign]  # Flask's names the path
 
     @app.before_request
     def readable() -> None:
@@ -55,7 +59,8 @@ def _page(
         return f"{title}. {advice}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.
     page = "errors/bare.html" if bare or status >= 500 else "errors/error.html"
-    return render_template(page, status=status, title=title, advice=advice), status, headers or {}
+    number = NUMBER.format(context.request_id()) if status == 500 else ""
+    return render_template(page, status=status, title=title, advice=advice, number=number), status, headers or {}
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -69,6 +74,12 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return _page(status, *PAGES.get(status, fallback), headers)
+
+
+def _write_down(error: Any) -> None:
+    """Log what a page failed at, with neither the path nor the values that Flask and the error would tell."""
+    if not isinstance(error[1], UNAVAILABLE):  # which gets a line of its own
+        log.error("A page failed", exc_info=error)
 
 
 def _expired(_: CSRFError) -> ResponseReturnValue:
@@ -107,7 +118,7 @@ def _busy(_: TooManyAtOnce) -> ResponseReturnValue:
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
-    log.error("A service is away: %s", error)
+    log.error("A service is away: %s", brief(error.__cause__ or error))
     if request.method not in READS:
         if words := outcome.noted():
             title, advice = DONE

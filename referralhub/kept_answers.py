@@ -21,6 +21,7 @@ from redis import RedisError
 from referralhub import compression, htmx
 from referralhub.config import PROJECT, Settings
 from referralhub.early_answers import Answer
+from referralhub.observing import context
 from referralhub.security import form_token
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import CHANGING, EVERYBODY, LEADERBOARD, TRUSTED, version_key
@@ -112,6 +113,7 @@ class KeptAnswers:
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once
             answer = None
+        context.note(route=environ["PATH_INFO"], shortcut="kept", made=answer is None)
         answer = htmx.conditional(request, answer or self._ask(environ, key, whose))
         answer = compression.compressed(answer, accepted)
         start_response(answer.status, answer.headers)

@@ -5,6 +5,7 @@ first run in development, and runs the processes of the Procfile until one of th
 """
 
 import contextlib
+import logging
 import os
 import re
 import signal
@@ -20,6 +21,9 @@ from types import FrameType
 
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD, PROJECT, ConfigurationError, Settings
 from referralhub.embedded import Valkey, die_with_parent
+from referralhub.observing import logs
+
+log = logging.getLogger("referralhub.launch")  # this module is run by itself, under another name
 
 GRACE = 8  # seconds that a process has to end by itself
 
@@ -39,6 +43,7 @@ def main() -> int:
         family, host = _address_of(os.environ["HOST"], port)
         _require_free(family, host, port)
         settings = Settings.from_environment()
+        logs.begin(settings)
         os.environ.setdefault("BASE_URL", settings.base_url)  # made of the name, where the web server gets the address
         os.environ["HOST"] = host
         if os.environ.get("REDIS_URL"):
@@ -55,6 +60,7 @@ def main() -> int:
             _announce(settings)
         while all(process.poll() is None for process in processes):
             time.sleep(0.1)
+        log.error("A process ended by itself: exit codes %s", [process.poll() for process in processes])
         return 1
     except KeyboardInterrupt:
         return 0
@@ -193,13 +199,16 @@ def _serves(web: subprocess.Popen[bytes], host: str, port: int) -> bool:
 
 
 def _announce(settings: Settings) -> None:
-    lines = ["", f"  ReferralHub is ready: {settings.base_url}/"]
-    if settings.development:
-        lines += [
-            f"  Sign in as {DEMO_MEMBER} or {DEMO_ADMIN} with {DEMO_PASSWORD}",
-            f"  Mail goes to:         {settings.base_url}/dev/mailbox",
-            "  Ctrl-C stops everything.",
-        ]
+    if not settings.development:
+        log.info("ReferralHub is ready: %s/", settings.base_url)
+        return
+    lines = [
+        "",
+        f"  ReferralHub is ready: {settings.base_url}/",
+        f"  Sign in as {DEMO_MEMBER} or {DEMO_ADMIN} with {DEMO_PASSWORD}",
+        f"  Mail goes to:         {settings.base_url}/dev/mailbox",
+        "  Ctrl-C stops everything.",
+    ]
     print("\n".join(lines), "\n", flush=True)  # noqa: T201 - for the person who typed the command
 
 

@@ -1,26 +1,31 @@
 """Figures for Prometheus, for those who have the token."""
 
 import hmac
+import math
 import platform
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
+from itertools import accumulate
 from typing import TypeVar
 
 from flask import Blueprint, Response, current_app, request
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+from redis import RedisError
 
 from referralhub.clock import now
 from referralhub.config import PROJECT
 from referralhub.errors import UNAVAILABLE
 from referralhub.extensions import limiter
-from referralhub.services.operations import metrics
+from referralhub.observing.counters import BOUNDS, Field, Tally
+from referralhub.services.operations import heartbeat, metrics
 from referralhub.services.operations.metrics import Figures
 
 Kind = TypeVar("Kind", bound=StrEnum)
@@ -47,6 +52,7 @@ def scrape() -> Response:
         return _plain("The database does not answer.\n", 503)
     registry = CollectorRegistry(auto_describe=False)  # one for each answer: nothing is kept, nothing is global
     registry.register(_Collector(figures))
+    registry.register(_Counted(current_app.extensions["tally"]))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -80,6 +86,68 @@ class _Collector(Collector):
         yield _gauge("audit_last_line", "Number of the newest line of the audit log.", found.last_audit_line)
 
 
+class _Counted(Collector):
+    """Says what all processes have counted. While Redis is away it says that, and no more."""
+
+    def __init__(self, tally: Tally) -> None:
+        self.tally = tally
+
+    def describe(self) -> Iterator[Metric]:
+        """Name nothing in advance, as above."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Return every count."""
+        try:
+            self.tally.send()
+            counts, in_use, seen = self.tally.read(), self.tally.in_use(), heartbeat.last(self.tally.redis)
+        except RedisError:
+            yield _gauge("redis_up", "Whether Redis answers.", 0)
+            return
+        yield _gauge("redis_up", "Whether Redis answers.", 1)
+        silent = (now() - seen).total_seconds() if seen else math.inf
+        yield _gauge("worker_silent_seconds", "How long the worker gave no sign of life.", silent)
+        connections = GaugeMetricFamily(
+            "referralhub_database_connections", "Most connections in use in one process, lately.", labels=["program"]
+        )
+        for program, most in in_use.items():
+            connections.add_metric([program], most)
+        yield connections
+        requests = "Requests by method, form of the path and status."
+        yield _counts("requests", requests, counts, "method", "route", "status")
+        yield _histogram(counts)
+        answers = "Answers that can be given early or are kept: given so, or made."
+        yield _counts("answers", answers, counts, "kind", "result")
+        yield _counts("jobs", "Jobs that have ended.", counts, "task", "result")
+        yield _seconds("job_seconds", "Time that jobs took.", counts, "task")  # Prometheus has a "job" of its own
+
+
+def _counts(name: str, words: str, counts: Mapping[Field, int], *labels: str) -> Metric:
+    metric = CounterMetricFamily(f"referralhub_{name}", words, labels=labels)
+    for (kind, *values), number in sorted(counts.items()):
+        if kind == name:
+            metric.add_metric(values, number)
+    return metric
+
+
+def _seconds(name: str, words: str, counts: Mapping[Field, int], label: str) -> Metric:
+    metric = CounterMetricFamily(f"referralhub_{name}", words, labels=[label])
+    for (kind, *values), number in sorted(counts.items()):
+        if kind == name.replace("seconds", "microseconds"):
+            metric.add_metric(values, number / 1e6)
+    return metric
+
+
+def _histogram(counts: Mapping[Field, int]) -> Metric:
+    metric = HistogramMetricFamily("referralhub_request_seconds", "Time that answers took.", labels=["route"])
+    bounds = [*map(floatToGoString, BOUNDS), "+Inf"]
+    for (kind, *labels), microseconds in sorted(counts.items()):
+        if kind == "request_microseconds":
+            numbers = [counts.get(("request_seconds", *labels, str(place)), 0) for place in range(len(bounds))]
+            metric.add_metric(labels, list(zip(bounds, accumulate(numbers), strict=True)), microseconds / 1e6)
+    return metric
+
+
 @cache
 def version() -> str:
     """Return the version of this program."""
@@ -87,7 +155,7 @@ def version() -> str:
     return str(project["version"])
 
 
-def _gauge(name: str, words: str, value: int | timedelta) -> Metric:
+def _gauge(name: str, words: str, value: float | timedelta) -> Metric:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     return GaugeMetricFamily(f"referralhub_{name}", words, value=seconds)
 

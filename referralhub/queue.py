@@ -1,20 +1,33 @@
 """The job queue: Huey on Redis, with every job run inside the application's context."""
 
+import logging
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 
 from flask import Flask
 from huey import RedisHuey
-from huey.api import Task
+from huey.api import PeriodicTask, Task
+from huey.signals import SIGNAL_ERROR
 from redis import Redis
 
+from referralhub.observing import context, exporters
 from referralhub.redis_client import connect
+
+log = logging.getLogger(__name__)
+
+
+SEPARATOR = "."  # between a job's own id and the number of the request that caused it
 
 
 class AppHuey(RedisHuey):
     """A Huey that takes its Redis from the application, so that it can be made before there is one."""
 
     app: Flask
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.signal(SIGNAL_ERROR)(_note_failure)
 
     def init_app(self, app: Flask) -> None:
         """Bind to an application that queues jobs, quickly or not at all; nothing is sent to Redis yet."""
@@ -29,7 +42,32 @@ class AppHuey(RedisHuey):
         self.storage_kwargs = {"connection_pool": redis.connection_pool}
         self.storage = self.create_storage()
 
+    def enqueue(self, task: Task) -> Any:
+        """Queue a job. The number of the request that causes it goes along in its id, which any worker can read."""
+        if (number := context.request_id()) and SEPARATOR not in task.id:
+            task.id = f"{task.id}{SEPARATOR}{number}"
+        return super().enqueue(task)
+
     def execute(self, task: Task, timestamp: datetime | None = None) -> Any:
         """Run one job in an application context of its own."""
-        with self.app.app_context():
-            return super().execute(task, timestamp)
+        begun, by_request = perf_counter(), task.id.partition(SEPARATOR)[2]
+        with self.app.app_context(), context.about(**{"request_id": by_request} if by_request else {}) as facts:
+            facts["job"] = task.name
+            try:
+                with exporters.span(self.app) as span:
+                    if span:
+                        span.update_name(task.name)
+                        span.set_attribute("referralhub.request_id", by_request)
+                    return super().execute(task, timestamp)
+            finally:
+                result = facts.setdefault("result", "done")
+                seconds = perf_counter() - begun
+                facts["ms"] = round(seconds * 1000, 3)
+                if tally := self.app.extensions.get("tally"):
+                    tally.job(task.name, result, seconds)
+                by_the_clock = isinstance(task, PeriodicTask) and result == "done"
+                log.log(logging.DEBUG if by_the_clock else logging.INFO, "Job %s %s", task.name, result)
+
+
+def _note_failure(signal: str, task: Task, error: Exception) -> None:
+    context.note(result="failed")

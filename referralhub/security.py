@@ -1,5 +1,6 @@
 """What every response carries for safety, and whose address a request came from."""
 
+import logging
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,6 +15,16 @@ from itsdangerous import URLSafeTimedSerializer
 from referralhub.config import Settings
 from referralhub.sessions import contents
 
+log = logging.getLogger(__name__)
+
+ELSEWHERE = "The form was on a page of another site."
+REFUSALS = {  # what Flask-WTF and we say when we refuse a form, in a word for the log
+    "The CSRF token is missing.": "no_token",
+    "The CSRF session token is missing.": "no_session",
+    "The CSRF tokens do not match.": "token_of_another_session",
+    "The CSRF token is invalid.": "token_not_ours",
+    ELSEWHERE: "other_site",
+}
 BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](?::\d+)?")
 WITH_PORT = re.compile(r"(?P<address>[0-9.]+):\d+")
 NAT64, COMPATIBLE = IPv6Network("64:ff9b::/96"), IPv6Network("::/96")
@@ -77,13 +88,20 @@ class FormProtection(CSRFProtect):
     def protect(self, apply_exemptions: bool = False) -> None:
         """Check the request at hand, unless its view is exempt. Raises CSRFError."""
         try:
+            self._check(apply_exemptions)
+        except CSRFError as error:
+            log.warning("A form was refused: %s", REFUSALS.get(str(error.description), "unknown"))
+            raise
+
+    def _check(self, apply_exemptions: bool) -> None:
+        try:
             super().protect(apply_exemptions)
         except CSRFError:
             if contents.has_csrf_token() or not keeps_cookies() or not named_page():
                 raise
             g.csrf_valid = True
         if g.get("csrf_valid") and sent_from_elsewhere():
-            raise CSRFError("The form was on a page of another site.")
+            raise CSRFError(ELSEWHERE)
 
     def _get_csrf_token(self) -> str | None:
         """Return what a form was sent with, without its mask: the library looks at it."""
@@ -109,8 +127,8 @@ def unmasked(text: str) -> str:
         return text
     try:
         both = urlsafe_b64decode(text)
-    except ValueError:
-        return ""
+    except ValueError:  # nothing of ours, which the library says
+        return text
     return _flipped(both[: len(both) // 2], both[len(both) // 2 :]).decode(errors="replace")
 
 

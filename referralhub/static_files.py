@@ -15,7 +15,9 @@ from flask import Flask, Request, Response
 from referralhub import security
 from referralhub.compression import AS_IT_IS, FOR_GOOD, best_of
 from referralhub.early_answers import Answer
+from referralhub.observing import context
 
+ROUTE = "/static/<filename>"  # Flask's, for the log
 FOREVER = "public, max-age=31536000, immutable"
 SHORT = 60  # seconds that a file is kept under a name that is not its content's
 
@@ -72,6 +74,7 @@ class StaticFiles:
             file = _read(path)
         except OSError:
             return None
+        context.note(route=ROUTE)
         request = Request(environ, populate_request=False)
         response = _response(file, best_of(tuple(FOR_GOOD), environ.get("HTTP_ACCEPT_ENCODING", "")))
         current = request.args.get("v") == file.digest

@@ -15,6 +15,7 @@ from referralhub import mail_content
 from referralhub.clock import now
 from referralhub.extensions import db, huey
 from referralhub.mail_transport import transport
+from referralhub.observing.logs import brief
 from referralhub.services.accounts import sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -131,7 +132,7 @@ def wake_worker(session: Any) -> None:
             try:
                 job()
             except RedisError as error:
-                log.warning("The worker was not woken: %s", error)
+                log.warning("The worker was not woken: %s", brief(error))
 
 
 @event.listens_for(db.session, "after_rollback")

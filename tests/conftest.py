@@ -242,6 +242,8 @@ def make_app(
 
 def _let_go(app: Flask) -> None:
     """Close what an application has open."""
+    if tally := app.extensions.get("tally"):
+        tally.leave()
     with app.app_context():
         db.engine.dispose()
     app.extensions["redis"].close()

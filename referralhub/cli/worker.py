@@ -28,7 +28,8 @@ def worker(threads: int) -> None:
     Prints what it does on standard error. SIGTERM or Ctrl-C end it; mail that was in hand then is sent by the next one.
     While Redis is of no use it says why and waits; one that can never do is refused, with exit code 1.
     """
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if tally := current_app.extensions.get("tally"):
+        tally.program = "worker"
     huey.wait_for_jobs(current_app.config["SETTINGS"].redis_url)
     redis = current_app.extensions["redis"]
     try:
@@ -38,4 +39,5 @@ def worker(threads: int) -> None:
         raise click.ClickException(str(error)) from None
     except RedisError as error:
         log.warning("%s %s", *remark(remark_of(error)))
+    log.info("The worker has begun")
     huey.create_consumer(workers=threads).run()

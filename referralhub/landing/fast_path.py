@@ -13,10 +13,13 @@ from referralhub import security
 from referralhub.early_answers import Answer, prepared
 from referralhub.landing.callers import Caller, caller
 from referralhub.landing.views import signup_address, to_signup
+from referralhub.observing import context
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, Sessions
+
+ROUTE = "/<code>/"  # that of the view `landing.follow`, for the log
 
 
 class FastPath:
@@ -40,6 +43,7 @@ class FastPath:
             or caller(environ) is not Caller.PERSON
         ):
             return None
+        context.note(route=ROUTE, shortcut="early", made=True)
         if "HTTP_UPGRADE" in environ or not query.isascii():  # Flask refuses some of these
             return None
         asked = Request(environ, populate_request=False).args if query else {}

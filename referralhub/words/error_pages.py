@@ -26,6 +26,7 @@ DONE = (
     "It is done, but we can't show the next page",
     "There is no need to send anything again: the rest of this site will work again in a moment.",
 )
+NUMBER = "If it happens again, tell us this number: {}"
 LOST_FORM = "This page was open for too long. Nothing is lost: enter the password once more, and send it again."
 NO_COOKIE = (
     "Your browser sent no cookie, and without one you cannot be signed in. Allow cookies for this site, enter the "

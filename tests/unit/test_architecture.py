@@ -63,8 +63,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
+    "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
-        "compression config early_answers htmx security services.shared sessions", "flask flask_login msgspec redis",
+        "compression config early_answers htmx observing security services.shared sessions",
+        "flask flask_login msgspec redis",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
@@ -77,7 +79,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
     "outcome": ("", "flask"),
     "errors": (
-        "extensions outcome security services.shared sessions words",
+        "extensions observing outcome security services.shared sessions words",
         "flask flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
@@ -89,8 +91,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "mailbox": ("mail_transport", "flask"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "clock early_answers extensions security sessions words services.shared services.program services.ledger "
-        "services.referrals",
+        "clock early_answers extensions observing security sessions words services.shared services.program "
+        "services.ledger services.referrals",
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
@@ -114,7 +116,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("extensions services.operations", "flask redis sqlalchemy"),
-    "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
+    "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
         "clock config errors extensions forms mail_transport models redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
@@ -124,28 +126,30 @@ ALLOWED: dict[str, tuple[str, str]] = {
     # Putting it together.
     "breaker": ("", ""),
     "redis_client": ("breaker", "redis"),
-    "queue": ("redis_client", "flask huey redis"),
+    "queue": ("observing redis_client", "flask huey redis"),
     "extensions": (
         "database models queue security services.mailing",
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
-    "early_answers": ("", "flask"),
+    "early_answers": ("observing", "flask"),
     "compression": ("early_answers", "backports brotli flask werkzeug"),
-    "static_files": ("compression early_answers security", "flask"),
+    "static_files": ("compression early_answers observing security", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
-        "clock extensions mail_content mail_transport services.shared services.ledger services.mailing services.fraud "
-        "services.referrals services.accounts services.operations",
+        "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
+        "services.fraud services.referrals services.accounts services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (
         "account admin auth cli clock commits compression config dashboard database early_answers errors extensions "
-        "health kept_answers landing mailbox metrics migrations redis_client security sessions static_files tasks "
-        "templating urls services.shared services.accounts",
+        "health kept_answers landing mailbox metrics migrations observing redis_client security sessions static_files "
+        "tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions migrations redis_client referralhub services.sample", "redis"),
+    "launch": (
+        "clock config embedded extensions migrations observing redis_client referralhub services.sample", "redis",
+    ),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 

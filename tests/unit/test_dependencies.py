@@ -1,6 +1,7 @@
 """What is imported is declared: a library that only comes along with another one can leave with it."""
 
 import ast
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -53,12 +54,26 @@ def is_declared(module: str, declared: set[str]) -> bool:
 
 
 FOR_RUNNING = names_of(DECLARED["project"]["dependencies"])
-FOR_TESTS = FOR_RUNNING | names_of(DECLARED["dependency-groups"]["dev"])
+EXTRA = names_of([each for extra in DECLARED["project"]["optional-dependencies"].values() for each in extra])
+LOADED_WHEN_SET = {"opentelemetry", "sentry_sdk"}  # and in one file alone
+FOR_TESTS = FOR_RUNNING | EXTRA | names_of(DECLARED["dependency-groups"]["dev"])
 
 
 @pytest.mark.parametrize("module", foreign_modules(*RUNTIME))
 def test_what_the_application_imports_is_declared_for_running(module: str):
-    assert is_declared(module, FOR_RUNNING)
+    assert is_declared(module, EXTRA if module in LOADED_WHEN_SET else FOR_RUNNING)
+
+
+def test_what_few_install_is_imported_in_one_file_and_when_it_is_used(tmp_path: Path):
+    files = [file for file in python_files(*RUNTIME) if imported(file) & LOADED_WHEN_SET]
+    assert [file.name for file in files] == ["exporters.py"]
+    # (The client of Redis looks for parts of OpenTelemetry by itself.)
+    program = "import sys, wsgi; print(*sorted({'opentelemetry.exporter', 'sentry_sdk'} & sys.modules.keys()))"
+    environment = {"REFERRALHUB_ENV": "development", "INSTANCE_PATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT, env=environment, capture_output=True, check=True
+    )
+    assert done.stdout.split() == []
 
 
 @pytest.mark.parametrize("module", foreign_modules(*TESTS))

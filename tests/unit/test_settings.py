@@ -36,6 +36,28 @@ def test_a_complete_environment_is_accepted(production: dict[str, str]):
     assert settings.signup_limit == "5 per minute; 5 per hour"
 
 
+def test_the_log_is_for_programs_in_production_and_for_people_in_development(production, development):
+    assert [Settings.from_environment(each).log_format for each in (production, development)] == ["json", "text"]
+    chosen = Settings.from_environment(production | {"LOG_FORMAT": "text", "LOG_LEVEL": "DEBUG"})
+    assert (chosen.log_format, chosen.log_level) == ("text", "debug")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "extra"),
+    [("OTEL_EXPORTER_OTLP_ENDPOINT", "opentelemetry", "otel"), ("SENTRY_DSN", "sentry_sdk", "sentry")],
+)
+def test_what_is_set_and_not_installed_is_refused_with_what_to_install(
+    production, monkeypatch: pytest.MonkeyPatch, name: str, module: str, extra: str
+):
+    environment = production | {name: "https://hunter2@elsewhere.example/1"}
+    Settings.from_environment(environment)
+    monkeypatch.setattr("referralhub.config.find_spec", lambda asked: None if asked == module else ...)
+    with pytest.raises(ConfigurationError, match=rf"{name} .*referralhub\[{extra}\].*--extra {extra}") as refusal:
+        Settings.from_environment(environment)
+    assert "hunter2" not in str(refusal.value)
+    Settings.from_environment(production)
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "BASE_URL", "MAIL_URL"])
 @pytest.mark.parametrize("value", [None, ""])
 def test_production_refuses_to_start_without(production: dict[str, str], name: str, value: str | None):
@@ -69,6 +91,8 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("WEB_THREADS", "many"),
         ("WEB_THREADS", "0"),
         ("METRICS_TOKEN", "fifteen letters"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
         ("DATABASE_URL", "mysql://db.example.com/hub"),
         ("DATABASE_URL", "hub.db"),
         ("REDIS_URL", "http://cache.example.com"),

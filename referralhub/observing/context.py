@@ -1,0 +1,37 @@
+"""What is known of the request or job at hand. Every line of the log says it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_facts: ContextVar[dict[str, Any] | None] = ContextVar("facts", default=None)
+
+
+@contextmanager
+def about(**known: Any) -> Iterator[dict[str, Any]]:
+    """Begin a request or a job; what is noted until the end of the block is found in what this gives."""
+    token = _facts.set(known)
+    try:
+        yield known
+    finally:
+        _facts.reset(token)
+
+
+def note(**more: Any) -> None:
+    """Add to what is known: plain words and numbers, and never who asked or what for."""
+    if (known := _facts.get()) is not None:
+        known.update(more)
+
+
+def facts() -> Mapping[str, Any]:
+    """Return what is known; nothing outside of requests and jobs."""
+    return _facts.get() or NOTHING
+
+
+def request_id() -> str:
+    """Return the number of the request, or of the one that caused the job; "" where there is none."""
+    return str(facts().get("request_id", ""))

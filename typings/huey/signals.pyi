@@ -1,0 +1,3 @@
+"""Types of what Huey tells about a job."""
+
+SIGNAL_ERROR: str
