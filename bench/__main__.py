@@ -112,7 +112,10 @@ def main() -> None:
     wanted = set(chosen.routes.split(","))
     if unknown := wanted - set(names):
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    for each in (signal.SIGINT, signal.SIGTERM):  # also where it was started with these ignored
+        signal.signal(each, lambda *_: sys.exit("stopped"))
+    busy = machine.load_before()
+    tell(busy)
     results, where = run(QUICK if chosen.quick else Plan(), wanted)
     found = marks(results)
     for part in (report.figures(results), report.bars(results), report.latencies(results), report.claims(results)):
@@ -120,7 +123,7 @@ def main() -> None:
     print("", *(f"wrong: {what} ({number})" for what, number in results.errors().items()), sep="\n")
     print("", *report.judged(found), "", sep="\n")
     if not chosen.quick and wanted == set(names):
-        RESULTS.write_text(report.page(results, where), encoding="utf-8")
+        RESULTS.write_text(report.page(results, [*where, f"- {busy}"]), encoding="utf-8")
     print(report.summary(found))
     sys.exit(any(not mark.held for mark in found))
 

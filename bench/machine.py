@@ -14,6 +14,15 @@ from referralhub.config import PROJECT
 PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "redis", "django", "argon2-cffi")
 
 
+BUSY = 0.5  # processes that want a processor, on the average of a minute
+
+
+def load_before() -> str:
+    """Say what else the machine has to do; to be asked before anything is started."""
+    load = os.getloadavg()[0]
+    return f"load before it began: {load:.2f}" + (", too busy for figures to quote" if load > BUSY else "")
+
+
 def described(postgresql: PostgreSQL) -> list[str]:
     """Return the lines that say when and where it was, and the versions."""
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30

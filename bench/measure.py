@@ -7,7 +7,7 @@ from time import perf_counter
 
 from bench.browser import cookies_in, get, header_in
 from bench.load import Ask, Load, Sample, Script, first, paced
-from bench.routes import CONNECTIONS, LONG, ROUTES, Route, learn_tags, newcomers, poll, sign_up
+from bench.routes import CONNECTIONS, LONG, ROUTES, Route, learn_tags, newcomers, poll, sign_up, signup
 from bench.servers import WORKERS, Granian, Worker
 from bench.sides import Side, Stage
 
@@ -53,6 +53,8 @@ def polling(side: Side, dashboards: int, seconds: float, tell: Callable[[str], N
     with Worker(crowd.environment):
         tell("opening their dashboards")
         learn_tags(crowd)
+        warm = [first(signup(crowd, share, CONNECTIONS), 2) for share in range(CONNECTIONS)]
+        Load(crowd.server.port, warm).run(LONG)  # the first account of each process takes it ten times as long
         tell(f"polling for {seconds:.0f} s")
         begin = perf_counter() + 0.5
         scripts = [_dashboard(crowd, member, begin + EVERY * member / dashboards) for member in range(dashboards)]

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from contextlib import suppress
@@ -32,6 +33,10 @@ class PostgreSQL(servers.PostgreSQL):
         settings = [part for setting in chosen for part in ("-c", setting)]
         return [self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder, *settings]
 
+    def options(self) -> dict[str, object]:
+        """Ctrl-C is for the benchmarks, which then end this after those that use it."""
+        return super().options() | {"start_new_session": True}
+
     def start(self) -> None:
         """Start it, ready to count."""
         super().start()
@@ -55,6 +60,8 @@ class PostgreSQL(servers.PostgreSQL):
 class Granian(servers.Server):
     """A web server of two processes with one thread each, as production has it."""
 
+    patience = 90
+
     def __init__(self, application: str, environment: dict[str, str]) -> None:
         self.application, self.environment = application, os.environ | environment
         self.port = free_port()
@@ -64,11 +71,11 @@ class Granian(servers.Server):
         return [
             BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port),
             "--workers", str(WORKERS), "--blocking-threads", "1", "--no-ws", "--log-level", "warning",
-            "--backpressure", "16384", self.application,
+            "--backpressure", "16384", "--workers-kill-timeout", "5", self.application,
         ]  # fmt: skip
 
     def options(self) -> dict[str, object]:
-        """Say what goes wrong where everybody can read it; Ctrl-C is for the benchmarks, which then end this."""
+        """Say what goes wrong where everybody can read it."""
         return {"cwd": PROJECT, "env": self.environment, "stderr": None, "start_new_session": True}
 
     def answers(self) -> bool:
@@ -82,6 +89,14 @@ class Granian(servers.Server):
             connection.close()
             return True
         return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """End it, and whatever of it did not hear."""
+        process = self.process
+        super().stop(how)
+        if process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that answer."""

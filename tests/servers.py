@@ -67,6 +67,7 @@ class Server:
     """One process that can be taken away and brought back."""
 
     process: subprocess.Popen[bytes] | None = None
+    patience: float = PATIENCE
 
     def command(self) -> list[str | Path]:
         raise NotImplementedError
@@ -80,7 +81,7 @@ class Server:
             preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
             **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | self.options()),
         )
-        wait_until(self.answers, f"{type(self).__name__} answers")
+        wait_until(self.answers, f"{type(self).__name__} answers", self.patience)
 
     def options(self) -> dict[str, object]:
         return {}
@@ -125,7 +126,11 @@ class Server:
         return [self.process.pid]
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # what does not answer is not left behind
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
