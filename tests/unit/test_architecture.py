@@ -29,6 +29,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
     "config": ("embedded", "limits"),
+    "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
@@ -74,7 +75,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "templating": ("config models urls words", "flask flask_login markupsafe"),
     "outcome": ("", "flask"),
     "errors": (
-        "extensions outcome security services.shared sessions words",
+        "database extensions outcome security services.shared sessions words",
         "flask flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
@@ -110,13 +111,13 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "services.perks services.referrals services.accounts services.growth",
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
-    "health": ("extensions services.operations", "flask redis sqlalchemy"),
+    "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions services.operations", "flask prometheus_client"),
     "cli": (
-        "clock config errors extensions forms mail_transport models redis_client words services.shared "
+        "clock config database errors extensions forms mail_transport models redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
         "services.accounts services.growth services.operations services.sample",
-        "click flask redis",
+        "click flask redis sqlalchemy",
     ),
     # Putting it together.
     "breaker": ("", ""),
@@ -139,7 +140,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "services.accounts",
         "flask werkzeug",
     ),
-    "launch": ("clock config embedded extensions redis_client referralhub services.sample", "flask_migrate redis"),
+    "launch": (
+        "clock config embedded extensions migration_files redis_client referralhub services.sample",
+        "flask_migrate redis",
+    ),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
 
