@@ -1,18 +1,50 @@
 """How Alembic reaches the database: through the application, so that both always mean the same one."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from referralhub import database, models  # noqa: F401 - loading the models fills the metadata
 from referralhub.extensions import db
+from referralhub.services.shared.errors import in_short
 
 
 def run() -> None:
     """Migrate in one transaction, so that a failure leaves the schema as it was."""
-    database.create_file(db.engine)
-    with db.engine.connect() as connection:
+    with db.engine.connect() as connection, one_at_a_time(connection):
         context.configure(connection=connection, target_metadata=db.metadata, render_as_batch=True)
         with context.begin_transaction():
             context.run_migrations()
 
 
+@contextmanager
+def one_at_a_time(connection: Connection) -> Iterator[None]:
+    """Begin a transaction in which nobody else migrates."""
+    connection.execution_options(sqlite_begin="IMMEDIATE")
+    with connection.begin():
+        database.wait_for_migrations(connection, say_so)
+        yield
+
+
+def say_so() -> None:
+    """Tell whoever waits what for."""
+    print("Another migration is at work. This one waits until it is done.", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def reach() -> None:
+    """See that the database can be written to. Raises CommandError, of which the command prints a sentence."""
+    try:
+        database.create_file(db.engine)
+        with db.engine.connect() as connection, one_at_a_time(connection):
+            pass
+    except (OperationalError, OSError) as error:
+        raise CommandError(f"The database cannot be used now: {in_short(error)}") from None
+
+
+reach()
 run()

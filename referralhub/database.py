@@ -4,19 +4,22 @@ What only reads asks for `reading()`. What writes does so in one `with transacti
 somebody else's transaction takes that session as its first argument, and neither commits nor rolls back.
 """
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
+
+MIGRATING = 4712  # PostgreSQL advisory lock
 
 # To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone; pages are in a hurry. All of this is the
 # driver's own, so that a pooler has nothing to refuse.
@@ -64,6 +67,22 @@ def transaction() -> Iterator[Session]:
 def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
     """Return an INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`, for the database in use."""
     return sqlite.insert(model) if dialect() == "sqlite" else postgresql.insert(model)
+
+
+def is_unmigrated(error: BaseException | None) -> bool:
+    """Whether a statement failed since a table or column is not there: the migrations were not run."""
+    cause = getattr(error, "orig", None)
+    undefined = getattr(cause, "sqlstate", None) in ("42P01", "42703")  # of PostgreSQL: table, column
+    return undefined or re.search("no such (table|column)|has no column", str(cause)) is not None
+
+
+def wait_for_migrations(connection: Connection, say_so: Callable[[], None]) -> None:
+    """Let nobody else migrate until this transaction ends, after who does so already; SQLite has a lock of its own."""
+    if connection.dialect.name == "postgresql" and not connection.scalar(
+        select(func.pg_try_advisory_xact_lock(MIGRATING))
+    ):
+        say_so()
+        connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
 
 
 def engine_options(url: str, web_threads: int) -> dict[str, Any]:

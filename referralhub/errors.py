@@ -11,11 +11,12 @@ from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from referralhub import outcome
+from referralhub.database import is_unmigrated
 from referralhub.extensions import limiter
 from referralhub.observing import context
 from referralhub.observing.logs import brief
@@ -40,6 +41,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(Conflict, _conflict)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(ProgrammingError, _not_migrated)
     for error in UNAVAILABLE:
         app.register_error_handler(error, _unavailable)
     app.log_exception = _write_down  # type: ignore[assignment,method-assign]  # Flask's names the path
@@ -68,7 +70,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
         return error.response
     # What fails outside the view (opening or saving the session) arrives wrapped.
     cause = error.original_exception if isinstance(error, InternalServerError) else None
-    if isinstance(cause, UNAVAILABLE):
+    if cause and (isinstance(cause, UNAVAILABLE) or is_unmigrated(cause)):
         return _unavailable(cause)
     status = error.code or 500
     fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
@@ -117,7 +119,13 @@ def _busy(_: TooManyAtOnce) -> ResponseReturnValue:
     return _page(503, *BUSY, {"Retry-After": "1"})
 
 
-def _unavailable(error: Exception) -> ResponseReturnValue:
+def _not_migrated(error: ProgrammingError) -> ResponseReturnValue:
+    if is_unmigrated(error):
+        return _unavailable(error)
+    raise error
+
+
+def _unavailable(error: BaseException) -> ResponseReturnValue:
     log.error("A service is away: %s", brief(error.__cause__ or error))
     if request.method not in READS:
         if words := outcome.noted():

@@ -7,7 +7,6 @@ first run in development, and runs the processes of the Procfile until one of th
 import contextlib
 import logging
 import os
-import re
 import signal
 import socket
 import sqlite3
@@ -19,6 +18,7 @@ import urllib.request
 from pathlib import Path
 from types import FrameType
 
+from referralhub import migration_files
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD, PROJECT, ConfigurationError, Settings
 from referralhub.embedded import Valkey, die_with_parent
 from referralhub.observing import logs
@@ -118,11 +118,6 @@ def _prepared(settings: Settings) -> bool:
     """
     if not settings.database_url.startswith("sqlite:///file:") or not (settings.instance_path / "seeded").exists():
         return False
-    scripts = [file.read_text() for file in (PROJECT / "migrations" / "versions").glob("*.py")]
-    known = {found for script in scripts for found in re.findall(r"^revision = ['\"](.+)['\"]", script, re.MULTILINE)}
-    older = {
-        found for script in scripts for found in re.findall(r"^down_revision = ['\"](.+)['\"]", script, re.MULTILINE)
-    }
     try:
         with contextlib.closing(
             sqlite3.connect(settings.database_url.removeprefix("sqlite:///"), uri=True)
@@ -130,7 +125,7 @@ def _prepared(settings: Settings) -> bool:
             rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.Error:
         return False
-    return {row[0] for row in rows} == known - older
+    return {row[0] for row in rows} == migration_files.newest()
 
 
 def _prepare(settings: Settings) -> None:

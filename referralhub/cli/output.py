@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.exc import ProgrammingError
 
+from referralhub.database import is_unmigrated
 from referralhub.errors import UNAVAILABLE
 from referralhub.services.shared.errors import DomainError, in_short
 from referralhub.words.errors import say
@@ -37,7 +39,11 @@ class Commands(AppGroup):
             return super().invoke(ctx)
         except DomainError as error:
             raise click.ClickException(say(error)) from None
-        except UNAVAILABLE as error:
+        except (*UNAVAILABLE, ProgrammingError) as error:
+            if is_unmigrated(error):
+                raise click.ClickException("The database lacks migrations: run `flask --app wsgi db upgrade`") from None
+            if isinstance(error, ProgrammingError):
+                raise
             raise click.ClickException(f"A service does not answer: {in_short(error)}") from None
 
 

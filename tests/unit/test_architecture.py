@@ -30,6 +30,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
     "config": ("embedded", "limits"),
+    "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
@@ -79,7 +80,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
     "outcome": ("", "flask"),
     "errors": (
-        "extensions observing outcome security services.shared sessions words",
+        "database extensions observing outcome security services.shared sessions words",
         "flask flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
@@ -115,13 +116,13 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "services.perks services.referrals services.accounts services.growth",
         "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
-    "health": ("extensions services.operations", "flask redis sqlalchemy"),
+    "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
-        "clock config errors extensions forms mail_transport models redis_client words services.shared "
+        "clock config database errors extensions forms mail_transport models redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
         "services.accounts services.growth services.operations services.sample",
-        "click flask redis",
+        "click flask redis sqlalchemy",
     ),
     # Putting it together.
     "breaker": ("", ""),
@@ -148,7 +149,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug",
     ),
     "launch": (
-        "clock config embedded extensions migrations observing redis_client referralhub services.sample", "redis",
+        "clock config embedded extensions migration_files migrations observing redis_client "
+        "referralhub services.sample",
+        "redis",
     ),
     "referralhub": ("application config", "flask"),
 }  # fmt: skip
