@@ -11,15 +11,16 @@ from bench.routes import CONNECTIONS, LONG, ROUTES, Route, learn_tags, newcomers
 from bench.servers import WORKERS, Granian, Worker
 from bench.sides import Side, Stage
 
-WARM = 0.7  # seconds
+WARM = 1.0  # seconds
 COUNTED = 10  # requests on each connection, whose statements are counted
 EVERY = 15  # seconds between two polls of a dashboard
 CLICKS, ONE_JOINS_OF = 20, 10  # clicks a second, and of how many visitors one signs up
 
 
 def measure(side: Side, route: Route, seconds: float) -> Sample:
-    """Ask a side for a route as fast as it answers."""
+    """Ask a side for a route as fast as it answers, once what it keeps for a while is there."""
     route.before(side)
+    Load(side.server.port, route.scripts(side)).run(WARM)
     return _of(route, Load(side.server.port, route.scripts(side)).run(seconds * route.times))
 
 
