@@ -268,13 +268,16 @@ class KeptApp:
 
 
 @pytest.fixture(scope="session")
-def kept_apps() -> dict[object, KeptApp]:
-    return {}
+def kept_apps() -> Iterator[dict[object, KeptApp]]:
+    apps: dict[object, KeptApp] = {}
+    yield apps
+    for kept in apps.values():
+        _let_go(kept.app)
 
 
 @pytest.fixture
 def lend_app(
-    make_app: Callable[..., Flask], database_url: str, clock: Clock, kept_apps: dict[object, KeptApp]
+    make_app: Callable[..., Flask], database: str, database_url: str, clock: Clock, kept_apps: dict[object, KeptApp]
 ) -> Iterator[Callable[..., Flask]]:
     """Give an application with these settings, the same one for every test.
 
@@ -285,7 +288,9 @@ def lend_app(
 
     def lend(**changes: object) -> Flask:
         key = (database_url, *sorted(changes.items()))
-        if key not in kept_apps or not kept_apps[key].is_as_it_was:
+        if key in kept_apps and not kept_apps[key].is_as_it_was:
+            _let_go(kept_apps.pop(key).app)
+        if key not in kept_apps:
             app = make_app(**changes)
             bound = [(extension, vars(extension).copy()) for extension in (limiter, huey)]
             kept_apps[key] = KeptApp(app, app.config | {"CLOCK": None}, bound)
@@ -293,8 +298,9 @@ def lend_app(
         return lent[-1]
 
     yield lend
-    for app in lent:
-        _let_go(app)
+    if database == "sqlite":  # the next test has another file; on PostgreSQL a connection that stays is a warm one
+        for app in lent:
+            _let_go(app)
 
 
 @pytest.fixture
