@@ -45,7 +45,7 @@ def test_a_members_figures_are_not_kept_either(alice: Person):
 
 
 def test_static_files_are_named_by_their_content_and_kept_for_long(alice: Person, visitor: Visitor):
-    pages = [visitor.get("/"), visitor.get("/signup"), alice.sign_up()]
+    pages = [visitor.get("/"), visitor.get("/signup"), alice.arrive()]
     files = {e[a] for page in pages for tag, a in (("link", "href"), ("script", "src"), ("img", "src"), ("use", "href"))
              for e in page.all(f"{tag}[{a}]")}  # fmt: skip
     assert files
@@ -58,7 +58,7 @@ def test_static_files_are_named_by_their_content_and_kept_for_long(alice: Person
 
 
 def test_icons_that_pages_name_are_in_the_sprite(alice: Person, visitor: Visitor):
-    pages = [visitor.get("/"), visitor.get("/signup"), alice.sign_up(), visitor.get("/leaderboard")]
+    pages = [visitor.get("/"), visitor.get("/signup"), alice.arrive(), visitor.get("/leaderboard")]
     for href in {use["href"] for page in pages for use in page.all("use")}:
         file, _, name = href.partition("#")
         assert f'id="{name}"' in visitor.file(file).get_data(as_text=True), name

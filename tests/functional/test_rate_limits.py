@@ -222,7 +222,7 @@ def test_two_processes_count_together(make_app):
 
 
 def test_resending_the_mail_has_a_limit_of_its_own(alice):
-    form = alice.sign_up().form("/verify/resend")
+    form = alice.arrive().form("/verify/resend")
     for _ in range(5):
         alice.submit(form)
     alice.submit(form, 429)

@@ -325,7 +325,7 @@ def a_forged_host(scene: Scene) -> str:
         assert "evil.example" not in str(answer.headers)
     scene.bob.get(scene.honest, 302)
     scene.bob.client.environ_base["HTTP_X_FORWARDED_HOST"] = "evil.example"
-    page = scene.bob.sign_up()
+    page = scene.bob.arrive()
     assert page.one("#referral-link")["value"].startswith("http://localhost/")
     scene.bob.post_office.deliver()
     (letter,) = scene.bob.post_office.letters(scene.bob.email)

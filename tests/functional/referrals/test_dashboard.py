@@ -13,7 +13,7 @@ from tests.people import Person
 
 
 def test_a_new_member_sees_the_link_and_zeros(alice: Person):
-    page = alice.sign_up()
+    page = alice.arrive()
     link = page.one("#referral-link")
     assert link.tag == "input"
     assert link["value"] == f"http://localhost/{link['value'].split('/')[3]}/"
@@ -69,7 +69,7 @@ def test_one_member_sees_nothing_of_another(app, alice: Person, bob: Person, clo
 
 
 def test_share_buttons_carry_the_link_and_their_channel(alice: Person):
-    page = alice.sign_up()
+    page = alice.arrive()
     link = page.one("#referral-link")["value"]
     channels = [anchor["data-channel"] for anchor in page.all("a[data-channel]")]
     assert set(channels) >= {"x", "facebook", "email", "whatsapp", "linkedin"}
@@ -93,12 +93,12 @@ class TestStatsFragment:
         alice.get("/dashboard/stats", 304, headers={"If-None-Match": first.headers["ETag"]})
 
     def test_the_dashboard_already_carries_the_tag_of_its_figures(self, alice: Person):
-        page = alice.sign_up()
+        page = alice.arrive()
         tag = page.one("#stats")["hx-ptag"]
         alice.fragment("/dashboard/stats", expect=304, HX_PTag=tag)
 
     def test_a_confirmation_changes_tag_and_figures_and_tells_the_page(self, alice: Person, bob: Person):
-        page = alice.sign_up()
+        page = alice.arrive()
         tag = page.one("#stats")["hx-ptag"]
         bob.click(alice.link)
         bob.sign_up()
@@ -142,7 +142,7 @@ class TestQueries:
 
     @pytest.fixture
     def costs(self, app, alice: Person, clock, count_queries):
-        alice.sign_up()
+        alice.arrive()  # where her figures are read for the first time
 
         def at_two_sizes(path: str, look) -> tuple[int, int]:
             counts = []

@@ -33,7 +33,7 @@ def test_friend_follows_the_link_joins_and_confirms_then_the_referrer_is_credite
     assert urlsplit(form.response.request.path).path == "/signup"
     assert "alice" in form.text
 
-    dashboard = bob.sign_up()
+    dashboard = bob.arrive()
     assert dashboard.one("#referral-link")["value"].startswith("http://localhost/")
 
     # The account is there at once; the credit waits.
