@@ -21,7 +21,7 @@ Examine = Callable[..., Found]
 PUBLIC = {"referralhub_env": "production", "base_url": "https://refer.example.com", "trusted_proxies": 1}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def login_server() -> Iterator[MailServer]:
     def check(_server, _session, _envelope, _mechanism, login: LoginPassword) -> AuthResult:
         return AuthResult(success=login == LoginPassword(b"hub", b"right"), handled=False)
@@ -45,9 +45,9 @@ def examined(app: Flask, expect: int | None = None) -> Found:
 
 
 @pytest.fixture
-def settled(make_app, mail_url: str, clock: Clock) -> Flask:
+def settled(lend_app, mail_url: str, clock: Clock) -> Flask:
     """A public installation in good health."""
-    app = make_app(**PUBLIC, mail_url=mail_url)
+    app = lend_app(**PUBLIC, mail_url=mail_url)
     clock.now = datetime.now(UTC)  # the machine's, as those of the servers
     with app.app_context():
         signup.create_admin("grace", "grace@example.com", "grace likes tea", clock())

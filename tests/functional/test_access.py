@@ -162,9 +162,9 @@ ROUTES = {route.strip(): answers for answers, routes in TABLE.items() for route 
 
 
 @pytest.fixture
-def app(make_app) -> Flask:
+def app(lend_app) -> Flask:
     """These are more requests than a person sends."""
-    return make_app(ratelimit_enabled=False, metrics_token="a token for tests alone")
+    return lend_app(ratelimit_enabled=False, metrics_token="a token for tests alone")
 
 
 @pytest.fixture

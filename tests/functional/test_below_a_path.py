@@ -62,9 +62,9 @@ every_proxy = pytest.mark.parametrize("proxy", PROXIES.values(), ids=PROXIES)
 
 
 @pytest.fixture
-def app(make_app, proxy: tuple[bool, bool]) -> Flask:
-    app = make_app(base_url=f"http://localhost{ROOT}", trusted_proxies=1, ratelimit_enabled=False)
-    app.wsgi_app = Proxy(app.wsgi_app, *proxy)
+def app(lend_app, proxy: tuple[bool, bool], monkeypatch: pytest.MonkeyPatch) -> Flask:
+    app = lend_app(base_url=f"http://localhost{ROOT}", trusted_proxies=1, ratelimit_enabled=False)
+    monkeypatch.setattr(app, "wsgi_app", Proxy(app.wsgi_app, *proxy))
     return app
 
 

@@ -21,8 +21,8 @@ Sample = dict[tuple[str, ...], float]
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app(metrics_token=TOKEN)
+def app(lend_app: Callable[..., Flask]) -> Flask:
+    return lend_app(metrics_token=TOKEN)
 
 
 @pytest.fixture
