@@ -11,9 +11,10 @@ INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --req
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
 	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch --stop-with-parent
 
+# Three for two cores: the one that has the browsers mostly waits for them.
 test: .venv/dev ## Every test: unit, functional on both databases, real browser
 	@$(BIN)/python tests/chromium.py
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 
 test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, two copies side by side
 	@$(BIN)/python tests/chromium.py
