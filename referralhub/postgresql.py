@@ -16,8 +16,9 @@ from sqlalchemy.pool import NullPool
 from referralhub.breaker import Breaker
 
 LOOK = 0.05  # seconds between two looks at the time
-IN_DOUBT = 0.3  # seconds without an answer after which another connection asks whether there is anybody
-ANSWERED = 0.5  # seconds that it has for that; a statement that only takes long goes on then
+IN_DOUBT = 0.2  # seconds without an answer after which another connection asks whether there is anybody
+ANSWERED = 0.4  # seconds that it has for that; a statement that only takes long goes on then
+AGAIN = 1.0  # seconds until it is asked once more on behalf of the same statement
 LONGEST = 30.0  # seconds for a statement of a page; nobody waits longer for a page
 
 Answer = TypeVar("Answer")
@@ -57,15 +58,17 @@ def _in_time(
 ) -> Waiting[Answer]:
     """Wait as the driver does, but not for nobody. Raises OperationalError."""
     begun = monotonic()
+    doubts_from = begun + IN_DOUBT
     ready: Any = None
     try:
         while True:
             if not ready:  # nothing yet
-                waited = monotonic() - begun
-                if breaker.away or waited > LONGEST:
+                now = monotonic()
+                if breaker.away or now - begun > LONGEST:
                     raise _given_up(breaker, connection)
-                if waited > IN_DOUBT:
+                if now > doubts_from:
                     breaker.doubt(ANSWERED)
+                    doubts_from = now + AGAIN
             ready = yield waiting.send(ready)
     except StopIteration as stop:
         answer: Answer = stop.value

@@ -71,6 +71,11 @@ def test_a_server_that_takes_connections_and_says_nothing_is_given_a_second(make
 
 def test_a_statement_that_only_takes_long_is_waited_for(in_a_hurry):
     assert reading().scalar(text("SELECT 'here' FROM pg_sleep(1.5)")) == "here"
+    asked = reading().scalar(text("SELECT sessions FROM pg_stat_database WHERE datname = current_database()"))
+    assert reading().scalar(text("SELECT 'here' FROM pg_sleep(1.5)")) == "here"
+    reading().rollback()
+    again = text("SELECT sessions - :asked FROM pg_stat_database WHERE datname = current_database()")
+    assert reading().scalar(again, {"asked": asked}) <= 3  # it is asked once a second whether there is anybody
 
 
 def test_a_statement_that_takes_ever_so_long_is_ended_on_the_server_too(in_a_hurry, monkeypatch):
