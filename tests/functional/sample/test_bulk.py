@@ -92,7 +92,7 @@ def test_what_was_reversed_is_taken_back_in_the_ledger(loaded, records, app):
     taken = [entry for entry in entries.values() if entry.kind is RewardKind.REVERSAL]
     assert {entries[entry.reverses_id].referral_id for entry in taken} == reversed_
     with app.app_context():
-        shown, _ = lines(taken[0].profile_id)
+        shown = lines(taken[0].profile_id).lines
     numbers = sorted(
         (entry for entry in entries.values() if entry.profile_id == taken[0].profile_id), key=lambda e: -e.id
     )
