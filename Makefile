@@ -14,7 +14,7 @@ run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= a
 # Three for two cores: the one that has the browsers mostly waits for them.
 test: .venv/dev ## Every test: unit, functional on both databases, real browser
 	@$(BIN)/python tests/chromium.py
-	@$(BIN)/pytest -n 3 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, two copies side by side
 	@$(BIN)/python tests/chromium.py

@@ -16,8 +16,8 @@ from sqlalchemy.pool import NullPool
 from referralhub.breaker import Breaker
 
 LOOK = 0.05  # seconds between two looks at the time
-IN_DOUBT = 0.2  # seconds without an answer after which another connection asks whether there is anybody
-ANSWERED = 0.4  # seconds that it has for that; a statement that only takes long goes on then
+IN_DOUBT = 0.3  # seconds without an answer after which another connection asks whether there is anybody
+ANSWERED = 0.6  # seconds that it has for that; a statement that only takes long goes on then
 AGAIN = 1.0  # seconds until it is asked once more on behalf of the same statement
 LONGEST = 30.0  # seconds for a statement of a page; nobody waits longer for a page
 
