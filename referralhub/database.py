@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event, func, select
@@ -19,12 +20,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
+SQLITE_WAITS = 15  # seconds for a lock
 MIGRATING = 4712  # PostgreSQL advisory lock
 
-# To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone; pages are in a hurry. All of this is the
-# driver's own, so that a pooler has nothing to refuse.
+# To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone, after 5 that nobody lets them in; pages
+# are in a hurry. All of this is the driver's own, so that a pooler has nothing to refuse.
 CONNECTION = {
-    "connect_timeout": 2, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
+    "connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2,
     "tcp_user_timeout": 20_000, "prepare_threshold": None,
 }  # fmt: skip
 
@@ -92,7 +94,7 @@ def engine_options(url: str, web_threads: int) -> dict[str, Any]:
     On PostgreSQL nothing is prepared on the server: behind a pooler the next transaction may meet another connection.
     """
     if url.startswith("sqlite"):
-        return {"hide_parameters": True, "connect_args": {"timeout": 15}}
+        return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAITS}}
     return {
         "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "max_overflow": max(10, web_threads),
         "connect_args": CONNECTION,
@@ -119,13 +121,27 @@ def _file(engine: Engine) -> Path:
     return Path(str(engine.url.database).removeprefix("file:"))
 
 
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work side by side. While somebody writes to a new file, SQLite refuses that at once."""
+    patient_until = monotonic() + SQLITE_WAITS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if monotonic() > patient_until:
+                raise
+            sleep(0.01)
+        else:
+            return
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     file = _file(engine)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves; the driver would say it too late
-        connection.execute("PRAGMA journal_mode=WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA foreign_keys=ON")
         entry.info["inode"] = file.stat().st_ino
 

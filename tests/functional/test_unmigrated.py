@@ -1,6 +1,8 @@
 """A database that lacks migrations, is being migrated, or is away: it is said, in a sentence."""
 
+import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +14,7 @@ from sqlalchemy import text
 
 from referralhub import create_app
 from referralhub.config import PROJECT
-from referralhub.database import MIGRATING
+from referralhub.database import MIGRATING, create_file
 from referralhub.extensions import db
 from referralhub.migrations import downgrade
 from tests.conftest import extra_database, make_settings
@@ -94,6 +96,22 @@ def test_commands_without_tables_say_what_to_do(other: Flask):
             1,
             "Error: The database lacks migrations: run `flask --app wsgi db upgrade`\n",
         )
+
+
+@pytest.mark.one_database
+def test_a_new_file_that_somebody_writes_to_is_waited_for(tmp_path, valkey, request):
+    with extra_database("sqlite", tmp_path, request, migrated=False) as url:
+        app = create_app(make_settings(url, valkey.url, tmp_path))
+        with app.app_context():
+            create_file(db.engine)
+            other = sqlite3.connect(db.engine.url.database, uri=True, isolation_level=None, check_same_thread=False)
+            other.execute("BEGIN IMMEDIATE")
+            done = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+            done.start()
+            assert db.session.scalar(text("PRAGMA journal_mode")) == "wal"
+            done.join()
+            other.close()
+            db.engine.dispose()
 
 
 def test_two_migrations_at_once_are_one_after_the_other(database, tmp_path, valkey, request):
