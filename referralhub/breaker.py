@@ -11,26 +11,27 @@ class Breaker:
     """Knows whether a service is away: after the first doubt one thread asks until there is an answer.
 
     A refusal is an answer, too: whatever comes at once need not be kept from anybody. `ask` waits for so long as it
-    likes, and raises what it wants where there is no answer.
+    likes, raises what it wants where there is no answer, and may call the service away while it waits.
     """
 
-    def __init__(self, ask: Callable[[], object]) -> None:
+    def __init__(self, ask: Callable[["Breaker"], object]) -> None:
         self._ask = ask
         self._lock = Lock()
-        self._away_from: float | None = None
+        self._asking = False
+        self.away = False  # whether it is of no use to wait for the service
 
-    @property
-    def away(self) -> bool:
-        """Whether it is of no use to wait for the service."""
-        away_from = self._away_from
-        return away_from is not None and monotonic() >= away_from
-
-    def doubt(self, patience: float = 0) -> None:
-        """Begin to ask. The service is away unless it has answered after `patience` seconds."""
+    def doubt(self) -> None:
+        """Begin to ask, unless somebody asks already."""
         with self._lock:
-            if self._away_from is None:
+            if not self._asking:
                 Thread(target=self._ask_until_answered, name="asking a silent service", daemon=True).start()
-                self._away_from = monotonic() + patience
+                self._asking = True
+
+    def call_away(self) -> None:
+        """Let nobody wait for the service, as somebody did so in vain, until it has answered."""
+        self.doubt()
+        with self._lock:
+            self.away = self._asking
 
     def _ask_until_answered(self) -> None:
         try:
@@ -38,12 +39,12 @@ class Breaker:
                 pass  # each time takes as long as a service is waited for
         finally:
             with self._lock:
-                self._away_from = None
+                self._asking = self.away = False
 
     def _is_asked_in_vain(self) -> bool:
         begun = monotonic()
         try:
-            self._ask()
+            self._ask(self)
         except Exception:  # whatever it is, the next request meets it by itself
             return monotonic() - begun > AT_ONCE
         return False

@@ -44,7 +44,7 @@ class _OneTry(Retry):
             return super().call_with_retry(do, *args, **options)
         except (ConnectionError, TimeoutError):
             if monotonic() - begun > AT_ONCE:
-                self._breaker.doubt()
+                self._breaker.call_away()
             raise
 
 
@@ -57,7 +57,7 @@ def connect(url: str, timeout: float = 0.5) -> Redis:
     """
     asking = _connect(url, timeout, Retry(NoBackoff(), 0))
 
-    def ask() -> None:
+    def ask(_: Breaker) -> None:
         with asking:  # each time by a new connection
             asking.ping()
 
