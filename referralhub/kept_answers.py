@@ -79,8 +79,6 @@ def keep(response: Response, *profile_ids: int, until: datetime, unless: str = "
     with suppress(RedisError):
         if not seen.trusted and not redis.exists(TRUSTED):
             figure_changes.renew_lease(redis)
-        if None in versions.values():
-            figure_changes.versions(redis, *versions)  # which there are from the next time on
     if len(known) == len(versions):
         sign_in = current_user.sign_in.id if current_user.is_authenticated else NOBODY
         request.environ[KEEP] = Kept(known, until, [*seen.sign_ins, sign_in], unless, g.get("masked_csrf_token", ""))
@@ -123,10 +121,13 @@ class KeptAnswers:
         profile_ids = (EVERYBODY, LEADERBOARD, whose)
         keys = [TRUSTED, key, contents.PREFIX + (sid or ""), *map(version_key, profile_ids)]
         trusted, packed, session, *versions = self.redis.mget(keys)
+        visitor = contents.glance(session)
+        is_real = visitor.sign_in or whose == NOBODY  # else somebody could fill Redis with versions of made-up members
+        if None in versions and is_real:
+            versions = figure_changes.versions(self.redis, *profile_ids)
         found = dict(zip(profile_ids, versions, strict=True))
         kept = _valid(packed, found, self.app.config["CLOCK"]())
         environ[SEEN] = Seen(bool(trusted), found, kept.sign_ins if kept else [])
-        visitor = contents.glance(session)
         if not trusted or kept is None or visitor.notices or (visitor.sign_in or NOBODY) not in kept.sign_ins:
             return None
         if (kept.token and not visitor.form_token) or (kept.unless and self.redis.exists(kept.unless)):

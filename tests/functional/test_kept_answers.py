@@ -16,6 +16,7 @@ from referralhub.models import User
 from referralhub.services.accounts import administration, sign_ins
 from referralhub.services.program import rules
 from referralhub.services.shared.audit import OPERATOR
+from referralhub.services.shared.figure_changes import version_key
 from tests.factories import befriend
 from tests.pages import Page, Visitor
 from tests.people import Clock, Person
@@ -276,6 +277,17 @@ class TestWhoIsGivenWhat:
 
 
 class TestRedis:
+    def test_keeps_what_a_member_asks_for_the_first_time(self, alice: Person, visitor: Visitor, is_kept):
+        visitor.get(BOARD)  # so that Redis is believed
+        alice.sign_up()
+        assert not is_kept(alice, STATS)
+        assert is_kept(alice, STATS)
+
+    def test_takes_no_versions_of_made_up_members(self, visitor: Visitor, valkey):
+        visitor.client.set_cookie("session", "made-up.4711")
+        visitor.get(BOARD)
+        assert not valkey.client.exists(version_key(4711))
+
     def test_that_is_away_is_asked_once(self, warm: Person):
         asked = mock.Mock(side_effect=RedisError("away"))
         with mock.patch.object(Redis, "mget", asked):
