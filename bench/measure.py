@@ -14,6 +14,7 @@ from bench.sides import Side, Stage
 WARM = 1.0  # seconds
 COUNTED = 10  # requests on each connection, whose statements are counted
 EVERY = 15  # seconds between two polls of a dashboard
+SPREAD = 7919  # a prime number, by which members are chosen one after the other
 CLICKS, ONE_JOINS_OF = 20, 10  # clicks a second, and of how many visitors one signs up
 
 
@@ -97,7 +98,7 @@ def _dashboard(side: Side, member: int, due: float) -> Script:
 def _visitor(side: Side, number: int, due: float) -> Script:
     """Follow a link, and perhaps sign up."""
     visitor = next(newcomers)
-    code = side.codes[number % len(side.codes)]
+    code = side.codes[number * SPREAD % len(side.codes)]  # not of those whose dashboards poll in the same second
     answer = yield Ask(get(f"/{code}/", visitor=visitor), (302,), "click", due)
     if number % ONE_JOINS_OF == 0:
         yield from sign_up(side, visitor, header_in(answer.head, "location"), cookies_in(answer.head))
