@@ -36,7 +36,7 @@ def init_app(app: Flask) -> None:
 
 
 def static_url(file: str) -> str:
-    """Return the address of a static file, which is another one once the file has changed."""
+    """Return the address of a static file, which names its content as it was when this process first looked."""
     return _static_url(request.script_root, str(current_app.static_folder), file)
 
 

@@ -259,7 +259,7 @@ class Worker(Server):
 
     def __init__(self, instance: Path, database_url: str, redis_url: str, **environment: str) -> None:
         self.log = instance / "worker.log"
-        self.environment = _environment(instance, database_url, redis_url, BASE_URL="http://localhost") | environment
+        self.environment = environment_of(instance, database_url, redis_url, BASE_URL="http://localhost") | environment
 
     def command(self) -> list[str | Path]:
         return [BIN / "flask", "--app", "wsgi", "worker"]
@@ -285,7 +285,7 @@ class ReferralHub:
         self.application = application
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
-        self.environment = _environment(instance, database_url, redis_url, BASE_URL=self.base_url) | environment
+        self.environment = environment_of(instance, database_url, redis_url, BASE_URL=self.base_url) | environment
         self.processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self):
@@ -332,7 +332,7 @@ class ReferralHub:
         return serves(self.base_url)
 
 
-def _environment(instance: Path, database_url: str, redis_url: str, **more: str) -> dict[str, str]:
+def environment_of(instance: Path, database_url: str, redis_url: str, **more: str) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",

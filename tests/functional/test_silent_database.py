@@ -34,7 +34,7 @@ def test_pages_fail_soon_and_then_at_once_and_work_again_by_themselves(
 ):
     alice.sign_up()
     link = path_of(alice.link)
-    bob.get(link, 302)  # Redis knows it for a minute
+    bob.get(link, 302)  # Redis knows it now
     with postgresql.hanging():
         begun = time.monotonic()
         visitor.get("/", 503)

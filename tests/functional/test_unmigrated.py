@@ -19,7 +19,7 @@ from referralhub.extensions import db
 from referralhub.migrations import downgrade
 from tests.conftest import extra_database, make_settings
 from tests.pages import Visitor
-from tests.servers import BIN, _environment
+from tests.servers import BIN, environment_of
 
 OURS = (
     "audit verify",
@@ -121,7 +121,7 @@ def test_two_migrations_at_once_are_one_after_the_other(database, tmp_path, valk
             subprocess.Popen(
                 command,
                 cwd=PROJECT,
-                env=_environment(tmp_path, url, valkey.url),
+                env=environment_of(tmp_path, url, valkey.url),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -155,7 +155,7 @@ def flask(command: str, tmp_path: Path, url: str, redis_url: str) -> subprocess.
     return subprocess.run(
         command.split(),
         cwd=PROJECT,
-        env=_environment(tmp_path, url, redis_url),
+        env=environment_of(tmp_path, url, redis_url),
         capture_output=True,
         text=True,
         check=False,

@@ -168,7 +168,7 @@ class TestCluster:
 
     def test_the_launcher_refuses(self, cluster: servers.Valkey, database_url: str, instance: Path, monkeypatch):
         monkeypatch.setenv("PORT", str(servers.free_port()))
-        environment = servers._environment(instance, database_url, cluster.url)
+        environment = servers.environment_of(instance, database_url, cluster.url)
         command = [sys.executable, "-m", "referralhub.launch"]
         done = subprocess.run(
             command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False, timeout=servers.PATIENCE

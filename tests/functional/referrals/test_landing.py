@@ -162,7 +162,7 @@ class TestOneClick:
         }
 
     def test_a_member_who_goes_takes_the_link_along_at_once(self, alice: Person, link: str, app: Flask):
-        Visitor(app).get(link, 302)  # Redis believes in the link for a minute
+        Visitor(app).get(link, 302)  # Redis believes in the link for an hour
         alice.delete_account()
         visitor = Visitor(app)
         assert "isn't active" in visitor.follow(visitor.get(link, 302)).text
