@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.servers import PostgreSQL
 from referralhub.config import PROJECT
 
-PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "redis", "django", "argon2-cffi")
+PACKAGES = ("granian", "flask", "sqlalchemy", "psycopg", "redis", "django", "pynacl")
 
 
 BUSY = 0.5  # processes that want a processor, on the average of a minute

@@ -16,7 +16,6 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import event
@@ -81,13 +80,13 @@ def _only_our_own_servers() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _passwords_in_a_hurry() -> None:
     """Thousands of passwords are hashed here."""
-    passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    passwords._cost = passwords.Cost(passes=1, memory=8)
 
 
 @pytest.fixture
 def strong_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash as in production."""
-    monkeypatch.setattr(passwords, "_hasher", passwords.make_hasher())
+    monkeypatch.setattr(passwords, "_cost", passwords.OWASP)
 
 
 @pytest.fixture(scope="session")

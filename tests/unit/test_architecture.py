@@ -44,7 +44,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
-        "sqlalchemy argon2",
+        "sqlalchemy nacl",
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (

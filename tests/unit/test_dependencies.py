@@ -81,9 +81,7 @@ def test_what_the_tests_import_is_declared_for_developing(module: str):
     assert is_declared(module, FOR_TESTS)
 
 
-@pytest.mark.parametrize(
-    ("module", "distribution"), [("msgspec", "msgspec"), ("PIL", "pillow"), ("argon2", "argon2-cffi")]
-)
+@pytest.mark.parametrize(("module", "distribution"), [("msgspec", "msgspec"), ("PIL", "pillow"), ("nacl", "pynacl")])
 def test_what_is_no_longer_declared_is_noticed(module: str, distribution: str):
     assert module in foreign_modules(*RUNTIME)
     assert not is_declared(module, FOR_RUNNING - {distribution})

@@ -131,6 +131,13 @@ def test_no_password_opens_an_account_without_one(kept: str | None):
     assert not passwords.matches(kept, passwords.UNUSABLE)
 
 
+def test_a_hash_that_another_implementation_made_is_understood():
+    """The reference's own test has this one, and argon2-cffi, which was here before, is the reference."""
+    kept = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+    assert passwords.matches(kept, "password")
+    assert not passwords.matches(kept, "Password")
+
+
 def test_an_attribution_cannot_be_changed():
     kept = FollowedLink("abcd1234", Channel.LINK, datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(AttributeError):

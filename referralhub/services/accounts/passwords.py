@@ -3,13 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import BoundedSemaphore
 from unicodedata import normalize
 
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
+from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
 
 from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
 
@@ -17,12 +18,16 @@ SHORTEST, LONGEST = 8, 128
 UNUSABLE = "!"  # a stored value that no password matches
 
 
-def make_hasher() -> PasswordHasher:
-    """Argon2id as OWASP's Password Storage Cheat Sheet has it: 19 MiB of memory, two passes, one lane."""
-    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+@dataclass(frozen=True)
+class Cost:
+    """What one guess costs: passes of Argon2id over so many KiB of memory, in one lane."""
+
+    passes: int
+    memory: int
 
 
-_hasher = make_hasher()
+OWASP = Cost(passes=2, memory=19 * 1024)  # the Password Storage Cheat Sheet's
+_cost = OWASP
 
 # Hashing fills a processor each, and a request that waits for one holds a web thread. So as many hash as there are
 # processors, others may wait, and one thread of a web process is always left for other pages; see `leave_room`.
@@ -44,7 +49,7 @@ def _common() -> frozenset[str]:
 
 @cache
 def _nobodys_hash() -> str:
-    return _hasher.hash("nobody")  # checked where there is no account, so that the answer takes as long
+    return _hash("nobody")  # checked where there is no account, so that the answer takes as long
 
 
 def accept(password: str, username: str, email: str, field: str = "password") -> None:
@@ -64,7 +69,7 @@ def hash_password(password: str) -> str:
     An é is the same in one character or in two (NIST SP 800-63B, 5.1.1.2): keyboards differ in what they send.
     """
     with _place():
-        return _hasher.hash(normalize("NFC", password))
+        return _hash(normalize("NFC", password))
 
 
 def matches(password_hash: str | None, password: str) -> bool:
@@ -78,16 +83,21 @@ def matches(password_hash: str | None, password: str) -> bool:
         return _verifies(password_hash, typed) or (typed != password and _verifies(password_hash, password))
 
 
+def _hash(password: str) -> str:
+    return argon2id.str(password.encode(), opslimit=_cost.passes, memlimit=1024 * _cost.memory).decode()
+
+
 def _verifies(password_hash: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(password_hash or _nobodys_hash(), password) and password_hash is not None
-    except (Argon2Error, InvalidHashError):
+        right = argon2id.verify((password_hash or _nobodys_hash()).encode(), password.encode())
+    except CryptoError:  # wrong, or no hash of ours
         return False
+    return right and password_hash is not None
 
 
 def is_outdated(password_hash: str) -> bool:
     """Whether a hash was made with other settings than today's."""
-    return _hasher.check_needs_rehash(password_hash)
+    return not password_hash.startswith(f"$argon2id$v=19$m={_cost.memory},t={_cost.passes},p=1$")
 
 
 @contextmanager
