@@ -18,11 +18,13 @@ from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
 
 
-def ask_to_verify(session: Session, user_id: int, now: datetime) -> bool:
+def ask_to_verify(session: Session, user_id: int, now: datetime, *, first: bool = False) -> bool:
     """Queue the mail that proves the address, at most one a minute; part of the caller's transaction.
 
-    Returns whether there is one more.
+    With `first` the account is new, and nothing waits that this would replace. Returns whether there is one more.
     """
+    if first:
+        return outbox.queue(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), {}, now)
     return _queue_newest(session, MessageKind.VERIFY_ADDRESS, user_id, _key("verify", user_id, now), now)
 
 

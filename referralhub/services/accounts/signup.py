@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import Profile, Reason, ReasonCode, User
@@ -41,7 +42,7 @@ def sign_up(
     passwords.accept(password, username, email)
     password_hash = passwords.hash_password(password)
     with transaction() as session:
-        user_id = session.scalar(
+        user: User | None = session.scalar(
             insert(User)
             .values(
                 username=username, display_name="", email=email, password_hash=password_hash,
@@ -49,26 +50,27 @@ def sign_up(
                 verified_at=None if verification_required else now, muted=[], last_seen_at=now, created=now,
             )
             .on_conflict_do_nothing()
-            .returning(User.id)
+            .returning(User)
         )  # fmt: skip
-        if user_id is None:
+        if user is None:
             raise _who_has(session, username, email)
         referrer = attribution.find_referrer(session, link, now) if link else None
         referrer_id = referrer.profile_id if referrer else None
-        profile_id = _add_profile(session, user_id, referrer_id, now, draw_code)
+        profile = _add_profile(session, user.id, referrer_id, now, draw_code)
+        set_committed_value(user, "profile", profile)  # all that there is of both, so nothing has to be read again
         if link and referrer:
-            lifecycle.begin(session, referrer, profile_id, link, now)
-            signals.note_signup(session, profile_id, form_timing, now)
+            lifecycle.begin(session, referrer, profile.id, link, now)
+            signals.note_signup(session, profile.id, form_timing, now)
             if link.invitation_id is not None:
-                invitation_progress.note_joined(session, link.invitation_id, referrer.profile_id, profile_id, now)
+                invitation_progress.note_joined(session, link.invitation_id, referrer.profile_id, profile.id, now)
         if verification_required:
-            credentials.ask_to_verify(session, user_id, now)
+            credentials.ask_to_verify(session, user.id, now, first=True)
         else:
-            lifecycle.settle(session, profile_id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
-            invitation_progress.note_confirmed(session, profile_id, email, now)
+            lifecycle.settle(session, profile.id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
+            invitation_progress.note_confirmed(session, profile.id, email, now)
+            session.refresh(user)
         if admin_by:
-            audit.record(session, admin_by, "admin.create", "member", user_id, {}, {"is_admin": True}, now)
-        user = session.get_one(User, user_id)
+            audit.record(session, admin_by, "admin.create", "member", user.id, {}, {"is_admin": True}, now)
     return user
 
 
@@ -102,19 +104,19 @@ def create_admin(username: str, email: str, password: str, now: datetime, actor:
 
 def _add_profile(
     session: Session, user_id: int, referrer_id: int | None, now: datetime, draw_code: Callable[[], str]
-) -> int:
+) -> Profile:
     for _ in range(10):  # ten collisions in a row do not happen with 36^8 codes, unless drawing is broken
-        profile_id: int | None = session.scalar(
+        profile: Profile | None = session.scalar(
             insert(Profile)
             .values(
                 user_id=user_id, code=draw_code(), referred_by_id=referrer_id, referral_count=0, listed=True,
                 created=now, updated=now,
             )
             .on_conflict_do_nothing(index_elements=["code"])
-            .returning(Profile.id)
+            .returning(Profile)
         )  # fmt: skip
-        if profile_id is not None:
-            return profile_id
+        if profile is not None:
+            return profile
     raise RuntimeError("no free referral code found")
 
 

@@ -63,10 +63,8 @@ def note(session: Session, profile_id: int, origin: RequestOrigin, now: datetime
     """Keep where a member is; network and browser become HMACs that are worth nothing after the day."""
     salt = _salt(session, now.date())
     network = _digest(salt, origin.network) if origin.network else None
-    sighting = Sighting(profile_id=profile_id, network=network, agent=_digest(salt, origin.agent), created=now)
-    session.add(sighting)
-    session.flush()
-    return sighting.id
+    seen = {"profile_id": profile_id, "network": network, "agent": _digest(salt, origin.agent), "created": now}
+    return session.execute(insert(Sighting).values(seen).returning(Sighting.id)).scalar_one()
 
 
 def note_signup(session: Session, profile_id: int, form_timing: FormTiming, now: datetime) -> None:
@@ -299,8 +297,11 @@ def _visitors(session: Session, referral: Referral) -> int:
 
 
 def _salt(session: Session, day: date) -> str:
+    there = select(DailySalt.salt).where(DailySalt.day == day)
+    if salt := session.scalar(there):
+        return salt
     session.execute(insert(DailySalt).values(day=day, salt=secrets.token_hex(32)).on_conflict_do_nothing())
-    return session.execute(select(DailySalt.salt).where(DailySalt.day == day)).scalar_one()
+    return session.execute(there).scalar_one()
 
 
 def _digest(salt: str, value: str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, reading, transaction
@@ -42,13 +42,12 @@ def queue(
     It goes to the member, or to `address` in the member's name. For a closed account the row is written all the same,
     but never sent.
     """
-    is_open = session.scalar(select(User.is_active).where(User.id == user_id))
-    next_try_at = now if is_open else None
+    is_open = select(User.is_active).where(User.id == user_id).scalar_subquery()
     message_id = session.scalar(
         insert(OutboxMessage)
         .values(
             key=key, kind=kind, user_id=user_id, address=address, payload=payload, attempts=0,
-            next_try_at=next_try_at, created=now,
+            next_try_at=case((is_open, now)), created=now,
         )
         .on_conflict_do_nothing(index_elements=["key"])
         .returning(OutboxMessage.id)
