@@ -22,6 +22,7 @@ from referralhub.models.referral import (
     ReferralState,
 )
 from referralhub.models.reward import RewardEntry, RewardKind
+from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, TokenPurpose
@@ -42,6 +43,7 @@ __all__ = [
     "FigureChange",
     "FormerAddress",
     "Fulfilment",
+    "Identity",
     "Invitation",
     "InvitationState",
     "LeaderboardChange",
@@ -55,6 +57,7 @@ __all__ = [
     "Program",
     "Reason",
     "ReasonCode",
+    "RecoveryCode",
     "Redemption",
     "Referral",
     "ReferralEvent",
