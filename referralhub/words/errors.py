@@ -14,6 +14,20 @@ ERRORS: dict[str, Text] = {
     ),
     "wrong_credentials": "That user name and password don't match an account. Please check both.",
     "wrong_password": "That is not your password. Please type it again.",
+    "wrong_code": (
+        "This code is wrong, too old, or was used. Wait for the next one that your app shows, or take a recovery code "
+        "that you have not used yet."
+    ),
+    "two_factor_on": "Your account asks for a code already.",
+    "two_factor_off": "This account asks for no code.",
+    "two_factor_unreadable": (
+        "The key that protects codes was changed on this site, so that those of your app work no more. Use a recovery "
+        "code, or ask those who run it."
+    ),
+    "no_admin_of_provider": (
+        "Your organization knows you, but no admin's account here is yours: you are not signed in, and none was made."
+    ),
+    "not_linked": "This account is tied to no provider.",
     "bad_link": "This link no longer works: it is too old, was used, or a part of it is missing.",
     "password_length": "Use {shortest} to {longest} characters.",
     "password_common": "This password is one of the first that attackers try. Please choose another one.",
@@ -75,6 +89,7 @@ ERRORS: dict[str, Text] = {
         "look at what changed, then preview it again."
     ),
     # Whatever has a number
+    "no_such_account": "There is no account with this user name.",
     "no_such_member": "There is no member with this number.",
     "no_such_referral": "There is no referral with this number.",
     "no_such_perk": "There is no perk with this number.",

@@ -81,8 +81,25 @@ class WrongPassword(DomainError):
     field = "password"
 
 
+class WrongCode(DomainError):
+    """The code from the app, or the recovery code, is wrong, too old, or was used."""
+
+    code = "wrong_code"
+    field = "code"
+
+
+class NoAdmin(DomainError):
+    """Whom the provider vouches for is no admin here, or not for certain. `why` is for the log."""
+
+    code = "no_admin_of_provider"
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
 class TooManyAtOnce(Exception):
-    """More passwords are being checked than leaves room for other pages; trying again in a moment helps."""
+    """More is being waited for than leaves room for other pages; trying again in a moment helps."""
 
 
 class CannotInvite(Conflict):
