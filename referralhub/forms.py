@@ -130,6 +130,11 @@ def own_password_field() -> PasswordField:
     return PasswordField("Your password", [InputRequired("Enter your password."), Length(max=LONGEST)])
 
 
+def code_field() -> StringField:
+    """A code from the member's app, or a recovery code."""
+    return StringField("Code", [InputRequired("Enter a code."), Length(max=40), no_control_characters], filters=[strip])
+
+
 def show_error(error: DomainError, form: FlaskForm) -> None:
     """Put what a service refused at the fields it is about, or on top."""
     if isinstance(error, BadSetting) and error.key in form:  # the field has a name already

@@ -22,6 +22,8 @@ from tests.functional.program.test_admin_program import send
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, Records
 from tests.servers import Valkey
+from tests.two_factor import SETTINGS as TWO_FACTOR
+from tests.two_factor import App, set_up
 
 Sent = tuple[Visitor, str, dict[str, str]]  # who sends what where
 
@@ -188,11 +190,38 @@ def of_grace(page: str, action: str = "", **values: str) -> Callable[[World], Se
     return lambda world: world.form(world.grace, page, action, **values)
 
 
+def with_app(world: World) -> App:
+    return set_up(world.alice, world.app.config["CLOCK"])[0]
+
+
+def turn_on(world: World) -> Sent:
+    page = world.alice.get(TWO_FACTOR)
+    app = App(page.one("#totp-secret")["data-secret"], world.app.config["CLOCK"])
+    return world.form(world.alice, TWO_FACTOR, code=app.code(), password=PASSWORD)
+
+
+def turn_off(world: World) -> Sent:
+    code = with_app(world).next_code()
+    return world.form(world.alice, TWO_FACTOR, f"{TWO_FACTOR}/off", code=code, password=PASSWORD)
+
+
+def renew_codes(world: World) -> Sent:
+    with_app(world)
+    return world.form(world.alice, TWO_FACTOR, f"{TWO_FACTOR}/codes", **{"codes-password": PASSWORD})
+
+
+def give_code(world: World) -> Sent:
+    app, twin = with_app(world), world.alice.in_another_browser()
+    twin.sign_in()
+    return world.form(twin, "/login/code", code=app.next_code())
+
+
 PASSWORD = "alice likes tea"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /signup": signup,
     "POST /signup without a cookie": signup_without_a_cookie,
     "POST /login": login,
+    "POST /login/code": give_code,
     "POST /logout": of_alice("/dashboard/", "/logout"),
     "POST /password/forgot": lambda world: world.form(
         Person(world.app, world.alice.post_office, "x"), "/password/forgot", email="alice@example.com"
@@ -213,6 +242,9 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /account/profile": of_alice("/account/profile", display_name="Alice L."),
     "POST /account/sessions/<int:sign_in_id>/end": end_session,
     "POST /account/sessions/end-others": end_others,
+    "POST /account/two-factor": turn_on,
+    "POST /account/two-factor/codes": renew_codes,
+    "POST /account/two-factor/off": turn_off,
     "POST /account/unsubscribe/<token>": unsubscribe,
     "POST /dashboard/invite": lambda world: invite(world, "eve@example.com"),
     "POST /dashboard/invitations/<int:invitation_id>/remind": remind,
@@ -249,6 +281,7 @@ ONE_MORE = {  # tables to which a retry may add
     "POST /signup without a cookie": {"sign_in", "sighting"},
     "POST /password/reset/<token>": {"sign_in", "sighting"},
     "POST /account/email": {"outbox"},  # the newer of two mails has the link that works
+    "POST /account/two-factor/codes": {"recovery_code", "outbox"},  # the codes that were shown last are those that work
 }
 NOTHING_IS_WRITTEN = {"POST /admin/program/edit", "POST /admin/program/preview"}
 

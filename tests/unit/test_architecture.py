@@ -29,10 +29,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "models": ("", "sqlalchemy"),
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
-    "config": ("embedded", "limits"),
+    "config": ("embedded openid_settings", "limits"),
+    "openid_settings": ("", ""),
     "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
-    "services.shared": (ROW, "sqlalchemy redis"),
+    "services.shared": (ROW, "nacl sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains"),
@@ -44,11 +45,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
-        "sqlalchemy nacl",
+        "sqlalchemy cryptography nacl",
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config redis_client services.shared services.ledger services.mailing services.accounts",
+        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.accounts",
         "sqlalchemy redis alembic",
     ),
     "services.sample": (
@@ -90,6 +91,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
+    "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
         "clock early_answers extensions observing security sessions words services.shared services.program "
@@ -97,14 +99,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models outcome security sessions urls words services.shared "
-        "services.program services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock config extensions forms htmx models openid outcome security sessions urls words "
+        "services.shared services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
         "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf werkzeug wtforms",
+        "flask flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
@@ -119,7 +121,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
-        "clock config database errors extensions forms mail_transport models redis_client words services.shared "
+        "clock config database errors extensions forms mail_transport models openid redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
         "services.accounts services.growth services.operations services.sample",
         "click flask redis sqlalchemy",
