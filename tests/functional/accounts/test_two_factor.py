@@ -256,7 +256,7 @@ class TestSigningIn:
         form = here.get("/login").form("/login")
         with count_queries() as statements:
             here.submit(form, username="alice", password=alice.password)
-        assert len(statements) <= 5, statements
+        assert len(statements) <= 4, statements
         assert not any("recovery_code" in each or "identity" in each for each in statements.sent)
 
 
