@@ -27,7 +27,7 @@ def by_hand(header: dict[str, Any], claims: dict[str, Any], key: bytes | None) -
 class Provider:
     """Answers discovery, keys and tokens; `authorize` is what its sign-in page does. Use as a context manager."""
 
-    def __init__(self, clock: Callable[[], Any]) -> None:
+    def __init__(self, clock: Callable[[], Any], host: str = "127.0.0.1") -> None:
         self.clock = clock
         self.claims: dict[str, Any] = {}  # over those that are right
         self.metadata: dict[str, Any] = {}
@@ -36,8 +36,8 @@ class Provider:
         self.codes: dict[str, dict[str, str]] = {}
         self.tokens_asked: list[dict[str, str]] = []
         self.failing: dict[str, tuple[int, bytes]] = {}  # answers by path
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        self._server = ThreadingHTTPServer((host, 0), self._handler())
+        self.issuer = f"http://{host}:{self._server.server_port}"
         self.discovery_url = f"{self.issuer}/.well-known/openid-configuration"
 
     def __enter__(self) -> "Provider":
@@ -113,12 +113,16 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if self.path.startswith("/authorize?"):
+                    self.send_response(302)
+                    self.send_header("Location", provider.authorize(self.path))
+                    return self.end_headers()
                 answers = {
                     urlsplit(provider.discovery_url).path: provider._described,
                     "/keys": lambda: {"keys": [KEY.as_dict(private=False)]},
                     "/userinfo": lambda: provider.userinfo or {},
                 }
-                self._answer(200, answers[self.path]())
+                return self._answer(200, answers[self.path]())
 
             def do_POST(self) -> None:
                 sent = self.rfile.read(int(self.headers["Content-Length"])).decode()

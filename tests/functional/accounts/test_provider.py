@@ -14,7 +14,7 @@ from referralhub.services.accounts import erasure, signup
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.functional.accounts.test_two_factor import letters
 from tests.pages import Page
-from tests.people import Person, PostOffice, path_of
+from tests.people import Person, PostOffice, all_at_once, path_of
 from tests.provider import CLIENT, SECRET, Provider
 from tests.two_factor import set_up
 
@@ -247,6 +247,15 @@ class TestAttacks:
         assert "did not say who you are" in grace.get(f"{BACK}?code={stolen}&state={state}", 403).text
 
     @pytest.mark.one_database
+    def test_a_question_that_was_answered_badly_is_not_open_any_more(self, grace: Person, provider):
+        provider.claims["nonce"] = "another"
+        back = go(grace, provider)
+        grace.get(back, 403)
+        provider.vouch_for(GRACE)
+        assert "was used before" in grace.get(back, 400).text
+        assert len(provider.tokens_asked) == 1
+
+    @pytest.mark.one_database
     def test_a_question_is_open_for_ten_minutes(self, grace: Person, provider, clock):
         back = go(grace, provider)
         clock.advance(minutes=10, seconds=1)
@@ -263,6 +272,16 @@ def test_an_answer_works_once(grace: Person, provider, records):
     grace.get(back, 400)
     grace.get("/admin/", 404)
     assert len(provider.tokens_asked) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["grace@example.org", "grace@evil.example.com", "grace@com", "grace@notexample.com"]
+)
+def test_an_admin_with_an_address_of_another_domain_types_a_password(grace: Person, provider, records, address: str):
+    change_user(records, email=address)
+    provider.vouch_for(address)
+    enter(grace, provider, 403)
+    assert records.all(Identity) == []
 
 
 @pytest.mark.parametrize("change", [{"is_admin": False}, {"is_active": False}])
@@ -316,14 +335,19 @@ class TestTheProviderIsAway:
         assert "does not answer right now" in enter(grace, provider, 503).text
         grace.sign_in()
 
-    def test_one_that_says_nothing_is_waited_for_a_few_seconds_and_by_one_thread(self, make_app, post_office):
+    def test_one_that_says_nothing_is_waited_for_a_few_seconds_and_by_one_thread(self, make_app):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/.well-known/openid-configuration"
             settings = {"oidc_client_id": "x", "oidc_client_secret": "x", "oidc_domain": "example.com"}
-            person = Person(make_app(oidc_discovery_url=url, **settings), post_office, "grace")
-            begun = monotonic()
-            person.get(ASK, 503)
-            assert 2 < monotonic() - begun < 6
+            app = make_app(oidc_discovery_url=url, **settings)
+
+            def ask() -> float:
+                begun = monotonic()
+                assert app.test_client().get(ASK).status_code == 503
+                return monotonic() - begun
+
+            waited = sorted(all_at_once([ask] * 4))
+            assert max(waited[:3]) < 2 < waited[3] < 6, waited
 
     def test_keys_that_were_changed_work_at_once_and_nonsense_does_not(self, grace: Person, provider):
         provider.failing["/keys"] = (200, b'{"keys": [{"kty": "x"}]}')
