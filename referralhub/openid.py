@@ -82,7 +82,7 @@ def answer(
         issuer=provider["issuer"],
         subject=str(claims["sub"]),
         address=str(claims.get("email", "")),
-        address_verified=claims.get("email_verified") is True,
+        address_verified=claims.get("email_verified") in (True, "true"),  # some say it as a text
         hosted_domain=str(claims.get("hd", "")),
     )
     return vouched, datetime.fromtimestamp(proved, now.tzinfo) if proved else None

@@ -37,12 +37,11 @@ class Refused(Exception):
 @limiter.limit("20 per minute; 100 per hour")
 def ask_provider() -> Response:
     """Send to the provider; somebody who is signed in proves there anew who they are."""
-    settings = _settings()
+    settings, wanted = _settings(), local_path(request.args.get("next", ""))
     try:
         question = openid.ask(settings, public_url("auth.hear_provider"), afresh=current_user.is_authenticated)
     except (ProviderAway, NotVouched) as error:
-        return _refuse(Refused(PROVIDER_AWAY, f"away: {error}", 503))
-    wanted = local_path(request.args.get("next", ""))
+        return _refuse(Refused(PROVIDER_AWAY, f"away: {error}", 503), wanted)
     contents.keep_question(contents.ProviderQuestion(question.state, question.nonce, question.verifier, wanted, now()))
     return redirect(question.url)
 
@@ -52,17 +51,17 @@ def ask_provider() -> Response:
 def hear_provider() -> Response:
     """Take the provider's answer: sign in the admin whom it vouches for, or let the panel go on."""
     settings = _settings()
+    question = contents.take_question(request.args.get("state", ""), now())
+    if question is None:
+        return _refuse(Refused(BEGUN_ELSEWHERE, "unknown_state", 400), url_for("dashboard.home"))
     try:
-        question = contents.take_question(request.args.get("state", ""), now())
-        if question is None:
-            raise Refused(BEGUN_ELSEWHERE, "unknown_state", 400)
         user, proved_at = _vouched_for(question, settings)
         if current_user.is_authenticated:
             _confirm(user, proved_at, question.asked_at)
         else:
             sign_in(user, remember=False, by_provider=True)
     except Refused as refused:
-        return _refuse(refused)
+        return _refuse(refused, question.wanted)
     return redirect(question.wanted, 303)
 
 
@@ -99,11 +98,11 @@ def _settings() -> Settings:
     return settings
 
 
-def _refuse(refused: Refused) -> Response:
+def _refuse(refused: Refused, wanted: str) -> Response:
     log.warning("A sign-in with the provider was refused: %s", refused.why)
     if current_user.is_authenticated:
         flash(refused.words)
-        return redirect(url_for("account.confirm_password"), 303)
+        return redirect(url_for("account.confirm_password", next=wanted), 303)
     form = LoginForm()
     form.form_errors.append(refused.words)
     response = make_response(show_login(form, refused.status))

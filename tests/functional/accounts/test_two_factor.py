@@ -250,6 +250,24 @@ class TestSigningIn:
         assert thief.fill_in_signup().location.startswith("/login/code")
         thief.get("/dashboard/", 302)
 
+    @pytest.mark.one_database
+    def test_no_cache_keeps_what_is_secret_and_no_size_tells_of_it(self, alice: Person, clock):
+        alice.sign_up()
+        wants = {"Accept-Encoding": "br, gzip, zstd"}
+        page = alice.get(SETTINGS)
+        values = {"code": App(page.one("#totp-secret")["data-secret"], clock).code(), "password": alice.password}
+        values = alice.filled_in(page.form(SETTINGS), **values)
+        there = alice.in_another_browser()
+        answers = [
+            alice.client.get(SETTINGS, headers=wants),
+            alice.client.post(SETTINGS, data=values, headers=wants),
+            (there.sign_in(), there.client.get("/login/code", headers=wants))[1],
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+            assert "Content-Encoding" not in answer.headers
+            assert "form-action 'self'" in answer.headers["Content-Security-Policy"]
+
     def test_a_member_without_it_costs_no_more_than_before(self, alice: Person, count_queries: Callable):
         alice.sign_up()
         here = alice.in_another_browser()
