@@ -115,7 +115,9 @@ def _show(**sent: FlaskForm) -> tuple[str, int]:
     contents.keep_new_secret(sealed)
     form = sent.get("on") or CodeAndPasswordForm()
     picture = _picture(totp.address(secret, current_user.username, ISSUER))
-    return render_template("account/two_factor_off.html", form=form, secret=secret, picture=picture), status
+    required = current_user.is_admin and current_app.config["SETTINGS"].require_admin_two_factor
+    page = "account/two_factor_off.html"
+    return render_template(page, form=form, secret=secret, picture=picture, required=required), status
 
 
 def _picture(address: str) -> Markup:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, abort, current_app, flash, redirect, request, url_for
+from flask import Blueprint, abort, current_app, redirect, request, url_for
 from flask_admin import BaseView
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -28,7 +28,6 @@ def guard() -> Response | None:
     if not (current_user.is_authenticated and current_user.is_admin):
         abort(404)
     if current_app.config["SETTINGS"].require_admin_two_factor and not _proved_twice():
-        flash("Those who run the program here sign in with two steps. Set up the second one, then go on.")
         return redirect(url_for("account.show_two_factor"), 303)
     if now() - current_user.sign_in.confirmed_at > PASSWORD_LASTS:
         # What was being sent is not sent twice: the page that it came from is shown again.

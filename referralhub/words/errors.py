@@ -18,6 +18,9 @@ ERRORS: dict[str, Text] = {
         "This code is wrong, too old, or was used. Wait for the next one that your app shows, or take a recovery code "
         "that you have not used yet."
     ),
+    "provider_first": (
+        "Your organization's sign-in vouches for this account. Sign in with that, not with the password, first."
+    ),
     "two_factor_on": "Your account asks for a code already.",
     "two_factor_off": "This account asks for no code.",
     "two_factor_unreadable": (

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import MessageKind, RecoveryCode, Role, User
+from referralhub.models import Identity, MessageKind, RecoveryCode, Role, User
 from referralhub.services.accounts import credentials, sign_ins, totp
 from referralhub.services.accounts.administration import account_named
 from referralhub.services.accounts.sign_ins import Proof
@@ -40,10 +40,14 @@ def offer(sealed: str | None, secret_key: str) -> tuple[str, str]:
 def switch_on(user: User, password: str, sealed: str, code: str, secret_key: str, now: datetime) -> list[str]:
     """Ask for a code from now on, and return the recovery codes, this once; other browsers are signed out.
 
-    `sealed` is the secret, `code` proves that an app has it. Raises WrongPassword, WrongCode, AlreadyDone or
-    TooManyAtOnce.
+    `sealed` is the secret, `code` proves that an app has it. One whom a provider vouches for has to come by it: else
+    a stolen password would be enough to set up a second step.
+    Raises WrongPassword, WrongCode, Conflict or TooManyAtOnce.
     """
     credentials.check_password(user, password)
+    tied = select(Identity.id).where(Identity.user_id == user.id)
+    if not (user.sign_in and user.sign_in.by_provider) and reading().scalar(tied) is not None:
+        raise Conflict("provider_first")
     step = totp.step_of(sealing.unseal(sealed, secret_key), _typed(code), now)
     if step is None:
         raise WrongCode

@@ -16,7 +16,7 @@ from tests.functional.accounts.test_two_factor import letters
 from tests.pages import Page
 from tests.people import Person, PostOffice, all_at_once, path_of
 from tests.provider import CLIENT, SECRET, Provider
-from tests.two_factor import set_up
+from tests.two_factor import SETTINGS, App, set_up
 
 ASK = "/login/provider"
 BACK = "/login/provider/return"
@@ -112,6 +112,7 @@ class TestSigningIn:
         enter(grace, provider)
         words = ("users", "unlink-provider", "--username", "grace")
         assert ask(*words) == {"username": "grace", "linked": False, "changed": True}
+        assert "have ended the tie" in letters(grace)[-1]
         grace.get("/dashboard/", 302)
         provider.vouch_for(GRACE, subject="subject-2")
         enter(grace.in_another_browser(), provider)
@@ -130,6 +131,18 @@ class TestSigningIn:
         other = grace.in_another_browser()
         enter(other, provider)
         other.get("/admin/")
+
+    def test_a_stolen_password_sets_up_no_second_step_in_place_of_the_provider(self, grace: Person, provider, clock):
+        enter(grace.in_another_browser(), provider)
+        thief = grace
+        thief.sign_in()
+        page = thief.get(SETTINGS)
+        code = App(page.one("#totp-secret")["data-secret"], clock).code()
+        refused = thief.submit(page.form(SETTINGS), 422, code=code, password=grace.password)
+        assert "Sign in with that" in refused.text
+        owner = grace.in_another_browser()
+        enter(owner, provider)
+        set_up(owner, clock)
 
     @pytest.mark.one_database
     def test_the_address_may_be_in_the_userinfo_alone(self, grace: Person, provider):
