@@ -15,6 +15,8 @@ ERRORS: dict[str, Text] = {
     "wrong_credentials": "That user name and password don't match an account. Please check both.",
     "wrong_password": "That is not your password. Please type it again.",
     "bad_link": "This link no longer works: it is too old, was used, or a part of it is missing.",
+    "address_malformed": "This doesn't look like an e-mail address, such as bo@example.com.",
+    "address_without_dot": "The part after the @ needs a dot, such as example.com.",
     "password_length": "Use {shortest} to {longest} characters.",
     "password_common": "This password is one of the first that attackers try. Please choose another one.",
     "password_is_name": "Your password must not be your name or your address.",
@@ -32,6 +34,11 @@ ERRORS: dict[str, Text] = {
     "referral_undecided": "This member's referral is not decided yet. Decide it first.",
     "has_the_credit": "This member has the credit already.",
     "corrected_before": "This was corrected before. Adjust the two balances instead.",
+    # Existing customers
+    "customers_without_columns": "The first line must name the columns: {columns}.",
+    "customers_with_mistakes": Plural(
+        "wrong", "1 line is wrong. Nothing was loaded.", "{wrong} lines are wrong. Nothing was loaded."
+    ),
     # Invitations
     "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",
     "own_address_unconfirmed": "Confirm your own address first. Then you can invite others.",
