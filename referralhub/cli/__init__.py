@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from referralhub.cli.archive import export, import_
 from referralhub.cli.audit import audit
 from referralhub.cli.customers import customers
 from referralhub.cli.doctor import doctor
@@ -16,7 +17,8 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, doctor, worker
+    seed, program, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, export, import_,
+    doctor, worker
 )  # fmt: skip
 
 

@@ -39,6 +39,17 @@ ERRORS: dict[str, Text] = {
     "customers_with_mistakes": Plural(
         "wrong", "1 line is wrong. Nothing was loaded.", "{wrong} lines are wrong. Nothing was loaded."
     ),
+    # Archives
+    "archive_exists": "This file exists already. Choose another name.",
+    "archive_damaged": "This is no archive of ReferralHub's, or it is damaged. Nothing was changed.",
+    "archive_of_other_schema": (
+        "The archive is of another version of ReferralHub: its tables are at {theirs}, those here at {ours}. "
+        "Migrate that database first. Nothing was changed."
+    ),
+    "archive_line_foreign": "Line {line} of {table} in the archive is none of ours. Nothing was changed.",
+    "archive_contradicts_itself": "A row of the archive contradicts another. Nothing was changed.",
+    "archive_is_here": "Everything in this archive is here already.",
+    "database_not_empty": "This database has other data already. Import into an empty one. Nothing was changed.",
     # Invitations
     "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",
     "own_address_unconfirmed": "Confirm your own address first. Then you can invite others.",

@@ -49,7 +49,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
         f"{ROW} config redis_client services.shared services.ledger services.mailing services.accounts",
-        "sqlalchemy redis alembic",
+        "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
         f"{ROW} config services.shared services.program services.ledger services.fraud services.referrals "
