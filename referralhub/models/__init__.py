@@ -3,6 +3,7 @@
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
+from referralhub.models.customer import Customer
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
@@ -39,6 +40,7 @@ __all__ = [
     "Base",
     "Channel",
     "Coupon",
+    "Customer",
     "DailySalt",
     "FigureChange",
     "FormerAddress",

@@ -124,6 +124,7 @@ TABLE = {
         GET /admin/audit/verify
         GET /admin/claims/
         GET /admin/claims/rows.csv
+        GET /admin/customers/
         GET /admin/growth/<which>.csv
         GET /admin/invitations/
         GET /admin/invitations/rows.csv
@@ -156,6 +157,7 @@ TABLE = {
         POST /admin/perks/<row:row_id>/on
     """,
     (404, 404, 404, 422): """
+        POST /admin/customers/
         POST /admin/members/<row:row_id>/active
         POST /admin/members/<row:row_id>/active/again
         POST /admin/members/<row:row_id>/adjust

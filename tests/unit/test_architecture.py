@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.shared": (ROW, "nacl sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
-    "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains"),
+    "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
@@ -50,7 +50,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
         f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.accounts",
-        "sqlalchemy redis alembic",
+        "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
         f"{ROW} config services.shared services.program services.ledger services.fraud services.referrals "
@@ -73,7 +73,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
-    "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
+    "forms": ("services.shared services.mailing services.accounts words", "flask_wtf wtforms"),
     "sessions": (
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",

@@ -55,6 +55,18 @@ class WeakPassword(DomainError):
     """The password would be guessed."""
 
 
+class BadAddress(DomainError):
+    """This cannot be a mail address."""
+
+    field = "email"
+
+
+class BadFile(DomainError):
+    """A file is not what was to be loaded."""
+
+    field = "file"
+
+
 class UnknownCode(DomainError):
     """No member has this code, or not any more."""
 
