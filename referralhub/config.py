@@ -110,7 +110,7 @@ class Settings:
             instance_path=instance,
             secret_key=reader.secret_key(instance if development else None),
             database_url=_sqlalchemy_url(reader.url("DATABASE_URL", DATABASES, ""), instance),
-            redis_url=reader.url("REDIS_URL", REDISES, f"unix://{embedded.socket_path(instance)}"),
+            redis_url=reader.redis_url(f"unix://{embedded.socket_path(instance)}"),
             base_url=reader.base_url(development),
             mail_url=reader.mail_url(development),
             trusted_proxies=reader.number("TRUSTED_PROXIES", cls.trusted_proxies, 0),
@@ -255,6 +255,14 @@ class _Reader:
             )
         return value
 
+    def redis_url(self, default: str) -> str:
+        value = self.url("REDIS_URL", REDISES, default)
+        if value != default and not _is_redis(value):
+            remedy = "write it as your provider does; there are ssl_ca_certs=FILE and ssl_cert_reqs=none besides"
+            self.refuse("REDIS_URL", "has a number or a parameter that cannot be", remedy)
+            return default
+        return value
+
     def url(self, name: str, schemes: tuple[str, ...], default: str) -> str:
         value = self.environ.get(name) or default
         if value and _scheme(value, one_host=False) not in schemes:
@@ -307,6 +315,16 @@ def _is_limit(text: str) -> bool:
         return bool(parse_many(text))
     except ValueError:
         return False
+
+
+def _is_redis(url: str) -> bool:
+    from referralhub.redis_client import check  # noqa: PLC0415 - most starts bring their own server
+
+    try:
+        check(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _sqlalchemy_url(url: str, instance: Path) -> str:

@@ -29,7 +29,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "models": ("", "sqlalchemy"),
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
-    "config": ("embedded", "limits"),
+    "config": ("embedded redis_client", "limits"),
     "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "sqlalchemy redis"),

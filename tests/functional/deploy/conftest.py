@@ -49,7 +49,7 @@ class Nginx(servers.Server):
         self.log = folder / "error.log"
         self.ports = {"80": servers.free_port(), "443": servers.free_port()}
         self.base_url = f"https://localhost:{self.ports['443']}"
-        certify(folder)
+        servers.certify(folder)
         self.trusting = ssl.create_default_context(cafile=str(folder / "fullchain.pem"))
         shutil.copytree(FILES, folder / "referralhub")
         site = (FILES / "referralhub.conf").read_text()
@@ -99,14 +99,6 @@ class Nginx(servers.Server):
         text = answer.read().decode(errors="replace")
         connection.close()
         return Answer(answer.status, answer.headers, text)
-
-
-def certify(folder: Path) -> None:
-    """Make a certificate for localhost that only who has the file believes."""
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-noenc"]
-    files = ["-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-days", "2"]
-    subprocess.run([*command, *files, *subject], check=True, capture_output=True)
 
 
 @contextmanager
