@@ -16,7 +16,7 @@ WORKDIR /app
 ENV PATH=/app/.venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HOST=0.0.0.0 PORT=8000 INSTANCE_PATH=/data
 USER 10001
-VOLUME /data
+VOLUME ["/data", "/tmp"]
 EXPOSE 8000
 # Whether the process lives, not /readyz: while Redis or the database is away, a new container would be no better.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
