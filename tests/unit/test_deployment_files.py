@@ -95,6 +95,11 @@ class TestCompose:
         named = re.findall(r"server ([a-z0-9-]+):8000 resolve max_fails=0;", upstream)
         assert named == [name for name, service in OURS.items() if service["command"][1] == "web"]
 
+    def test_no_two_files_of_nginx_call_different_memory_by_one_name(self):
+        text = "".join(file.read_text() for file in (PROJECT / "deploy/nginx").glob("*.conf"))
+        names = re.findall(r"\b(?:zone |shared:|zone=)(\w+)", text)
+        assert len(names) == len(set(names)) == 2
+
     def test_the_example_asks_for_all_that_is_needed_and_starts_nothing_as_it_is(self, tmp_path: Path):
         example = env_file((PROJECT / "deploy/compose.env.example").read_text())
         environment = {**example, **OURS["web-1"]["environment"], "INSTANCE_PATH": str(tmp_path)}
