@@ -23,11 +23,13 @@ test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, 
 bench: .venv/bench ## Measure it beside a Django peer: 20 minutes; QUICK=1 and ROUTES=click,dashboard for less
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ROUTES),--routes "$(ROUTES)")
 
-lint: .venv/dev ## Formatter, linter, type checker, template linter
+lint: .venv/dev ## Formatter, linter, type checker; linters of templates, Dockerfile and compose file
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/djlint --quiet --check --lint referralhub/templates
+	@$(BIN)/hadolint Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yml
 
 format: .venv/dev ## Put the code into the form that lint expects
 	@$(BIN)/ruff format .

@@ -1,7 +1,6 @@
 """Settings: read once from the environment, checked, then frozen."""
 
 import os
-import re
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,25 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from referralhub import embedded, openid_settings
+from referralhub import embedded, openid_settings, public_address
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
 DATABASES = ("sqlite", "postgresql", "postgres", "postgresql+psycopg")
 REDISES = ("redis", "rediss", "unix", "sentinel")
-PATH = r"(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*"  # a regular expression: what we may be below; "" is the whole site
-OUR_PAGES = (
-    "account|admin|dashboard|dev|healthz|leaderboard|login|logout|metrics|password|privacy|readyz|signup|static|verify"
-)
-PUBLIC_ADDRESS = (  # what all of it must look like, and what is wrong where it does not
-    (r".+", "is missing"),
-    (r"(?i:https?://).*", "does not begin with https:// or http://"),
-    (r"[^?#]*", "has a ? or a # in it"),
-    (r"[^@]*", "has a user name in it"),
-    (r"\w+://[^/:\s\\][^/\s\\]*(?:/.*)?", "names no host that can be"),
-    (rf"\w+://[^/]*{PATH}/*", "has a path with more in it than letters, digits, . _ ~ - and single slashes"),
-    (rf"\w+://[^/]*(?:/(?!(?:{OUR_PAGES})(?:/|$)).*)?", "has a path that begins as pages of ours do"),
-)
 SHORTEST_TOKEN = 16  # characters
 LOG_FORMATS, LOG_LEVELS = ("json", "text"), ("debug", "info", "warning", "error")
 SWITCHES = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
@@ -115,7 +101,7 @@ class Settings:
             instance_path=instance,
             secret_key=reader.secret_key(instance if development else None),
             database_url=_sqlalchemy_url(reader.url("DATABASE_URL", DATABASES, ""), instance),
-            redis_url=reader.url("REDIS_URL", REDISES, f"unix://{embedded.socket_path(instance)}"),
+            redis_url=reader.redis_url(f"unix://{embedded.socket_path(instance)}"),
             base_url=reader.base_url(development),
             mail_url=reader.mail_url(development),
             trusted_proxies=reader.number("TRUSTED_PROXIES", cls.trusted_proxies, 0),
@@ -268,6 +254,14 @@ class _Reader:
             )
         return value
 
+    def redis_url(self, default: str) -> str:
+        value = self.url("REDIS_URL", REDISES, default)
+        if value != default and not _is_redis(value):
+            remedy = "write it as your provider does; there are ssl_ca_certs=FILE and ssl_cert_reqs=none besides"
+            self.refuse("REDIS_URL", "has a number or a parameter that cannot be", remedy)
+            return default
+        return value
+
     def url(self, name: str, schemes: tuple[str, ...], default: str) -> str:
         value = self.environ.get(name) or default
         if value and _scheme(value, one_host=False) not in schemes:
@@ -294,8 +288,7 @@ def _scheme(url: str, one_host: bool = True) -> str:
 
 def _wrong_with_public(url: str) -> str:
     """Return what is wrong with the address that people are given, "" for one that can be used."""
-    wrong = next((words for pattern, words in PUBLIC_ADDRESS if not re.fullmatch(pattern, url)), "")
-    return wrong or ("" if _scheme(url) else "has a host or a port that cannot be")
+    return public_address.wrong_with(url) or ("" if _scheme(url) else "has a host or a port that cannot be")
 
 
 def _kept_secret(file: Path) -> str:
@@ -320,6 +313,16 @@ def _is_limit(text: str) -> bool:
         return bool(parse_many(text))
     except ValueError:
         return False
+
+
+def _is_redis(url: str) -> bool:
+    from referralhub.redis_client import check  # noqa: PLC0415 - most starts bring their own server
+
+    try:
+        check(url)
+    except ValueError:
+        return False
+    return True
 
 
 def _sqlalchemy_url(url: str, instance: Path) -> str:

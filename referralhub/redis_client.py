@@ -1,6 +1,7 @@
 """Connecting to Redis, whichever way the operator names it."""
 
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,6 +52,7 @@ class _OneTry(Retry):
 def connect(url: str, timeout: float = 0.5) -> Redis:
     """Make a client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port,host:port/service/db`.
 
+    After a `?` may be what the library knows, such as `ssl_ca_certs=FILE` for a server with a certificate of its own.
     `timeout` is in seconds and there is no second try: a page that waits for a dead Redis helps nobody. Once it was
     waited for in vain, everything fails at once until it answers. Nothing is sent yet; each connection raises
     NotSupported at a server that can never do, so that nothing there works by half.
@@ -62,6 +64,17 @@ def connect(url: str, timeout: float = 0.5) -> Redis:
             asking.ping()
 
     return _connect(url, timeout, _OneTry(Breaker(ask)))
+
+
+def check(url: str) -> None:
+    """Raise ValueError for an address that is not to be understood. Nothing is sent."""
+    try:
+        connection = connect(url).connection_pool.make_connection()
+    except (TypeError, RedisError):  # a parameter that the library does not know, or a value
+        raise ValueError("it has a parameter that makes no sense") from None
+    authorities = getattr(connection, "ca_certs", None)
+    if authorities and not Path(authorities).is_file():
+        raise ValueError("ssl_ca_certs names no file")
 
 
 def _connect(url: str, timeout: float, retry: Retry) -> Redis:

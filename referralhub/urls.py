@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from flask import Flask, current_app, request, url_for
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from referralhub.config import PATH, Settings
+from referralhub.config import Settings
+from referralhub.public_address import PATH
 
 
 def init_app(app: Flask, settings: Settings) -> None:

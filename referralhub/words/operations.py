@@ -70,6 +70,11 @@ REMARKS = {
         "Redis does not answer: {error}",
         "Start it, or correct REDIS_URL. Where that is unset, `make run` or `python -m referralhub.launch` starts one.",
     ),
+    "redis_certificate_unknown": RemarkText(
+        "Redis' certificate is vouched for by nobody whom this machine trusts: {error}",
+        "Add ?ssl_ca_certs=FILE to REDIS_URL, with the provider's own authority in the file; where there is none to be "
+        "had, ?ssl_cert_reqs=none takes any certificate.",
+    ),
     "redis_loading": RemarkText("Redis was started a moment ago and still loads.", "Wait until it has read its file."),
     "redis_not_let_in": RemarkText(
         "Redis does not let us in: {error}",

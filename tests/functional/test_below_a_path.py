@@ -13,9 +13,9 @@ from flask import Flask
 from werkzeug.exceptions import NotFound
 from werkzeug.test import Client
 
-from referralhub.config import OUR_PAGES
 from referralhub.extensions import db
 from referralhub.models import MessageKind, Referral, ReferralState, Unit
+from referralhub.public_address import OUR_PAGES
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules

@@ -29,7 +29,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "models": ("", "sqlalchemy"),
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
-    "config": ("embedded openid_settings", "limits"),
+    "config": ("embedded openid_settings public_address redis_client", "limits"),
+    "public_address": ("", ""),
     "openid_settings": ("", ""),
     "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
@@ -71,7 +72,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login msgspec redis",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
-    "urls": ("config", "flask werkzeug"),
+    "urls": ("config public_address", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.mailing services.accounts words", "flask_wtf wtforms"),
     "sessions": (

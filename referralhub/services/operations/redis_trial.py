@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
+from ssl import SSLCertVerificationError
 
 from redis import AuthenticationError, BusyLoadingError, OutOfMemoryError, ReadOnlyError, Redis, RedisError
 from redis.exceptions import (
@@ -26,6 +27,7 @@ class Fault(StrEnum):
     """Why Redis is of no use."""
 
     AWAY = "away"
+    CERTIFICATE = "certificate_unknown"  # it speaks TLS, and nobody vouches for it
     LOADING = "loading"  # it was started a moment ago, and reads its file
     PASSWORD = "not_let_in"  # noqa: S105 - a code
     CLUSTER = "cluster_not_supported"
@@ -56,6 +58,8 @@ def try_out(redis: Redis) -> None:
 
 def fault_of(error: RedisError) -> Fault:
     """Return what an error says of Redis."""
+    if isinstance(error.__context__, SSLCertVerificationError):  # the library calls it a lost connection
+        return Fault.CERTIFICATE
     return next((fault for errors, fault in FAULTS if isinstance(error, errors)), Fault.REFUSES)
 
 

@@ -1,0 +1,22 @@
+"""What the address that people are given must look like."""
+
+import re
+
+PATH = r"(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*"  # a regular expression: what we may be below; "" is the whole site
+OUR_PAGES = (
+    "account|admin|dashboard|dev|healthz|leaderboard|login|logout|metrics|password|privacy|readyz|signup|static|verify"
+)
+PUBLIC_ADDRESS = (  # what all of it must look like, and what is wrong where it does not
+    (r".+", "is missing"),
+    (r"(?i:https?://).*", "does not begin with https:// or http://"),
+    (r"[^?#]*", "has a ? or a # in it"),
+    (r"[^@]*", "has a user name in it"),
+    (r"\w+://[^/:\s\\][^/\s\\]*(?:/.*)?", "names no host that can be"),
+    (rf"\w+://[^/]*{PATH}/*", "has a path with more in it than letters, digits, . _ ~ - and single slashes"),
+    (rf"\w+://[^/]*(?:/(?!(?:{OUR_PAGES})(?:/|$)).*)?", "has a path that begins as pages of ours do"),
+)
+
+
+def wrong_with(url: str) -> str:
+    """Return what is wrong with the look of an address, "" if nothing is."""
+    return next((words for pattern, words in PUBLIC_ADDRESS if not re.fullmatch(pattern, url)), "")
