@@ -111,12 +111,12 @@ class Delivery:
         with transaction() as session:
             _mark(session, message, delivered_at=self.clock(), last_error=None)
             self.note_posted(session, message, self.clock())
+        _say(logging.INFO, message, "sent")
         return 1
 
     def _failed(self, message: OutboxMessage, error: BaseException) -> int:
-        # Names and addresses are kept out of the log: it outlives the account.
         level = logging.INFO if isinstance(error, Unwanted) else logging.WARNING
-        log.log(level, "Message %s was not sent: %s", message.id, type(error).__name__)
+        _say(level, message, f"not sent: {type(error).__name__}")
         retry_in = RETRIES[message.attempts - 1] if message.attempts <= len(RETRIES) else None
         if isinstance(error, (Refused, Unwanted)):
             retry_in = None
@@ -156,3 +156,13 @@ def _claim(now: datetime) -> tuple[OutboxMessage, User] | None:
 
 def _mark(session: Session, message: OutboxMessage, **values: Any) -> None:
     session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(**values))
+
+
+def _say(level: int, message: OutboxMessage, how: str) -> None:
+    """Log what became of a message, under the number of the request that caused it, however long ago.
+
+    Names and addresses are kept out of the log: it outlives the account.
+    """
+    cause = message.payload.get(outbox.REQUEST)
+    facts = {"mail": message.kind.value, **({"request_id": cause} if cause else {})}
+    log.log(level, "Message %s was %s", message.id, how, extra={"facts": facts})
