@@ -4,13 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from referralhub.database import reading
+from referralhub.database import dialect, reading
 from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, RewardKind, User, VisitDaily
 from referralhub.services.mailing import outbox
 
 NO_TIME = timedelta(0)
+SIZE = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    "postgresql": "SELECT pg_database_size(current_database())",
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,11 @@ class Figures:
     mail_dead: int
     oldest_due_mail: timedelta
     last_audit_line: int
+    database_bytes: int
 
 
 def read(now: datetime) -> Figures:
-    """Read the figures. Six queries, whatever there is."""
+    """Read the figures. Seven queries, whatever there is."""
     members = reading().scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
     states = {
         state: (number, since)
@@ -61,4 +66,5 @@ def read(now: datetime) -> Figures:
         mail_dead=backlog.dead,
         oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
         last_audit_line=reading().scalar(select(func.max(AuditLine.id))) or 0,
+        database_bytes=reading().scalar(text(SIZE[dialect()])) or 0,
     )
