@@ -84,6 +84,9 @@ class _Collector(Collector):
         due = "How long the oldest message is overdue."
         yield _gauge("outbox_oldest_due_age_seconds", due, found.oldest_due_mail)
         yield _gauge("database_bytes", "How large the database is.", found.database_bytes)
+        yield _gauge("database_server_connections", "Connections that its server has.", found.connections)
+        limit = found.connections_limit or math.inf
+        yield _gauge("database_server_connections_limit", "Connections that it may have.", limit)
         yield _gauge("audit_last_line", "Number of the newest line of the audit log.", found.last_audit_line)
 
 

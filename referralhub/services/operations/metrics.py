@@ -11,9 +11,12 @@ from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, 
 from referralhub.services.mailing import outbox
 
 NO_TIME = timedelta(0)
-SIZE = {
-    "sqlite": "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
-    "postgresql": "SELECT pg_database_size(current_database())",
+SERVER = {  # how large the database is; how many connections its server has, and may have at most
+    "sqlite": "SELECT page_count * page_size, 0, NULL FROM pragma_page_count, pragma_page_size",
+    "postgresql": """
+        SELECT pg_database_size(current_database()), sum(numbackends), current_setting('max_connections')::int
+        FROM pg_stat_database
+    """,
 }
 
 
@@ -33,6 +36,8 @@ class Figures:
     oldest_due_mail: timedelta
     last_audit_line: int
     database_bytes: int
+    connections: int  # of the database's server, whoever has them
+    connections_limit: int | None
 
 
 def read(now: datetime) -> Figures:
@@ -54,6 +59,7 @@ def read(now: datetime) -> Figures:
     by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
     entries = {kind: number for kind, number in reading().execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
     backlog = outbox.backlog(now)
+    size, connections, limit = reading().execute(text(SERVER[dialect()])).one()
     return Figures(
         members=members,
         referrals={state: states.get(state, (0, None))[0] for state in ReferralState},
@@ -66,5 +72,7 @@ def read(now: datetime) -> Figures:
         mail_dead=backlog.dead,
         oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
         last_audit_line=reading().scalar(select(func.max(AuditLine.id))) or 0,
-        database_bytes=reading().scalar(text(SIZE[dialect()])) or 0,
+        database_bytes=size,
+        connections=connections,
+        connections_limit=limit,
     )

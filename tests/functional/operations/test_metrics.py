@@ -1,5 +1,6 @@
 """What a monitoring system reads."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -46,7 +47,7 @@ def scrape(client: FlaskClient) -> Callable[[], Sample]:
     return read
 
 
-def test_an_empty_program_has_every_figure(scrape):
+def test_an_empty_program_has_every_figure(scrape, database: str):
     found = scrape()
     build = next(key for key in found if key[0] == "build_info")
     assert version() in build
@@ -55,6 +56,8 @@ def test_an_empty_program_has_every_figure(scrape):
         "redis_memory_limit_bytes",
     }  # fmt: skip
     assert 50_000 < found.pop(("database_bytes",)) < 100_000_000
+    open_, most = found.pop(("database_server_connections",)), found.pop(("database_server_connections_limit",))
+    assert (0 < open_ < most == 100) if database == "postgresql" else (open_ == 0 and most == math.inf)
     assert {key: value for key, value in found.items() if key != build and key[0] not in counted and value != 0} == {}
     names = {key[0] for key in found} - counted
     assert names == {
