@@ -11,12 +11,12 @@ from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, 
 from referralhub.services.mailing import outbox
 
 NO_TIME = timedelta(0)
-SERVER = {  # how large the database is; how many connections its server has, and may have at most
-    "sqlite": "SELECT page_count * page_size, 0, NULL FROM pragma_page_count, pragma_page_size",
-    "postgresql": """
-        SELECT pg_database_size(current_database()), sum(numbackends), current_setting('max_connections')::int
-        FROM pg_stat_database
-    """,
+SERVER = {  # how large the database is; connections that its server has, and may have at most
+    "sqlite": text("SELECT page_count * page_size, 0, NULL FROM pragma_page_count, pragma_page_size"),
+    "postgresql": text(
+        "SELECT pg_database_size(current_database()), sum(numbackends), current_setting('max_connections')::int "
+        "FROM pg_stat_database"
+    ),
 }
 
 
@@ -59,7 +59,7 @@ def read(now: datetime) -> Figures:
     by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
     entries = {kind: number for kind, number in reading().execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
     backlog = outbox.backlog(now)
-    size, connections, limit = reading().execute(text(SERVER[dialect()])).one()
+    size, connections, limit = reading().execute(SERVER[dialect()]).one()
     return Figures(
         members=members,
         referrals={state: states.get(state, (0, None))[0] for state in ReferralState},
