@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from referralhub import embedded
+from referralhub import embedded, openid_settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
@@ -66,6 +66,11 @@ class Settings:
     trusted_proxies: int = 0
     ratelimit_enabled: bool = True
     require_email_verification: bool = True
+    require_admin_two_factor: bool = False
+    oidc_discovery_url: str = ""  # empty: no provider signs admins in
+    oidc_client_id: str = ""
+    oidc_client_secret: str = ""
+    oidc_domain: str = ""  # of the addresses that it is believed for
     signup_limit: str = "5 per minute; 5 per hour"
     web_threads: int = 4  # of a web process, as the Procfile starts it
     metrics_token: str = ""  # empty: nobody may read the figures
@@ -117,6 +122,8 @@ class Settings:
             trusted_proxies=reader.number("TRUSTED_PROXIES", cls.trusted_proxies, 0),
             ratelimit_enabled=reader.boolean("RATELIMIT_ENABLED"),
             require_email_verification=reader.boolean("REQUIRE_EMAIL_VERIFICATION"),
+            require_admin_two_factor=reader.boolean("REQUIRE_ADMIN_TWO_FACTOR", cls.require_admin_two_factor),
+            **reader.provider(development),
             signup_limit=reader.limit("SIGNUP_LIMIT", cls.signup_limit),
             web_threads=reader.number("WEB_THREADS", cls.web_threads, 1),
             metrics_token=reader.token("METRICS_TOKEN"),
@@ -176,6 +183,12 @@ class _Reader:
             self.refuse(name, f"is {value!r}", "it must be true or false")
             return True
         return SWITCHES[value]
+
+    def provider(self, development: bool) -> dict[str, str]:
+        """Read whom admins may sign in with: all of it or nothing."""
+        values = {name: self.text(name, "").strip() for name in openid_settings.NAMES}
+        self.problems.extend(Problem(*found) for found in openid_settings.problems(values, development))
+        return {name.lower(): value for name, value in values.items()}
 
     def choice(self, name: str, choices: Collection[str], default: str) -> str:
         value = (self.environ.get(name) or default).lower()

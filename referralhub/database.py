@@ -44,6 +44,15 @@ def reading() -> Session:
     return _sessions()
 
 
+def snapshot() -> Session:
+    """Return the session of the command at work, which until its commit sees the database as it is now."""
+    session = reading()
+    session.commit()
+    if session.get_bind().dialect.name == "postgresql":  # SQLite's readers do so anyhow
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session
+
+
 def dialect() -> str:
     """Return the name of the database in use: "sqlite" or "postgresql"."""
     return reading().get_bind().dialect.name

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterable
 
-from email_validator import EmailNotValidError, validate_email
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
 
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
+from referralhub.services.mailing import addresses
 from referralhub.services.shared import codes
-from referralhub.services.shared.errors import BadSetting, DomainError
+from referralhub.services.shared.errors import BadAddress, BadSetting, DomainError
 from referralhub.services.shared.names import check_name
 from referralhub.words.errors import by_field, say
 
@@ -32,12 +32,9 @@ def strip(value: str | None) -> str | None:
 def normal_address(text: str) -> str:
     """Return a mail address in its normal form. Raises ValueError, with words for the person who typed it."""
     try:
-        result = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
-    except EmailNotValidError:
-        raise ValueError("This doesn't look like an e-mail address, such as bo@example.com.") from None
-    if "." not in result.ascii_domain:
-        raise ValueError("The part after the @ needs a dot, such as example.com.")
-    return f"{result.ascii_local_part}@{result.ascii_domain}"
+        return addresses.normal(text)
+    except BadAddress as error:
+        raise ValueError(say(error)) from None
 
 
 def account_name(text: str | None) -> str | None:
@@ -128,6 +125,11 @@ def new_password_fields(first: str, label: str = "Password") -> tuple[PasswordFi
 def own_password_field() -> PasswordField:
     """The member's own password, asked for again before something important."""
     return PasswordField("Your password", [InputRequired("Enter your password."), Length(max=LONGEST)])
+
+
+def code_field() -> StringField:
+    """A code from the member's app, or a recovery code."""
+    return StringField("Code", [InputRequired("Enter a code."), Length(max=40), no_control_characters], filters=[strip])
 
 
 def show_error(error: DomainError, form: FlaskForm) -> None:

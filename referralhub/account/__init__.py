@@ -1,6 +1,6 @@
 """A member's own settings: who they are to others, how they sign in, what mail they get, and their data."""
 
-from referralhub.account import data, notifications, profile, security
+from referralhub.account import data, notifications, profile, security, two_factor
 from referralhub.account.views import bp
 
-__all__ = ["bp", "data", "notifications", "profile", "security"]
+__all__ = ["bp", "data", "notifications", "profile", "security", "two_factor"]

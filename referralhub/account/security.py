@@ -1,6 +1,6 @@
 """How a member signs in: address, password, and where they are signed in."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import current_app, flash, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -108,7 +108,8 @@ def confirm_password() -> Response | tuple[str, int]:
         else:
             outcome.note("Your password was right.")
             return redirect(local_path(request.args.get("next", "")), 303)
-    return render_template("account/confirm_password.html", form=form), 422 if form.errors else 200
+    provider = current_app.config["SETTINGS"].oidc_domain
+    return render_template("account/confirm_password.html", form=form, provider=provider), 422 if form.errors else 200
 
 
 @bp.get("/account/sessions")

@@ -5,6 +5,7 @@ from flask_admin import Admin
 
 from referralhub.admin import access
 from referralhub.admin.audit import Audit
+from referralhub.admin.customers import Customers
 from referralhub.admin.growth.pages import Growth
 from referralhub.admin.invitations import Invitations
 from referralhub.admin.members import Members, Rewards
@@ -24,6 +25,7 @@ def init_app(app: Flask) -> None:
         Members(User, "Members", "members"),
         Referrals(Referral, "Referrals", "referrals"),
         Rewards(RewardEntry, "Ledger", "rewards"),
+        Customers("Customers", endpoint="admin_customers", url="/admin/customers"),
         Rules("Program", endpoint="admin_program", url="/admin/program"),
         Perks(Perk, "Perks", "perks"),
         Claims(Redemption, "Claims", "claims"),

@@ -1,10 +1,13 @@
-"""Who gets into the panel: admins who have lately typed their password. To everybody else it does not exist."""
+"""Who gets into the panel: admins who lately typed their password, and signed in with two steps where that is required.
+
+To everybody else it does not exist.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import Blueprint, abort, current_app, redirect, request, url_for
 from flask_admin import BaseView
 from flask_login import current_user
 from werkzeug.wrappers import Response
@@ -24,11 +27,18 @@ def guard() -> Response | None:
         return None
     if not (current_user.is_authenticated and current_user.is_admin):
         abort(404)
+    if current_app.config["SETTINGS"].require_admin_two_factor and not _proved_twice():
+        return redirect(url_for("account.show_two_factor"), 303)
     if now() - current_user.sign_in.confirmed_at > PASSWORD_LASTS:
         # What was being sent is not sent twice: the page that it came from is shown again.
         back = here() if request.method == "GET" else url_for("admin.index")
         return redirect(url_for("account.confirm_password", next=back), 303)
     return None
+
+
+def _proved_twice() -> bool:
+    """Whether the password alone would not be enough; a provider asks for what it thinks right."""
+    return current_user.has_two_factor or current_user.sign_in.by_provider
 
 
 class AdminPage(BaseView):

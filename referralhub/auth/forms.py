@@ -6,6 +6,7 @@ from wtforms.validators import InputRequired, Length, Optional
 
 from referralhub.forms import (
     account_name,
+    code_field,
     code_shape,
     email_field,
     new_password_fields,
@@ -43,6 +44,12 @@ class LoginForm(FlaskForm):
     )
     password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=LONGEST)])
     remember = BooleanField("Keep me signed in on this device")
+
+
+class CodeForm(FlaskForm):
+    """The code that an account asks for after its password."""
+
+    code = code_field()
 
 
 class ForgotForm(FlaskForm):

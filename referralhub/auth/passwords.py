@@ -1,10 +1,10 @@
 """A new password instead of a forgotten one."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import flash, render_template, url_for
 from werkzeug.wrappers import Response
 
 from referralhub.auth.forms import ForgotForm, ResetForm
-from referralhub.auth.views import FORM_LIMIT, bp, sign_in
+from referralhub.auth.views import FORM_LIMIT, bp, enter
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import show_error, text_of
@@ -49,6 +49,5 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
             show_error(error, form)
         else:
             flash("Your new password is set, and you are signed out everywhere else.")
-            sign_in(user)
-            return redirect(url_for("dashboard.home"), 303)
+            return enter(user, url_for("dashboard.home"))
     return render_template("auth/reset.html", form=form, token=token), 422

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from referralhub import outcome
 from referralhub.auth.forms import SignupForm
-from referralhub.auth.views import FORM_LIMIT, bp, sign_in
+from referralhub.auth.views import FORM_LIMIT, bp, enter
 from referralhub.browsers import request_origin
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter
@@ -51,8 +51,7 @@ def signup() -> Response | str | tuple[str, int]:
             if user:
                 outcome.note("Your account is made. Sign in with the password that you chose.")
                 contents.forget_links()
-                sign_in(user)
-                return redirect(url_for("dashboard.home"), 303)
+                return enter(user, url_for("dashboard.home"))
     if lost:
         form.form_errors.append(LOST_FORM if keeps_cookies() else NO_COOKIE)
     return _show(form), 400 if lost else 422 if form.errors else 200

@@ -1,6 +1,6 @@
 """Signing in and out, and confirming an address."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
@@ -12,7 +12,8 @@ from referralhub.clock import now
 from referralhub.extensions import limiter, login_manager
 from referralhub.forms import show_error, text_of
 from referralhub.models import User
-from referralhub.services.accounts import authentication, credentials, sign_ins
+from referralhub.services.accounts import authentication, credentials, passwords, sign_ins
+from referralhub.services.accounts.sign_ins import Proof
 from referralhub.services.shared.errors import BadLink, DomainError
 from referralhub.sessions import contents
 from referralhub.sessions.interface import keep_now, renew
@@ -52,9 +53,13 @@ def login() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            sign_in(user, remember=form.remember.data)
-            return redirect(wanted, 303)
-    return render_template("auth/login.html", form=form), 422 if form.errors else 200
+            return enter(user, wanted, remember=form.remember.data)
+    return show_login(form, 422 if form.errors else 200)
+
+
+def show_login(form: LoginForm, status: int) -> tuple[str, int]:
+    """Show the form, and the way to the provider where there is one."""
+    return render_template("auth/login.html", form=form, provider=current_app.config["SETTINGS"].oidc_domain), status
 
 
 @bp.post("/logout")
@@ -99,14 +104,29 @@ def resend() -> Response:
     return redirect(url_for("dashboard.home"), 303)
 
 
-def sign_in(user: User, remember: bool = True) -> None:
-    """Make this browser the member's, under a new session id. Raises RedisError where nothing came of it."""
-    renew(user.profile.id)
+def enter(user: User, wanted: str, remember: bool = True) -> Response:
+    """Let in somebody whose password was right: at once, or after the code that their account asks for."""
+    if not user.has_two_factor:
+        sign_in(user, remember)
+        return redirect(wanted, 303)
+    renew()
+    half = contents.HalfSignedIn(user.id, remember, passwords.fingerprint(user.password_hash))
+    contents.keep_half_signed_in(half, now())
+    return redirect(url_for("auth.ask_for_code", next=wanted), 303)
+
+
+def sign_in(user: User, remember: bool = True, *, prove: Proof = lambda _: None, by_provider: bool = False) -> None:
+    """Make this browser the member's, under a new session id; `prove` is the code that they gave, if one is asked for.
+
+    Raises RedisError where nothing came of it, and what `prove` raises.
+    """
 
     def keep() -> None:
+        renew(user.profile.id)
+        contents.forget_half_signed_in()
         login_user(user)
         session.permanent = remember
         contents.remember_member(user.profile.id)
         keep_now()
 
-    sign_ins.begin(user, browser_name(), request_origin(), now(), keep)
+    sign_ins.begin(user, browser_name(), request_origin(), now(), keep, prove=prove, by_provider=by_provider)

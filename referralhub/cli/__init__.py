@@ -2,7 +2,9 @@
 
 from flask import Flask
 
+from referralhub.cli.archive import export, import_
 from referralhub.cli.audit import audit
+from referralhub.cli.customers import customers
 from referralhub.cli.doctor import doctor
 from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
@@ -15,7 +17,8 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, growth, ledger, leaderboard, referrals, perks, mail, users, audit, doctor, worker
+    seed, program, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, export, import_,
+    doctor, worker
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from flask.globals import app_ctx
 
-from referralhub import mail_transport
+from referralhub import mail_transport, openid
 from referralhub.cli.output import FINDINGS, answer, json_option, progress
 from referralhub.clock import now
 from referralhub.services.operations.checks import CHECKS
@@ -36,6 +36,7 @@ def doctor(as_json: bool) -> None:
         redis=current_app.extensions["redis"],
         clock=now,
         check_mail=mail_transport.check,
+        check_provider=openid.check,
     )
     with progress(len(CHECKS), "Examining") as bar:
         reports = examine(installation, CHECKS, _in_time, bar.update)

@@ -2,13 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 import click
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import ProgrammingError
 
 from referralhub.database import is_unmigrated
@@ -35,16 +37,34 @@ class Commands(AppGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""
-        try:
+        with _in_one_sentence():
             return super().invoke(ctx)
-        except DomainError as error:
-            raise click.ClickException(say(error)) from None
-        except (*UNAVAILABLE, ProgrammingError) as error:
-            if is_unmigrated(error):
-                raise click.ClickException("The database lacks migrations: run `flask --app wsgi db upgrade`") from None
-            if isinstance(error, ProgrammingError):
-                raise
-            raise click.ClickException(f"A service does not answer: {in_short(error)}") from None
+
+
+def by_itself(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command that belongs to no group have an application, and end with a message as those of a group do."""
+
+    @with_appcontext
+    @wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        with _in_one_sentence():
+            command(*args, **options)
+
+    return run
+
+
+@contextmanager
+def _in_one_sentence() -> Iterator[None]:
+    try:
+        yield
+    except DomainError as error:
+        raise click.ClickException(say(error)) from None
+    except (*UNAVAILABLE, ProgrammingError) as error:
+        if is_unmigrated(error):
+            raise click.ClickException("The database lacks migrations: run `flask --app wsgi db upgrade`") from None
+        if isinstance(error, ProgrammingError):
+            raise
+        raise click.ClickException(f"A service does not answer: {in_short(error)}") from None
 
 
 def answer(as_json: bool, document: dict[str, Any], text: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
+from referralhub.models.customer import Customer
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
@@ -22,6 +23,7 @@ from referralhub.models.referral import (
     ReferralState,
 )
 from referralhub.models.reward import RewardEntry, RewardKind
+from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, TokenPurpose
@@ -38,10 +40,12 @@ __all__ = [
     "Base",
     "Channel",
     "Coupon",
+    "Customer",
     "DailySalt",
     "FigureChange",
     "FormerAddress",
     "Fulfilment",
+    "Identity",
     "Invitation",
     "InvitationState",
     "LeaderboardChange",
@@ -55,6 +59,7 @@ __all__ = [
     "Program",
     "Reason",
     "ReasonCode",
+    "RecoveryCode",
     "Redemption",
     "Referral",
     "ReferralEvent",

@@ -19,6 +19,7 @@ class MessageKind(StrEnum):
     ADDRESS_CHANGED = "address_changed"
     RESET_PASSWORD = "reset_password"
     PASSWORD_CHANGED = "password_changed"
+    SIGN_IN_CHANGED = "sign_in_changed"
     FRIEND_JOINED = "friend_joined"
     REFERRAL_CONFIRMED = "referral_confirmed"
     REFERRAL_HELD = "referral_held"

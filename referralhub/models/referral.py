@@ -34,6 +34,7 @@ class ReasonCode(StrEnum):
     VERIFICATION_NOT_REQUIRED = "verification_not_required"
     NOT_VERIFIED_IN_TIME = "not_verified_in_time"  # within so many `days`
     NOT_DECIDED_IN_TIME = "not_decided_in_time"  # within so many `days`, with a score `below` the mark
+    ALREADY_CUSTOMER = "already_customer"
     STATED = "stated"  # by a person, in the words of `text`
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralhub.models.base import Base, UtcDateTime
@@ -20,6 +20,7 @@ class SignIn(Base):
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
     browser: Mapped[str] = mapped_column(String(60))  # such as "Firefox on Linux"
+    by_provider: Mapped[bool] = mapped_column(default=False, server_default=false())  # and not with a password
     confirmed_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when the password was last typed
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)

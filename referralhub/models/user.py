@@ -34,6 +34,8 @@ class User(Base):
     muted: Mapped[list[str]] = mapped_column(Json, default=list)  # kinds of mail that were switched off
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    totp_secret: Mapped[str | None] = mapped_column(String(255))  # sealed; none: no code is asked for
+    totp_step: Mapped[int | None]  # of the latest code that was used: none up to it works any more
 
     profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
@@ -42,6 +44,11 @@ class User(Base):
     # What Flask-Login asks of one who is signed in, beside `is_active`.
     is_authenticated = True
     is_anonymous = False
+
+    @property
+    def has_two_factor(self) -> bool:
+        """Whether a code is asked for after the password."""
+        return self.totp_secret is not None
 
     @hybrid_property
     def is_erased(self) -> bool:

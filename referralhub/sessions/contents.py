@@ -5,11 +5,15 @@
 | `visits` | the links that were followed, the oldest first: `at` (ISO 8601), `code`, `channel`, `invitation`, `key` |
 | `members` | the profiles that were signed in with this browser, beyond the sign-out, the latest last |
 | `signup opened` | when the signup form was first shown, in seconds since 1970 |
+| `half signed in` | whose password was right and whose code is asked for: `user_id`, `at`, `remember`, `password` |
+| `new secret` | what an app is being given, sealed |
+| `provider` | a question to the provider that is not answered yet: `state`, `nonce`, `verifier`, `wanted`, `asked_at` |
 | `_user_id` | the sign-in, as Flask-Login calls it |
 | `csrf_token`, `_flashes`, `_permanent` | what Flask-WTF and Flask keep |
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from hmac import compare_digest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,9 +27,29 @@ PREFIX = "session:"  # of the key in Redis, before the session's id
 ARRIVE = (Path(__file__).parent / "arrive.lua").read_text(encoding="utf-8")
 MOST_LINKS = 10  # that are kept: the first and the latest ones
 MOST_MEMBERS = 10
+STEP_LASTS = timedelta(minutes=10)  # from the password to the code, and from us to the provider and back
 
 _LINKS, _MEMBERS, _OPENED = "visits", "members", "signup opened"
+_HALF, _SECRET, _PROVIDER = "half signed in", "new secret", "provider"
 _SIGN_IN, _CSRF, _NOTICES = "_user_id", "csrf_token", "_flashes"
+
+
+class HalfSignedIn(NamedTuple):
+    """Somebody whose password was right, and who has yet to give a code: worth nothing but that the code is taken."""
+
+    user_id: int
+    remember: bool
+    password: str  # a digest of its hash, so that a new password ends this
+
+
+class ProviderQuestion(NamedTuple):
+    """What the provider was asked, and where to go on from the answer."""
+
+    state: str
+    nonce: str
+    verifier: str
+    wanted: str
+    asked_at: datetime
 
 
 class Glance(NamedTuple):
@@ -115,6 +139,50 @@ def seconds_since_signup_opened(now: datetime) -> int | None:
     """Return how long ago that was; None where it was not shown in this session."""
     opened = session.get(_OPENED)
     return int(now.timestamp() - opened) if opened else None
+
+
+def keep_half_signed_in(half: HalfSignedIn, now: datetime) -> None:
+    """Keep whose password was right."""
+    session[_HALF] = {**half._asdict(), "at": now.isoformat()}
+
+
+def half_signed_in(now: datetime) -> HalfSignedIn | None:
+    """Return whose password was right a few minutes ago."""
+    held = session.get(_HALF)
+    if not held or now - datetime.fromisoformat(held["at"]) > STEP_LASTS:
+        return None
+    return HalfSignedIn(held["user_id"], held["remember"], held["password"])
+
+
+def forget_half_signed_in() -> None:
+    """Drop it: the code was right."""
+    session.pop(_HALF, None)
+
+
+def new_secret() -> str | None:
+    """Return the sealed secret that an app is being given."""
+    secret: str | None = session.get(_SECRET)
+    return secret
+
+
+def keep_new_secret(sealed: str | None) -> None:
+    """Keep it until an app has it; None drops it."""
+    if sealed != session.get(_SECRET):
+        session[_SECRET] = sealed
+
+
+def keep_question(question: ProviderQuestion) -> None:
+    """Keep what the provider is asked."""
+    session[_PROVIDER] = {**question._asdict(), "asked_at": question.asked_at.isoformat()}
+
+
+def take_question(state: str, now: datetime) -> ProviderQuestion | None:
+    """Return what the provider was asked under this name, once and for a few minutes."""
+    held = session.pop(_PROVIDER, None)
+    if held is None or not compare_digest(held["state"].encode(), state.encode()):
+        return None
+    question = ProviderQuestion(**held | {"asked_at": datetime.fromisoformat(held["asked_at"])})
+    return question if now - question.asked_at <= STEP_LASTS else None
 
 
 def glance(packed: bytes | None) -> Glance:

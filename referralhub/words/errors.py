@@ -14,7 +14,26 @@ ERRORS: dict[str, Text] = {
     ),
     "wrong_credentials": "That user name and password don't match an account. Please check both.",
     "wrong_password": "That is not your password. Please type it again.",
+    "wrong_code": (
+        "This code is wrong, too old, or was used. Wait for the next one that your app shows, or take a recovery code "
+        "that you have not used yet."
+    ),
+    "provider_first": (
+        "Your organization's sign-in vouches for this account. Sign in with that, not with the password, first."
+    ),
+    "two_factor_on": "Your account asks for a code already.",
+    "two_factor_off": "This account asks for no code.",
+    "two_factor_unreadable": (
+        "The key that protects codes was changed on this site, so that those of your app work no more. Use a recovery "
+        "code, or ask those who run it."
+    ),
+    "no_admin_of_provider": (
+        "Your organization knows you, but no admin's account here is yours: you are not signed in, and none was made."
+    ),
+    "not_linked": "This account is tied to no provider.",
     "bad_link": "This link no longer works: it is too old, was used, or a part of it is missing.",
+    "address_malformed": "This doesn't look like an e-mail address, such as bo@example.com.",
+    "address_without_dot": "The part after the @ needs a dot, such as example.com.",
     "password_length": "Use {shortest} to {longest} characters.",
     "password_common": "This password is one of the first that attackers try. Please choose another one.",
     "password_is_name": "Your password must not be your name or your address.",
@@ -32,6 +51,22 @@ ERRORS: dict[str, Text] = {
     "referral_undecided": "This member's referral is not decided yet. Decide it first.",
     "has_the_credit": "This member has the credit already.",
     "corrected_before": "This was corrected before. Adjust the two balances instead.",
+    # Existing customers
+    "customers_without_columns": "The first line must name the columns: {columns}.",
+    "customers_with_mistakes": Plural(
+        "wrong", "1 line is wrong. Nothing was loaded.", "{wrong} lines are wrong. Nothing was loaded."
+    ),
+    # Archives
+    "archive_exists": "This file exists already. Choose another name.",
+    "archive_damaged": "This is no archive of ReferralHub's, or it is damaged. Nothing was changed.",
+    "archive_of_other_schema": (
+        "The archive is of another version of ReferralHub: its tables are at {theirs}, those here at {ours}. "
+        "Migrate that database first. Nothing was changed."
+    ),
+    "archive_line_foreign": "Line {line} of {table} in the archive is none of ours. Nothing was changed.",
+    "archive_contradicts_itself": "A row of the archive contradicts another. Nothing was changed.",
+    "archive_is_here": "Everything in this archive is here already.",
+    "database_not_empty": "This database has other data already. Import into an empty one. Nothing was changed.",
     # Invitations
     "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",
     "own_address_unconfirmed": "Confirm your own address first. Then you can invite others.",
@@ -75,6 +110,7 @@ ERRORS: dict[str, Text] = {
         "look at what changed, then preview it again."
     ),
     # Whatever has a number
+    "no_such_account": "There is no account with this user name.",
     "no_such_member": "There is no member with this number.",
     "no_such_referral": "There is no referral with this number.",
     "no_such_perk": "There is no perk with this number.",

@@ -48,6 +48,11 @@ REMARKS = {
     "mail_folder_refuses": RemarkText(
         "No mail can be handed over to its folder: {error}", "Correct MAIL_URL or what it names."
     ),
+    "provider_away": RemarkText(
+        "The provider that admins sign in with does not say of itself what it must: {error}",
+        "Open OIDC_DISCOVERY_URL in a browser. Its `issuer` must be that address without the end that all "
+        "such addresses have.",
+    ),
     "database_away": RemarkText("The database does not answer: {error}", "Start it, or correct DATABASE_URL."),
     "database_file_away": RemarkText(
         "The database does not answer: {error}",
@@ -108,6 +113,15 @@ REMARKS = {
     "no_admin": RemarkText(
         "There is no admin, so that nobody can look after held referrals.",
         "Run `flask --app wsgi users create-admin`.",
+    ),
+    "two_factor_unreadable": RemarkText(
+        "SECRET_KEY is not the one under which the secrets of members' apps were sealed: no code works.",
+        "Put the old SECRET_KEY back. If it is lost, recovery codes still work, and `flask --app wsgi users "
+        "two-factor-off` lets somebody sign in without.",
+    ),
+    "admins_without_two_factor": RemarkText(
+        "{number} of the admins have no second step yet.",
+        "They are led to it before they can open the panel, unless they sign in with the provider.",
     ),
     "demo_account": RemarkText(
         "{username} is an account of `seed demo`, whose password is printed for everyone.",

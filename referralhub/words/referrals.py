@@ -11,6 +11,7 @@ REASONS: dict[str, str] = {
     ReasonCode.VERIFICATION_NOT_REQUIRED: "address verification is not required",
     ReasonCode.NOT_VERIFIED_IN_TIME: "the address was not confirmed within {days} days",
     ReasonCode.NOT_DECIDED_IN_TIME: "nobody decided within {days} days, and the score is under {below}",
+    ReasonCode.ALREADY_CUSTOMER: "already a customer",
     ReasonCode.STATED: "{text}",
 }
 OBJECTIONS = {

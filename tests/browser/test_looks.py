@@ -15,6 +15,7 @@ MEMBERS = {
     "referrals": "/dashboard/referrals", "rewards": "/dashboard/rewards", "profile": "/account/profile",
     "network": "/dashboard/network", "invite": "/dashboard/invite", "password": "/account/password",
     "notifications": "/account/notifications", "sessions": "/account/sessions", "data": "/account/data",
+    "two steps": "/account/two-factor",
 }  # fmt: skip
 # The pixels of the hidden field at which a tap would reach it.
 SEEN_OF_TRAP = """() => {

@@ -9,6 +9,10 @@ INSERT INTO sign_in (id, user_id, browser, confirmed_at, last_seen_at, created)
 SELECT id * 4 + n, id, 'Firefox on Linux', created, last_seen_at, created FROM "user", generate_series(0, 1) AS n
 WHERE n = 0 OR id % 3 = 0;
 
+-- One in a hundred has recovery codes; nobody asks for an app's code here.
+INSERT INTO recovery_code (user_id, digest, created)
+SELECT id, md5('recovery' || id || '-' || n), created FROM "user", generate_series(1, 10) AS n WHERE id % 100 = 0;
+
 INSERT INTO one_time_token (purpose, user_id, address, digest, created, expires_at, used_at)
 SELECT 'verify_address', id, email, md5('token' || id), created, created + interval '1 day', CASE WHEN id % 3 > 0 THEN created END
 FROM "user" WHERE id % 5 = 0;

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.deep
 YEAR = (Path(__file__).parent / "busy_year.sql").read_text(encoding="utf-8")
 GROWS = 10_000  # rows; a table with more has them because there are many members
 # Tables that have few rows however many members there are: what is set, and what waits for moments only.
-SMALL = {"alembic_version", "daily_salt", "figure_change", "leaderboard_change", "perk", "program"}
+SMALL = {"alembic_version", "daily_salt", "figure_change", "identity", "leaderboard_change", "perk", "program"}
 LARGE = """
 SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND reltuples > :rows
 """

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from referralhub.extensions import db
 from referralhub.models import ReferralState, User
 from referralhub.services.accounts import passwords
+from tests import two_factor
 from tests.people import Person, PostOffice, path_of
 
 PERIODS = ("all", "month", "week")
@@ -15,6 +16,7 @@ PAGES = (
     "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dashboard/", "/dashboard/stats", "/dashboard/recent",
     "/dashboard/network", "/dashboard/qr.svg", "/dashboard/invite", "/account/", "/account/profile", "/account/email",
     "/account/password", "/account/confirm", "/account/sessions", "/account/notifications", "/account/data",
+    "/account/two-factor", "/login/provider", "/login/provider/return",
     "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
 )  # fmt: skip
 
@@ -74,6 +76,7 @@ def change_secrets(member: Person, number: int) -> None:
     member.submit(form, password=member.password, new_password=new, new_password_confirm=new)
     member.password = new
     member.change_address(f"walker-{number}@example.org")
+    take_two_steps(member)
     member.sign_out()
     member.submit(member.get("/password/forgot").form("/password/forgot"), 200, email=member.email)
     reset = member.mailed_path("/password/reset/")
@@ -81,6 +84,17 @@ def change_secrets(member: Person, number: int) -> None:
     member.password = "yet another one"
     member.sign_out()
     member.sign_in()
+
+
+def take_two_steps(member: Person) -> None:
+    """Set up a second step, sign in with it, make new recovery codes, and switch it off."""
+    _, codes = two_factor.set_up(member, member.post_office.app.config["CLOCK"])
+    two_factor.sign_in(member.in_another_browser(), codes[0])
+    settings = two_factor.SETTINGS
+    page = member.get(settings)
+    shown = member.submit(page.form(f"{settings}/codes"), 200, **{"codes-password": member.password})
+    code = two_factor.codes_on(shown)[0]
+    member.submit(page.form(f"{settings}/off"), code=code, password=member.password)
 
 
 def bring(member: Person, name: str) -> Person:

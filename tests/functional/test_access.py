@@ -49,6 +49,11 @@ TABLE = {
         POST /password/forgot
         POST /password/reset/<token>
     """,
+    # Where no provider is set
+    (404, 404, 404, 404): """
+        GET /login/provider
+        GET /login/provider/return
+    """,
     # For machines with a token
     (401, 401, 401, 401): """
         GET /metrics
@@ -73,6 +78,7 @@ TABLE = {
         GET /account/password
         GET /account/profile
         GET /account/sessions
+        GET /account/two-factor
         GET /dashboard/
         GET /dashboard/invite
         GET /dashboard/network
@@ -84,11 +90,15 @@ TABLE = {
     """,
     (LOGIN, 302, 302, 302): """
         GET /account/
+        GET /login/code
+        POST /login/code
     """,
     (LOGIN, 303, 303, 303): """
         POST /account/notifications
         POST /account/sessions/<int:sign_in_id>/end
         POST /account/sessions/end-others
+        POST /account/two-factor/codes
+        POST /account/two-factor/off
         POST /verify/resend
     """,
     (LOGIN, 409, 409, 409): """
@@ -103,6 +113,7 @@ TABLE = {
         POST /account/email
         POST /account/password
         POST /account/profile
+        POST /account/two-factor
         POST /dashboard/invite
     """,
     # For admins; to nobody else does it exist
@@ -113,6 +124,7 @@ TABLE = {
         GET /admin/audit/verify
         GET /admin/claims/
         GET /admin/claims/rows.csv
+        GET /admin/customers/
         GET /admin/growth/<which>.csv
         GET /admin/invitations/
         GET /admin/invitations/rows.csv
@@ -145,6 +157,7 @@ TABLE = {
         POST /admin/perks/<row:row_id>/on
     """,
     (404, 404, 404, 422): """
+        POST /admin/customers/
         POST /admin/members/<row:row_id>/active
         POST /admin/members/<row:row_id>/active/again
         POST /admin/members/<row:row_id>/adjust

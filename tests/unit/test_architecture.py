@@ -29,13 +29,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "models": ("", "sqlalchemy"),
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
-    "config": ("embedded", "limits"),
+    "config": ("embedded openid_settings", "limits"),
+    "openid_settings": ("", ""),
     "migration_files": ("config", ""),
     "embedded": ("", ""),  # the wheel is asked for its program, and not imported
-    "services.shared": (ROW, "sqlalchemy redis"),
+    "services.shared": (ROW, "nacl sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
-    "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains"),
+    "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
@@ -44,12 +45,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
-        "sqlalchemy nacl",
+        "sqlalchemy cryptography nacl",
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config redis_client services.shared services.ledger services.mailing services.accounts",
-        "sqlalchemy redis alembic",
+        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.accounts",
+        "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
         f"{ROW} config services.shared services.program services.ledger services.fraud services.referrals "
@@ -72,7 +73,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
-    "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
+    "forms": ("services.shared services.mailing services.accounts words", "flask_wtf wtforms"),
     "sessions": (
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
@@ -91,6 +92,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
+    "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
         "clock early_answers extensions observing security sessions words services.shared services.program "
@@ -98,14 +100,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models outcome security sessions urls words services.shared "
-        "services.program services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock config extensions forms htmx models openid outcome security sessions urls words "
+        "services.shared services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
         "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf werkzeug wtforms",
+        "flask flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
@@ -120,7 +122,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
-        "clock config database errors extensions forms mail_transport models redis_client words services.shared "
+        "clock config database errors extensions forms mail_transport models openid redis_client words services.shared "
         "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
         "services.accounts services.growth services.operations services.sample",
         "click flask redis sqlalchemy",

@@ -14,6 +14,7 @@ from referralhub.services.operations.redis_trial import Fault
 from referralhub.services.referrals.invitations import Objection
 from referralhub.services.shared import errors
 from referralhub.services.shared.errors import DomainError
+from referralhub.words.customers import LINES
 from referralhub.words.errors import ERRORS
 from referralhub.words.fraud import FINDINGS, VERDICTS
 from referralhub.words.operations import DRIFTS, REMARKS
@@ -61,7 +62,7 @@ def codes(*classes: str) -> set[str]:
     for file in FILES:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and name_of(node) in classes:
-                place = 1 if name_of(node) == "BadSetting" else 0
+                place = 1 if name_of(node) in {"BadSetting", "Wrong"} else 0
                 if len(node.args) > place:
                     found |= {each.value for each in _choices(node.args[place])}
     return found
@@ -99,6 +100,10 @@ def test_each_remark_of_the_doctor_and_each_drift_has_its_words():
 def test_each_reason_and_each_objection_has_its_words():
     assert set(ReasonCode) == set(REASONS)
     assert set(Objection) == set(OBJECTIONS)
+
+
+def test_each_mistake_in_a_list_of_customers_has_its_words():
+    assert codes("Wrong") | codes("BadAddress") == set(LINES)
 
 
 def _findings() -> Iterator[ast.Call]:

@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -97,6 +98,7 @@ def test_production_refuses_to_start_without(production: dict[str, str], name: s
         ("RATELIMIT_ENABLED", "false"),
         ("RATELIMIT_ENABLED", "perhaps"),
         ("REQUIRE_EMAIL_VERIFICATION", "perhaps"),
+        ("REQUIRE_ADMIN_TWO_FACTOR", "perhaps"),
         ("REFERRALHUB_ENV", "staging"),
         ("SIGNUP_LIMIT", "many"),
         ("SIGNUP_LIMIT", "5 per fortnight"),
@@ -303,3 +305,49 @@ def test_how_many_may_sign_up_is_a_setting(production: dict[str, str]):
 def test_settings_are_frozen(production: dict[str, str]):
     with pytest.raises(AttributeError):
         Settings.from_environment(production).secret_key = "x"
+
+
+class TestTheProviderThatAdminsSignInWith:
+    ALL: ClassVar = {
+        "OIDC_DISCOVERY_URL": "https://login.example.com/realms/us/.well-known/openid-configuration",
+        "OIDC_CLIENT_ID": "referralhub",
+        "OIDC_CLIENT_SECRET": "hunter2",
+        "OIDC_DOMAIN": "example.com",
+    }
+
+    def test_there_may_be_none(self, production: dict[str, str]):
+        assert Settings.from_environment(production).oidc_discovery_url == ""
+        assert not Settings.from_environment(production).require_admin_two_factor
+
+    def test_all_of_it_is_accepted(self, production: dict[str, str]):
+        settings = Settings.from_environment(production | self.ALL | {"REQUIRE_ADMIN_TWO_FACTOR": "true"})
+        assert (settings.oidc_client_id, settings.oidc_domain) == ("referralhub", "example.com")
+        assert settings.require_admin_two_factor
+
+    @pytest.mark.parametrize("name", ALL)
+    def test_a_part_of_it_is_refused_with_what_is_missing(self, production: dict[str, str], name: str):
+        with pytest.raises(ConfigurationError, match=f"^{name} is missing") as refusal:
+            Settings.from_environment(production | self.ALL | {name: ""})
+        assert "hunter2" not in str(refusal.value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("OIDC_DISCOVERY_URL", "https://login.example.com/realms/us"),
+            ("OIDC_DISCOVERY_URL", "login.example.com/.well-known/openid-configuration"),
+            ("OIDC_DISCOVERY_URL", "http://login.example.com/.well-known/openid-configuration"),
+            ("OIDC_DISCOVERY_URL", "https://login@example.com/.well-known/openid-configuration"),
+            ("OIDC_DISCOVERY_URL", "https://login.example.com/.well-known/openid-configuration?x=1"),
+            ("OIDC_DOMAIN", "@example.com"),
+            ("OIDC_DOMAIN", "*.example.com"),
+            ("OIDC_DOMAIN", "example.com, example.org"),
+            ("OIDC_DOMAIN", "com"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, production: dict[str, str], name: str, value: str):
+        with pytest.raises(ConfigurationError, match=f"^{name} cannot be used"):
+            Settings.from_environment(production | self.ALL | {name: value})
+
+    def test_on_ones_own_machine_it_need_not_be_encrypted(self, development: dict[str, str]):
+        plain = {"OIDC_DISCOVERY_URL": "http://localhost:9000/.well-known/openid-configuration"}
+        assert Settings.from_environment(development | self.ALL | plain).oidc_discovery_url

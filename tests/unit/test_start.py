@@ -8,7 +8,7 @@ import pytest
 
 from referralhub.config import PROJECT
 
-LATER = ("alembic", "flask_migrate", "mako", "pygments", "valkey", "rich")
+LATER = ("alembic", "flask_migrate", "mako", "pygments", "valkey", "rich", "cryptography.hazmat", "authlib", "requests")
 LAUNCHER_TOO = ("flask", "sqlalchemy", "redis", "limits")
 
 

@@ -189,6 +189,15 @@ def _user_of(session: Session, profile_id: int) -> int:
     return session.execute(select(Profile.user_id).where(Profile.id == profile_id)).scalar_one()
 
 
+def account_named(session: Session, username: str) -> User:
+    """Find an account by its user name, and let nobody else change it in this transaction. Raises NotFound."""
+    found = select(User).where(func.lower(User.username) == username.lower()).with_for_update(of=User, key_share=True)
+    user: User | None = session.scalar(found.execution_options(populate_existing=True))
+    if user is None:
+        raise NotFound("no_such_account")
+    return user
+
+
 def _member(session: Session, user_id: int) -> User:
     # Not against those who only refer to the account: audit lines and mail do so, while they hold other locks.
     lock = {"of": User, "key_share": True}

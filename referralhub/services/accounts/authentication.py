@@ -25,6 +25,14 @@ def authenticate(identifier: str, password: str) -> User:
     return user
 
 
+def of_half_signed_in(user_id: int, fingerprint: str) -> User | None:
+    """Return the active account of somebody whose password was right, unless it has another one by now. One query."""
+    user: User | None = reading().scalar(
+        select(User).where(User.id == user_id, User.is_active, User.totp_secret.is_not(None))
+    )
+    return user if user and passwords.fingerprint(user.password_hash) == fingerprint else None
+
+
 def is_one_of(identifier: str, profile_ids: Collection[int]) -> bool:
     """Return whether this user name or address is that of one of these members. One query."""
     query = select(Profile.id).join(User, User.id == Profile.user_id).where(_called(identifier))

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from referralhub.database import transaction
-from referralhub.models import ERASED_DOMAIN, Profile, User
+from referralhub.models import ERASED_DOMAIN, Identity, Profile, RecoveryCode, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -32,6 +32,8 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
                 password_hash=passwords.UNUSABLE,
                 is_active=False,
                 is_admin=False,
+                totp_secret=None,
+                totp_step=None,
                 muted=[],
             )
         )
@@ -42,6 +44,8 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         outbox.drop(session, user_id)
         sign_ins.end_all(session, user_id)
         tokens.forget(session, user_id)
+        for model in (RecoveryCode, Identity):
+            session.execute(delete(model).where(model.user_id == user_id))
         tokens.forget_addresses(session, addresses)
         invitation_progress.erase(session, profile_id, addresses)
         outbox.forget_addresses(session, addresses)

@@ -13,10 +13,12 @@ from referralhub.database import reading
 from referralhub.models import (
     BadgeAward,
     Coupon,
+    Identity,
     Invitation,
     OutboxMessage,
     Perk,
     Profile,
+    RecoveryCode,
     Redemption,
     Referral,
     ReferralEvent,
@@ -109,6 +111,14 @@ def everything_about(user: User) -> dict[str, Rows]:
             .order_by(Sighting.id)
         ),
         "sign_ins": _rows(select(SignIn.browser, SignIn.created, SignIn.last_seen_at).where(SignIn.user_id == user.id)),
+        "recovery_codes": _rows(
+            select(RecoveryCode.created, RecoveryCode.used_at)
+            .where(RecoveryCode.user_id == user.id)
+            .order_by(RecoveryCode.id)
+        ),
+        "identities": _rows(
+            select(Identity.issuer, Identity.subject, Identity.created).where(Identity.user_id == user.id)
+        ),
     }
 
 

@@ -13,26 +13,41 @@ from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
 
+Proof = Callable[[Session], None]  # a part of the transaction that begins a sign-in; raises what is wrong
+
 SHOWN = 100  # a program that signs in again and again leaves many more
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
 def begin(
-    user: User, browser: str, origin: RequestOrigin, now: datetime, keep: Callable[[], None] = lambda: None
+    user: User,
+    browser: str,
+    origin: RequestOrigin,
+    now: datetime,
+    keep: Callable[[], None] = lambda: None,
+    *,
+    prove: Proof = lambda _: None,
+    by_provider: bool = False,
 ) -> None:
-    """Record that a member signs in with this browser, unless `keep` fails, which lets the browser's session know."""
+    """Record that a member signs in with this browser, unless `prove` or `keep` fails.
+
+    `prove` uses up what is asked for beside the password, in the same transaction; `keep` lets the browser's session
+    know. `by_provider` says that a provider vouches for the member, and no password was typed.
+    """
     with transaction() as session:
         signals.note(session, user.profile.id, origin, now)
         sign_in = SignIn(
             id=secrets.randbits(62),
             user_id=user.id,
             browser=browser[:60],
+            by_provider=by_provider,
             confirmed_at=now,
             last_seen_at=now,
             created=now,
         )
         session.add(sign_in)
         session.flush()
+        prove(session)
         user.sign_in = sign_in
         keep()
 

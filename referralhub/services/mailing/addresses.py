@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from disposable_email_domains import blocklist
+from email_validator import EmailNotValidError, validate_email
+
+from referralhub.services.shared.errors import BadAddress
 
 DATA = Path(__file__).parent.parent.parent / "data"
 GOOGLE = {"gmail.com", "googlemail.com"}
@@ -18,6 +21,17 @@ def use_key(key: Callable[[], str]) -> None:
     """Take the secret of the application at work from here: services do not know its settings."""
     global _key  # noqa: PLW0603 - there is one secret, as there is one application at work
     _key = key
+
+
+def normal(text: str) -> str:
+    """Return a mail address in its normal form. Raises BadAddress."""
+    try:
+        result = validate_email(text, check_deliverability=False, allow_smtputf8=False, globally_deliverable=False)
+    except EmailNotValidError:
+        raise BadAddress("address_malformed") from None
+    if "." not in result.ascii_domain:
+        raise BadAddress("address_without_dot")
+    return f"{result.ascii_local_part}@{result.ascii_domain}"
 
 
 def address_hash(address: str) -> str:

@@ -27,6 +27,7 @@ KINDS = {
     MessageKind.ADDRESS_CHANGED: Kind(),
     MessageKind.RESET_PASSWORD: Kind(token=TokenPurpose.RESET_PASSWORD),
     MessageKind.PASSWORD_CHANGED: Kind(),
+    MessageKind.SIGN_IN_CHANGED: Kind(),
     MessageKind.FRIEND_JOINED: NEWS,
     MessageKind.REFERRAL_CONFIRMED: NEWS,
     MessageKind.REFERRAL_HELD: NEWS,

@@ -11,6 +11,7 @@ from redis import RedisError, ResponseError
 from sqlalchemy import exists, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from referralhub import openid_settings
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.database import MIGRATIONS, dialect, reading
 from referralhub.models import User
@@ -21,7 +22,7 @@ from referralhub.services.mailing import outbox
 from referralhub.services.operations import heartbeat
 from referralhub.services.operations.doctor import Check, Installation, Level, Remark
 from referralhub.services.operations.redis_trial import remark_of, try_out
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, sealing
 from referralhub.services.shared.errors import in_short
 
 LARGEST_SKEW = 5.0  # seconds
@@ -76,6 +77,15 @@ def mail(found: Installation) -> Iterator[Remark]:
             yield Remark("mail_server_refuses", {"host": host, "error": in_short(error)})
         else:
             yield Remark("mail_folder_refuses", {"error": in_short(error)})
+
+
+def provider(found: Installation) -> Iterator[Remark]:
+    """Whether the provider that admins sign in with says of itself what it must."""
+    if found.settings.oidc_discovery_url:
+        try:
+            found.check_provider(found.settings)
+        except Exception as error:  # of whatever library asks it
+            yield Remark("provider_away", {"error": in_short(error)})
 
 
 def database(_: Installation) -> Iterator[Remark]:
@@ -168,6 +178,20 @@ def accounts(found: Installation) -> Iterator[Remark]:
             yield Remark("demo_account", {"username": user.username})
 
 
+def two_factor(found: Installation) -> Iterator[Remark]:
+    """Whether the codes of apps can be checked, and who of the admins has none though that is required."""
+    sealed = reading().scalar(select(User.totp_secret).where(User.totp_secret.is_not(None)).limit(1))
+    if sealed:
+        try:
+            sealing.unseal(sealed, found.settings.secret_key)
+        except sealing.Unreadable:
+            yield Remark("two_factor_unreadable")
+    if found.settings.require_admin_two_factor:
+        without = (User.is_admin, User.is_active, User.totp_secret.is_(None))
+        if number := reading().scalar(select(func.count()).select_from(User).where(*without)):
+            yield Remark("admins_without_two_factor", {"number": number}, Level.HINT)
+
+
 def ledger(found: Installation) -> Iterator[Remark]:
     """Whether everything follows from the ledger, as `ledger verify` sees it."""
     drifts: list[Drift] = []
@@ -205,6 +229,7 @@ CHECKS = (
     Check("cookies", cookies, ("BASE_URL",)),
     Check("proxies", proxies, ("TRUSTED_PROXIES", "BASE_URL")),
     Check("mail", mail, ("MAIL_URL",)),
+    Check("provider", provider, openid_settings.NAMES),
     Check("database", database, ("DATABASE_URL",)),
     Check("database_clock", database_clock, ("database",)),
     Check("migrations", migrations, ("database",)),
@@ -214,6 +239,7 @@ CHECKS = (
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),
     Check("accounts", accounts, ("migrations",)),
+    Check("two_factor", two_factor, ("migrations", "SECRET_KEY")),
     Check("ledger", ledger, ("migrations",), patience=300),
     Check("audit_log", audit_log, ("migrations",), patience=300),
 )

@@ -47,6 +47,7 @@ class Installation:
     redis: Redis
     clock: Callable[[], datetime]
     check_mail: Callable[[Settings], None]  # does everything but send one; raises OSError or ValueError
+    check_provider: Callable[[Settings], None]  # asks the one that admins sign in with; raises Exception
 
 
 @dataclass(frozen=True)

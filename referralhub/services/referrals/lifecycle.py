@@ -24,6 +24,7 @@ from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.program import rules
+from referralhub.services.referrals import customers
 from referralhub.services.referrals.attribution import FollowedLink, Referrer
 from referralhub.services.shared import audit, figure_changes
 from referralhub.services.shared.audit import SYSTEM, Actor
@@ -60,8 +61,8 @@ def begin(session: Session, referrer: Referrer, friend_id: int, link: FollowedLi
 def settle(session: Session, friend_id: int, now: datetime, reason: Reason) -> None:
     """Judge the pending referral of a friend who has met the conditions, and confirm it or set it aside.
 
-    Part of the caller's transaction. The call that moves the row out of `pending` does the rest; a repeated one finds
-    nothing to do.
+    That of somebody who was a customer before is rejected: nobody brought them. Part of the caller's transaction. The
+    call that moves the row out of `pending` does the rest; a repeated one finds nothing to do.
     """
     referral = session.scalar(
         select(Referral)
@@ -70,6 +71,11 @@ def settle(session: Session, friend_id: int, now: datetime, reason: Reason) -> N
         .execution_options(populate_existing=True)
     )
     if referral is None:
+        return
+    if customers.is_friend(session, referral):
+        if _take(session, Referral.id == referral.id, ReferralState.PENDING, ReferralState.REJECTED, now):
+            known = Reason(ReasonCode.ALREADY_CUSTOMER)
+            _record(session, referral, ReferralState.PENDING, ReferralState.REJECTED, known, {}, now)
         return
     found = signals.judge(session, referral)
     after = ReferralState.CONFIRMED if found.verdict is Verdict.CLEAR else ReferralState.HELD

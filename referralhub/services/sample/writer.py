@@ -29,11 +29,11 @@ from referralhub.services.ledger import recount
 from referralhub.services.program import rules
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.referrals.visits import FOLDED
-from referralhub.services.sample import ledger, tables
+from referralhub.services.sample import ledger
 from referralhub.services.sample.people import HOSTS, Newcomer
 from referralhub.services.sample.progress import PERCENT, watched
-from referralhub.services.sample.tables import Row
-from referralhub.services.shared import audit, codes
+from referralhub.services.shared import audit, codes, tables
+from referralhub.services.shared.tables import Row
 
 PHASES = 6  # of writing: five tables that are worth watching, and the recount
 

@@ -55,6 +55,18 @@ class WeakPassword(DomainError):
     """The password would be guessed."""
 
 
+class BadAddress(DomainError):
+    """This cannot be a mail address."""
+
+    field = "email"
+
+
+class BadFile(DomainError):
+    """A file is not what was to be loaded."""
+
+    field = "file"
+
+
 class UnknownCode(DomainError):
     """No member has this code, or not any more."""
 
@@ -81,8 +93,25 @@ class WrongPassword(DomainError):
     field = "password"
 
 
+class WrongCode(DomainError):
+    """The code from the app, or the recovery code, is wrong, too old, or was used."""
+
+    code = "wrong_code"
+    field = "code"
+
+
+class NoAdmin(DomainError):
+    """Whom the provider vouches for is no admin here, or not for certain. `why` is for the log."""
+
+    code = "no_admin_of_provider"
+
+    def __init__(self, *, why: str) -> None:
+        super().__init__()
+        self.why = why
+
+
 class TooManyAtOnce(Exception):
-    """More passwords are being checked than leaves room for other pages; trying again in a moment helps."""
+    """More is being waited for than leaves room for other pages; trying again in a moment helps."""
 
 
 class CannotInvite(Conflict):

@@ -27,7 +27,7 @@ from tests.pages import Element, Page, Visitor
 from tests.people import Clock, Person, path_of, read_letters
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-PAGES = ("profile", "email", "password", "notifications", "sessions", "data")
+PAGES = ("profile", "email", "password", "two-factor", "notifications", "sessions", "data")
 
 
 def switch_off(username: str) -> None:

@@ -18,6 +18,7 @@ PAYLOADS: dict[MessageKind, dict[str, object]] = {
     MessageKind.ADDRESS_CHANGED: {"address": "old@example.com"},
     MessageKind.RESET_PASSWORD: {},
     MessageKind.PASSWORD_CHANGED: {},
+    MessageKind.SIGN_IN_CHANGED: {"change": "two_factor_on"},
     MessageKind.FRIEND_JOINED: {"referral_id": 1},
     MessageKind.REFERRAL_CONFIRMED: {"referral_id": 1, "amount": 10, "unit": "points", "total": 1},
     MessageKind.REFERRAL_HELD: {"referral_id": 1},

@@ -30,6 +30,7 @@ PAYLOADS = {
     MessageKind.TIER_REACHED: {"referral_id": 1, "tier": "Silver", "total": 10},
     MessageKind.WEEKLY_DIGEST: {"visits": 3, "joined": 2, "confirmed": 1, "total": 12},
     MessageKind.REVIEW_REMINDER: {"waiting": 2},
+    MessageKind.SIGN_IN_CHANGED: {"change": "recovery_code_used", "left": 9},
     MessageKind.INVITATION: {"invitation_id": 1},
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1},
 }

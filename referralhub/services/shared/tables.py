@@ -5,7 +5,7 @@ from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 BATCH = 1000  # rows that SQLite takes at once
@@ -32,19 +32,22 @@ def fill(session: Session, table: Table, rows: Iterator[Row]) -> None:
 
 
 def _copy(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
-    """Send the rows past SQLAlchemy, which knows no COPY. Raises its OperationalError when the database goes away."""
+    """Send the rows past SQLAlchemy, which knows no COPY, and raise its errors."""
     first = next(rows, None)
     if first is None:
         return
     quoted = connection.dialect.identifier_preparer
     columns = ", ".join(quoted.quote(name) for name in first)
     statement = text(f"COPY {quoted.format_table(table)} ({columns}) FROM STDIN").text
+    dbapi = connection.dialect.loaded_dbapi
     try:
         with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
             for row in _as_stored(connection, table, first, chain([first], rows)):
                 copy.write_row(row)
-    except connection.dialect.loaded_dbapi.OperationalError as error:
+    except dbapi.OperationalError as error:
         raise OperationalError(statement, None, error) from error
+    except (dbapi.IntegrityError, dbapi.DataError) as error:
+        raise IntegrityError(statement, None, error) from error
 
 
 def _as_stored(

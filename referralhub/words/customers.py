@@ -1,0 +1,19 @@
+"""Lists of existing customers, in words."""
+
+from dataclasses import asdict
+
+from referralhub.services.referrals.customers import Loaded
+from referralhub.words.errors import ERRORS
+from referralhub.words.text import fill
+
+LINES = {
+    "line_unreadable": "This line cannot be read as CSV.",
+    "day_malformed": "The day must be written as 2026-01-31.",
+    "day_to_come": "The day is yet to come.",
+    **{code: str(ERRORS[code]) for code in ("address_malformed", "address_without_dot")},
+}
+
+
+def said(loaded: Loaded) -> str:
+    """Say what became of the lines of a list."""
+    return fill("{new} new, {earlier} known from an earlier day on, {unchanged} known already.", asdict(loaded))

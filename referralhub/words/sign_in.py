@@ -1,0 +1,11 @@
+"""Why somebody was not signed in by their organization's provider."""
+
+PROVIDER_AWAY = (
+    "Your organization's sign-in does not answer right now. Try again in a moment, or sign in with your password here."
+)
+NOT_BELIEVED = "Your organization's sign-in did not say who you are, so nobody was signed in. You can try again."
+BEGUN_ELSEWHERE = "This sign-in was begun in another browser, too long ago, or was used before. Please begin it again."
+NOT_AFRESH = (
+    "Your organization's sign-in did not ask who you are just now. Please type the password of your account here."
+)
+SOMEBODY_ELSE = "That is not the account that you are signed in with here."
