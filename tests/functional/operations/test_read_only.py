@@ -25,6 +25,11 @@ def test_a_command_that_only_reads_works_there(replica, command: str):
     assert done.exit_code == 0, done.output
 
 
+def test_everything_is_written_down_there(replica, tmp_path):
+    done = replica.test_cli_runner().invoke(args=["export", str(tmp_path / "everything.tar.gz")])
+    assert done.exit_code == 0, done.output
+
+
 def test_what_writes_does_not(replica):
     done = replica.test_cli_runner().invoke(args=["program", "set", "referrer_amount", "7"])
     assert isinstance(done.exception, InternalError), done.output
