@@ -12,6 +12,7 @@ from referralhub import (
     commits,
     compression,
     database,
+    debug_toolbar,
     early_answers,
     errors,
     health,
@@ -79,6 +80,8 @@ def wire(config: Settings | None = None) -> Flask:
     with app.app_context():
         counters.init_app(app, settings, db.engine)
     compression.init_app(app)  # first, so that it has the last word on what is sent
+    if settings.debug_toolbar:
+        debug_toolbar.init_app(app)
     security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)
@@ -89,7 +92,8 @@ def wire(config: Settings | None = None) -> Flask:
     admin.init_app(app)
     cli.init_app(app)
     migrations.init_app(app)
-    kept_answers.init_app(app)
+    if not settings.debug_toolbar:  # which tells of an answer how it was made
+        kept_answers.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
     urls.init_app(app, settings)
     exporters.init_app(app, settings)
@@ -114,6 +118,8 @@ def _begin(settings: Settings) -> Flask:
         CLOCK=clock.system_clock,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url, settings.web_threads),
     )
+    if settings.debug_toolbar:
+        app.config.update(debug_toolbar.CONFIG)
     app.extensions["redis"] = connect(settings.redis_url)
     db.init_app(app)
     app.before_request(_note_hurry)

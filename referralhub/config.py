@@ -64,6 +64,7 @@ class Settings:
     log_level: str = "info"
     otel_exporter_otlp_endpoint: str = ""  # empty: no traces; its library reads it, and its siblings, by itself
     sentry_dsn: str = ""  # empty: errors are told to nobody else
+    debug_toolbar: bool = False  # in development: Flask-DebugToolbar on each page
     database_chosen: bool = True  # whether somebody set DATABASE_URL
 
     @property
@@ -116,10 +117,15 @@ class Settings:
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, cls.log_level),
             otel_exporter_otlp_endpoint=reader.needing("OTEL_EXPORTER_OTLP_ENDPOINT", "otel", "opentelemetry"),
             sentry_dsn=reader.needing("SENTRY_DSN", "sentry", "sentry_sdk"),
+            debug_toolbar=reader.boolean("DEBUG_TOOLBAR", cls.debug_toolbar),
             database_chosen=bool(environ.get("DATABASE_URL")),
         )
         if not settings.ratelimit_enabled and not development:
             reader.refuse("RATELIMIT_ENABLED", "is false", "that is for development only")
+        if settings.debug_toolbar and not development:
+            reader.refuse("DEBUG_TOOLBAR", "is true", "that is for development only")
+        elif settings.debug_toolbar and find_spec("flask_debugtoolbar") is None:
+            reader.refuse("DEBUG_TOOLBAR", "is true, and Flask-DebugToolbar is not installed", "run make .venv/dev")
         return settings, reader.problems
 
     def flask_config(self) -> dict[str, object]:

@@ -83,6 +83,10 @@ class _Collector(Collector):
         yield _gauge("outbox_dead", "Messages that could not be delivered.", found.mail_dead)
         due = "How long the oldest message is overdue."
         yield _gauge("outbox_oldest_due_age_seconds", due, found.oldest_due_mail)
+        yield _gauge("database_bytes", "How large the database is.", found.database_bytes)
+        yield _gauge("database_server_connections", "Connections that its server has.", found.connections)
+        limit = found.connections_limit or math.inf
+        yield _gauge("database_server_connections_limit", "Connections that it may have.", limit)
         yield _gauge("audit_last_line", "Number of the newest line of the audit log.", found.last_audit_line)
 
 
@@ -101,6 +105,7 @@ class _Counted(Collector):
         try:
             self.tally.send()
             counts, in_use, seen = self.tally.read(), self.tally.in_use(), heartbeat.last(self.tally.redis)
+            memory = self.tally.redis.info("memory")
         except RedisError:
             yield _gauge("redis_up", "Whether Redis answers.", 0)
             return
@@ -110,9 +115,16 @@ class _Counted(Collector):
         connections = GaugeMetricFamily(
             "referralhub_database_connections", "Most connections in use in one process, lately.", labels=["program"]
         )
-        for program, most in in_use.items():
-            connections.add_metric([program], most)
+        processes = GaugeMetricFamily(
+            "referralhub_processes", "Processes that did something within a minute.", labels=["program"]
+        )
+        for program, numbers in in_use.items():
+            connections.add_metric([program], max(numbers, default=0))
+            processes.add_metric([program], len(numbers))
         yield connections
+        yield processes
+        yield _gauge("redis_memory_bytes", "Memory that Redis has in use.", memory["used_memory"])
+        yield _gauge("redis_memory_limit_bytes", "Memory that it may use.", memory.get("maxmemory") or math.inf)
         requests = "Requests by method, form of the path and status."
         yield _counts("requests", requests, counts, "method", "route", "status")
         yield _histogram(counts)

@@ -15,6 +15,7 @@ from referralhub import mail_content
 from referralhub.clock import now
 from referralhub.extensions import db, huey
 from referralhub.mail_transport import transport
+from referralhub.observing import context
 from referralhub.observing.logs import brief
 from referralhub.services.accounts import sign_ins, tokens
 from referralhub.services.fraud import signals
@@ -122,6 +123,12 @@ def _delivery(app: Flask) -> Delivery:
 
 
 JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}
+
+
+@event.listens_for(db.session, "after_begin")
+def name_cause(session: Any, *_: Any) -> None:
+    """Let mail that is queued know which request it comes from."""
+    session.info[outbox.REQUEST] = context.request_id()
 
 
 @event.listens_for(db.session, "after_commit")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
+from math import ceil
 from typing import Any, ClassVar
 
 from flask import Response, request, url_for
@@ -14,12 +15,13 @@ from flask_admin.model.filters import BaseFilter
 from wtforms import Form
 
 from referralhub.admin.access import AdminPage
+from referralhub.admin.search import matching
 from referralhub.extensions import db
 from referralhub.forms import has_control_characters
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 
 BATCH = 1000  # rows that an export reads at once
-MOST_PAGES = 1_000_000
+MOST = 10_000  # rows that are counted and turned over; who looks for one behind them searches, or takes all as CSV
 
 
 class ListPage(AdminPage, ModelView):
@@ -28,6 +30,7 @@ class ListPage(AdminPage, ModelView):
     list_template = "admin/list.html"
     can_create = can_edit = can_delete = False
     page_size = 50
+    simple_list_pager = True  # the library counts to the end; see `get_list`
     column_default_sort = ("id", True)
     columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading; `a.b` is b of a
     details_endpoint: str | None = None  # where a row leads, by its id
@@ -47,6 +50,35 @@ class ListPage(AdminPage, ModelView):
     def get_query(self) -> Any:
         """Read rows with what belongs to them."""
         return super().get_query().options(*self.load)
+
+    def get_list(
+        self,
+        page: int | None,
+        sort_column: str | None,
+        sort_desc: bool,
+        search: str | None,
+        filters: Sequence[tuple[int, str, str]] | None,
+        execute: bool = True,
+        page_size: int | None = None,
+    ) -> tuple[int | None, Any]:
+        """Return how many rows there are, as far as that is counted, and those of one page, or the query for all."""
+        _, query = super().get_list(None, sort_column, sort_desc, search, filters, execute=False, page_size=0)
+        if not execute:
+            return None, query
+        # Found once, by one statement that need not read on: it stands for the count, and for what this page shows.
+        ids = list(db.session.scalars(query.with_entities(self.model.id).limit(MOST + 1).statement))
+        first = (page or 0) * self.page_size
+        place = {row_id: number for number, row_id in enumerate(ids[first : first + self.page_size])}
+        rows = self.get_query().filter(self.model.id.in_(place)).all()
+        return len(ids), sorted(rows, key=lambda row: place[row.id])
+
+    def how_many(self, count: int) -> str:
+        """Return in words how many rows there are."""
+        return f"more than {MOST:,} rows" if count > MOST else f"{count:,} {'row' if count == 1 else 'rows'}"
+
+    def turned_to(self, count: int) -> int:
+        """Return how many pages can be turned."""
+        return ceil(min(count, MOST) / self.page_size)
 
     def get_filter_arg(self, index: int, flt: BaseFilter) -> str:
         """Name a filter in the address: `joined_since`."""
@@ -75,9 +107,7 @@ class ListPage(AdminPage, ModelView):
         """Return all rows that the filters leave, as CSV."""
         args = self._get_list_extra_args()
         sort = self._get_column_by_idx(args.sort)
-        _, query = self.get_list(
-            0, sort and sort[0], args.sort_desc, args.search, args.filters, execute=False, page_size=10**9
-        )
+        _, query = self.get_list(None, sort and sort[0], args.sort_desc, args.search, args.filters, execute=False)
         headers = {"Content-Disposition": f'attachment; filename="{self.endpoint.removeprefix("admin_")}.csv"'}
         rows = self._cells(db.session.scalars(query.statement.execution_options(yield_per=BATCH)))
         lines = csv_lines([label for _, label in self._list_columns], rows)
@@ -102,11 +132,13 @@ class ListPage(AdminPage, ModelView):
 
     def _get_list_extra_args(self) -> ViewArgs:
         args = super()._get_list_extra_args()
-        args.page = max(0, min(args.page or 0, MOST_PAGES))
+        args.page = max(0, min(args.page or 0, MOST // self.page_size - 1))
         args.extra_args = {}
-        # The library would pass a backslash on to LIKE, where it cannot stand alone.
-        args.search = None if has_control_characters(args.search or "") else (args.search or "").replace("\\", "")
+        args.search = None if has_control_characters(args.search or "") else args.search
         return args
+
+    def _apply_search(self, query: Any, count_query: Any, joins: Any, count_joins: Any, search: str) -> Any:
+        return query.filter(matching(self.model, self._search_fields, search)), count_query, joins, count_joins
 
     def _apply_sorting(self, *args: Any) -> Any:
         query, joins = super()._apply_sorting(*args)

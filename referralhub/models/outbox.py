@@ -36,7 +36,8 @@ class OutboxMessage(Base):
     """One message, written in the transaction that causes it, so that neither exists without the other.
 
     `key` names the cause: a second message for the same cause is refused.
-    The payload holds ids and figures, never a token or a name: those are looked up when the mail is written.
+    The payload holds ids and figures, never a token or a name: those are looked up when the mail is written. One of the
+    ids is that of the request that caused it, where there was one, for the log.
     A row with neither `next_try_at` nor `delivered_at` was given up: it is a dead letter when `last_error` says why,
     and was not wanted (any more) when nothing does.
     """

@@ -104,17 +104,20 @@ class Tally:
         found = self.redis.hgetall(COUNTS)
         return {msgspec.json.decode(field, type=Field): int(number) for field, number in found.items()}
 
-    def in_use(self) -> Mapping[str, int]:
-        """Return how many connections the fullest process of each program had in use at most. Raises RedisError."""
-        most = {"web": 0, "worker": 0}
+    def in_use(self) -> Mapping[str, list[int]]:
+        """Return how many connections each process that has done something lately had in use at most, by program.
+
+        Raises RedisError.
+        """
+        found: dict[str, list[int]] = {"web": [], "worker": []}
         for process, packed in self.redis.hgetall(POOLS).items():
             pool = msgspec.json.decode(packed, type=Pool)
             age = self._now() - pool.at
             if age <= FRESH:
-                most[pool.program] = max(most[pool.program], pool.in_use)
+                found[pool.program].append(pool.in_use)
             elif age > OLD:
                 self.redis.hdel(POOLS, process)
-        return most
+        return found
 
     def leave(self) -> None:
         """Hand over what is left, if that is possible."""

@@ -72,6 +72,7 @@ class _Lines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             **context.facts(),
+            **getattr(record, "facts", {}),  # what is known of this line alone
         }
 
     def error(self, record: logging.LogRecord) -> str:

@@ -80,6 +80,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
+    "debug_toolbar": ("", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
     "errors": (
         "database extensions observing outcome security services.shared sessions words",
@@ -146,9 +147,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth cli clock commits compression config dashboard database early_answers errors extensions "
-        "health kept_answers landing mailbox metrics migrations observing redis_client security sessions static_files "
-        "tasks templating urls services.shared services.accounts",
+        "account admin auth cli clock commits compression config dashboard database debug_toolbar early_answers "
+        "errors extensions health kept_answers landing mailbox metrics migrations observing redis_client security "
+        "sessions static_files tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
     "launch": (

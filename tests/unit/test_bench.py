@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bench import report
+from bench import report, scaling
 from bench.load import Ask, Load, Sample, paced
 from bench.marks import Mark, marks
 from bench.results import FEW, FLOOR, MANY, PEER, Results
@@ -117,3 +117,25 @@ def test_a_server_that_stands_still_makes_everything_late_that_was_due_meanwhile
 def test_answers_with_another_status_are_errors(port: int):
     found = Load(port, [repeated("/gone")]).run(0.2)[""]
     assert found.latencies == [] and set(found.errors) == {"status 404"}
+
+
+def test_cores_are_what_the_machine_had_for_what_it_answered():
+    rows = ("click | Django peer 1,000 | 800", "signup | ReferralHub 1,000,000 | 40", "click | floor | 9,000")
+    one, other = scaling.cores("\n".join(f"| {row} | 18.9 |" for row in rows))
+    assert one.split("█")[0].rstrip() == "1,000 click: Django peer 1,000"
+    assert one.endswith(f" {'█' * 40} 2.5 cores")
+    assert other.endswith(f" {'█' * 8} 0.5 cores")
+
+
+def test_the_last_results_have_what_the_chart_is_made_of():
+    drawn = scaling.cores(scaling.RESULTS.read_text(encoding="utf-8"))
+    assert {line.split(":")[0] for line in drawn} >= {"1,000 click", "1,000 dashboard", "10 signup"}
+
+
+def test_a_table_is_told_for_each_row_and_each_member():
+    told = scaling.sizes([("outbox", 300, 60_000), ("user", 100, 20_000), ("perk", 1, 10)])
+    assert [[cell.strip() for cell in line.split("|")[1:5]] for line in told[2:4]] == [
+        ["outbox", "300", "200", "600"],
+        ["user", "100", "200", "200"],
+    ]
+    assert told[-1] == f"user   {'█' * 13} 200 bytes/member"  # and what takes next to nothing is left out

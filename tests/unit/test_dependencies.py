@@ -55,20 +55,22 @@ def is_declared(module: str, declared: set[str]) -> bool:
 
 FOR_RUNNING = names_of(DECLARED["project"]["dependencies"])
 EXTRA = names_of([each for extra in DECLARED["project"]["optional-dependencies"].values() for each in extra])
-LOADED_WHEN_SET = {"opentelemetry", "sentry_sdk"}  # and in one file alone
-FOR_TESTS = FOR_RUNNING | EXTRA | names_of(DECLARED["dependency-groups"]["dev"])
+FOR_DEVELOPING = names_of(DECLARED["dependency-groups"]["dev"])
+LOADED_WHEN_SET = {"opentelemetry": EXTRA, "sentry_sdk": EXTRA, "flask_debugtoolbar": FOR_DEVELOPING}  # and in one file
+FOR_TESTS = FOR_RUNNING | EXTRA | FOR_DEVELOPING
 
 
 @pytest.mark.parametrize("module", foreign_modules(*RUNTIME))
 def test_what_the_application_imports_is_declared_for_running(module: str):
-    assert is_declared(module, EXTRA if module in LOADED_WHEN_SET else FOR_RUNNING)
+    assert is_declared(module, LOADED_WHEN_SET.get(module, FOR_RUNNING))
 
 
 def test_what_few_install_is_imported_in_one_file_and_when_it_is_used(tmp_path: Path):
-    files = [file for file in python_files(*RUNTIME) if imported(file) & LOADED_WHEN_SET]
-    assert [file.name for file in files] == ["exporters.py"]
+    files = [file for file in python_files(*RUNTIME) if imported(file) & LOADED_WHEN_SET.keys()]
+    assert {file.name for file in files} == {"exporters.py", "debug_toolbar.py"}
     # (The client of Redis looks for parts of OpenTelemetry by itself.)
-    program = "import sys, wsgi; print(*sorted({'opentelemetry.exporter', 'sentry_sdk'} & sys.modules.keys()))"
+    few = {"opentelemetry.exporter", "sentry_sdk", "flask_debugtoolbar"}
+    program = f"import sys, wsgi; print(*sorted({few} & sys.modules.keys()))"
     environment = {"REFERRALHUB_ENV": "development", "INSTANCE_PATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=PROJECT, env=environment, capture_output=True, check=True

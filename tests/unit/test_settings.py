@@ -43,6 +43,19 @@ def test_the_log_is_for_programs_in_production_and_for_people_in_development(pro
     assert (chosen.log_format, chosen.log_level) == ("text", "debug")
 
 
+def test_the_debug_toolbar_is_for_development_where_it_is_installed(
+    production, development, monkeypatch: pytest.MonkeyPatch
+):
+    wanted = {"DEBUG_TOOLBAR": "true"}
+    assert not Settings.from_environment(development).debug_toolbar
+    assert Settings.from_environment(development | wanted).debug_toolbar
+    with pytest.raises(ConfigurationError, match="DEBUG_TOOLBAR is true: that is for development only"):
+        Settings.from_environment(production | wanted)
+    monkeypatch.setattr("referralhub.config.find_spec", lambda asked: None)
+    with pytest.raises(ConfigurationError, match=r"DEBUG_TOOLBAR .*not installed: run make \.venv/dev"):
+        Settings.from_environment(development | wanted)
+
+
 @pytest.mark.parametrize(
     ("name", "module", "extra"),
     [("OTEL_EXPORTER_OTLP_ENDPOINT", "opentelemetry", "otel"), ("SENTRY_DSN", "sentry_sdk", "sentry")],

@@ -111,12 +111,12 @@ class Delivery:
         with transaction() as session:
             _mark(session, message, delivered_at=self.clock(), last_error=None)
             self.note_posted(session, message, self.clock())
+        log.info("Message %s was sent", message.id, extra=_facts(message))
         return 1
 
     def _failed(self, message: OutboxMessage, error: BaseException) -> int:
-        # Names and addresses are kept out of the log: it outlives the account.
         level = logging.INFO if isinstance(error, Unwanted) else logging.WARNING
-        log.log(level, "Message %s was not sent: %s", message.id, type(error).__name__)
+        log.log(level, "Message %s was not sent: %s", message.id, type(error).__name__, extra=_facts(message))
         retry_in = RETRIES[message.attempts - 1] if message.attempts <= len(RETRIES) else None
         if isinstance(error, (Refused, Unwanted)):
             retry_in = None
@@ -156,3 +156,12 @@ def _claim(now: datetime) -> tuple[OutboxMessage, User] | None:
 
 def _mark(session: Session, message: OutboxMessage, **values: Any) -> None:
     session.execute(update(OutboxMessage).where(OutboxMessage.id == message.id).values(**values))
+
+
+def _facts(message: OutboxMessage) -> dict[str, dict[str, str]]:
+    """Return what its line in the log says besides: its kind, and the number of the request that caused it, once.
+
+    Names and addresses are kept out of the log: it outlives the account.
+    """
+    cause = message.payload.get(outbox.REQUEST)
+    return {"facts": {"mail": message.kind.value, **({"request_id": cause} if cause else {})}}

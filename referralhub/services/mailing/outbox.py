@@ -16,6 +16,7 @@ from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import Conflict, NotFound
 
 WAITING = "mail_waiting"  # in session.info: this transaction queued something
+REQUEST = "request_id"  # in session.info: the number of the request at work, which goes along in the payload
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def queue(
     It goes to the member, or to `address` in the member's name. For a closed account the row is written all the same,
     but never sent.
     """
+    if cause := session.info.get(REQUEST):
+        payload = payload | {REQUEST: cause}
     is_open = select(User.is_active).where(User.id == user_id).scalar_subquery()
     message_id = session.scalar(
         insert(OutboxMessage)

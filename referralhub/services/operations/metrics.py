@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
-from referralhub.database import reading
+from referralhub.database import dialect, reading
 from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, RewardKind, User, VisitDaily
 from referralhub.services.mailing import outbox
 
 NO_TIME = timedelta(0)
+SERVER = {  # how large the database is; connections that its server has, and may have at most
+    "sqlite": text("SELECT page_count * page_size, 0, NULL FROM pragma_page_count, pragma_page_size"),
+    "postgresql": text(
+        "SELECT pg_database_size(current_database()), sum(numbackends), current_setting('max_connections')::int "
+        "FROM pg_stat_database"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -28,10 +35,13 @@ class Figures:
     mail_dead: int
     oldest_due_mail: timedelta
     last_audit_line: int
+    database_bytes: int
+    connections: int  # of the database's server, whoever has them
+    connections_limit: int | None
 
 
 def read(now: datetime) -> Figures:
-    """Read the figures. Six queries, whatever there is."""
+    """Read the figures. Seven queries, whatever there is."""
     members = reading().scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
     states = {
         state: (number, since)
@@ -49,6 +59,7 @@ def read(now: datetime) -> Figures:
     by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
     entries = {kind: number for kind, number in reading().execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
     backlog = outbox.backlog(now)
+    size, connections, limit = reading().execute(SERVER[dialect()]).one()
     return Figures(
         members=members,
         referrals={state: states.get(state, (0, None))[0] for state in ReferralState},
@@ -61,4 +72,7 @@ def read(now: datetime) -> Figures:
         mail_dead=backlog.dead,
         oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
         last_audit_line=reading().scalar(select(func.max(AuditLine.id))) or 0,
+        database_bytes=size,
+        connections=connections,
+        connections_limit=limit,
     )

@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -106,6 +107,41 @@ class TestLists:
         names = [row.split()[1] for row in self.rows(admin.get("/admin/members/?sort=1"))]
         assert names == sorted(names)
         assert self.rows(admin.get("/admin/members/?page=7")) == []
+
+    @pytest.mark.parametrize(
+        ("typed", "found"),
+        [
+            ("ann", {"anna"}), ("ANNA@EX", {"anna"}), ("nna", set()), ("*nna", {"anna"}), ("ann *example", {"anna"}),
+            ("ann grace", set()), ("gr_ce", set()), ("gr%ce", set()), ("*", {"anna", "grace"}), ("\\", set()),
+        ],
+    )  # fmt: skip
+    def test_a_name_and_an_address_are_found_by_how_they_begin_or_by_any_part(
+        self, app, admin, clock, typed: str, found: set[str]
+    ):
+        member(app, "anna", clock())
+        page = admin.get(f"/admin/members/?search={quote(typed)}")
+        assert {row.split()[1] for row in self.rows(page)} == found
+
+    def test_a_code_is_found_in_any_case(self, crowd, admin, records):
+        code = records.one(Profile, user_id=records.one(User, username="anna").id).code
+        assert ["anna" in row for row in self.rows(admin.get(f"/admin/members/?search={code.upper()[:6]}"))] == [True]
+
+    def test_either_side_of_a_referral_is_found(self, crowd, admin):
+        assert len(self.rows(admin.get("/admin/referrals/?search=anna"))) == 3
+        friend = self.rows(admin.get("/admin/referrals/"))[0].split()[1]
+        assert len(self.rows(admin.get(f"/admin/referrals/?search={friend}"))) == 1
+
+    def test_what_nobody_turns_over_is_not_counted(self, crowd, admin, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("referralhub.admin.lists.MOST", 4)
+        monkeypatch.setattr("referralhub.admin.lists.ListPage.page_size", 2)
+        pages = [admin.get(f"/admin/members/?page={number}") for number in (0, 1, 999)]
+        assert all("more than 4 rows" in page.text for page in pages)
+        assert [len(self.rows(page)) for page in pages] == [2, 2, 2]
+        assert self.rows(pages[1]) == self.rows(pages[2])  # the last that can be turned to
+        assert [bool([a for a in page.all("a") if a.text == "Next"]) for page in pages] == [True, False, False]
+        assert "3 rows" in admin.get("/admin/referrals/").text
+        download = admin.file("/admin/members/rows.csv").get_data(as_text=True)
+        assert len(download.splitlines()) == 1 + 5  # which has them all
 
     def test_what_was_looked_for_stays_in_the_form_and_in_the_download(self, crowd, admin):
         page = admin.get("/admin/members/?search=friend&flt_active=1&sort=0")

@@ -149,6 +149,17 @@ def test_while_redis_is_away_it_says_so_and_loses_nothing(app: Flask, valkey: se
     assert read(app, "requests_total")["GET", "/healthz", "200"] == 1
 
 
+def test_how_full_redis_is(app: Flask, valkey: servers.Valkey):
+    (used,) = read(app, "redis_memory_bytes").values()
+    assert 500_000 < used < 100_000_000
+    assert read(app, "redis_memory_limit_bytes") == {(): float("inf")}
+    valkey.client.config_set("maxmemory", "64mb")
+    try:
+        assert read(app, "redis_memory_limit_bytes") == {(): 64 * 1024**2}
+    finally:
+        valkey.client.config_set("maxmemory", "0")
+
+
 def test_a_worker_that_is_silent(app: Flask, clock: Clock):
     assert read(app, "worker_silent_seconds") == {(): float("inf")}
     heartbeat.beat(app.extensions["redis"], clock())
@@ -165,8 +176,10 @@ def test_connections_of_the_fullest_process_lately(app: Flask, another_process: 
         pass
     other.send()
     assert read(app, "database_connections")["worker",] == 3
+    assert read(app, "processes") == {("web",): 1, ("worker",): 1}
     clock.advance(minutes=2)
     assert read(app, "database_connections")["worker",] == 0
+    assert read(app, "processes") == {("web",): 1, ("worker",): 0}
     clock.advance(days=2)
     read(app, "database_connections")
     assert app.extensions["redis"].hlen("metrics:pools") == 1

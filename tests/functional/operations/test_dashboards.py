@@ -20,7 +20,7 @@ DASHBOARD: dict[str, Any] = json.loads((PROJECT / "deploy/grafana/referralhub.js
 GROUPS: list[dict[str, Any]] = yaml.safe_load((PROJECT / "deploy/prometheus/alerts.yml").read_text())["groups"]
 RULES = [rule for group in GROUPS for rule in group["rules"]]
 SELECTOR = re.compile(r"(referralhub_\w+|\bup\b)(?:\{([^}]*)\})?")
-UNITS = {"reqps", "s", "percentunit", "short", "bool_yes_no"}
+UNITS = {"reqps", "s", "percentunit", "short", "bool_yes_no", "bytes"}
 
 pytestmark = pytest.mark.one_database
 
@@ -57,7 +57,7 @@ def test_what_is_asked_for_is_told(told: dict[str, set[str]], expression: str):
 def test_counters_are_looked_at_as_rates_and_gauges_are_not():
     for expression in expressions():
         for before, name in re.findall(r"(\w*)\(?(referralhub_\w+)", expression):
-            counts = name.endswith(("_total", "_bucket"))
+            counts = name.endswith(("_total", "_bucket", "_sum"))
             assert (before in {"rate", "increase"}) is counts, expression
 
 

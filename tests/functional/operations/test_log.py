@@ -10,11 +10,17 @@ from datetime import datetime
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from referralhub import mail_content
 from referralhub.config import PROJECT
+from referralhub.database import transaction
 from referralhub.extensions import huey
-from referralhub.models import Profile, User
+from referralhub.models import MessageKind, OutboxMessage, Profile, User
+from referralhub.observing import context
+from referralhub.services.mailing import outbox
+from referralhub.services.mailing.delivery import RETRIES, Delivery
 from referralhub.services.program import rules
 from tests.callers import NAVIGATES
 from tests.pages import Page, Visitor
@@ -151,6 +157,36 @@ class TestNumber:
         assert line["message"] == "Job deliver_mail done"
         assert (line["job"], line["result"], line["request_id"]) == ("deliver_mail", "done", number_of(page))
         assert line["ms"] > 0
+
+    def test_mail_has_that_of_the_request_that_caused_it_whichever_job_sends_it(
+        self, app: Flask, alice: Person, clock: Clock, log
+    ):
+        def away(mail: object) -> None:
+            raise OSError("the mail server is away")
+
+        page = alice.fill_in_signup()
+        log.clear()
+        with app.app_context():
+            Delivery(mail_content.write, away, clock).run()
+            clock.now += RETRIES[0]
+            Delivery(mail_content.write, lambda mail: None, clock).run()
+        first, second = log.by("referralhub.services.mailing.delivery")
+        assert (first["level"], first["message"]) == ("warning", "Message 1 was not sent: OSError")
+        assert (second["level"], second["message"]) == ("info", "Message 1 was sent")
+        assert first["mail"] == second["mail"] == "verify_address"
+        assert first["request_id"] == second["request_id"] == number_of(page)
+
+    def test_mail_that_a_job_causes_has_that_of_the_request_behind_the_job(
+        self, app: Flask, alice: Person, clock: Clock
+    ):
+        alice.sign_up()
+        with app.app_context(), context.about(request_id="a-request"), transaction() as session:
+            outbox.queue(session, MessageKind.PASSWORD_CHANGED, 1, "one", {}, clock())
+        with app.app_context(), transaction() as session:
+            outbox.queue(session, MessageKind.PASSWORD_CHANGED, 1, "two", {}, clock())
+            payloads = dict(session.execute(select(OutboxMessage.key, OutboxMessage.payload)).all())
+        assert payloads["one"] == {"request_id": "a-request"}
+        assert payloads["two"] == {}
 
     @pytest.mark.one_database
     def test_a_job_that_fails_has_it_too(self, app: Flask, alice: Person, log, monkeypatch: pytest.MonkeyPatch):

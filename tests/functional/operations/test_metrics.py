@@ -1,5 +1,6 @@
 """What a monitoring system reads."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -46,11 +47,17 @@ def scrape(client: FlaskClient) -> Callable[[], Sample]:
     return read
 
 
-def test_an_empty_program_has_every_figure(scrape):
+def test_an_empty_program_has_every_figure(scrape, database: str):
     found = scrape()
     build = next(key for key in found if key[0] == "build_info")
     assert version() in build
-    counted = {"redis_up", "worker_silent_seconds", "database_connections"}
+    counted = {
+        "redis_up", "worker_silent_seconds", "database_connections", "processes", "redis_memory_bytes",
+        "redis_memory_limit_bytes",
+    }  # fmt: skip
+    assert 50_000 < found.pop(("database_bytes",)) < 100_000_000
+    open_, most = found.pop(("database_server_connections",)), found.pop(("database_server_connections_limit",))
+    assert (0 < open_ < most == 100) if database == "postgresql" else (open_ == 0 and most == math.inf)
     assert {key: value for key, value in found.items() if key != build and key[0] not in counted and value != 0} == {}
     names = {key[0] for key in found} - counted
     assert names == {
@@ -121,11 +128,11 @@ def test_it_takes_the_same_few_queries_whatever_there_is(app: Flask, client, cou
             client.get("/metrics", headers=BEARER)
         return len(sent)
 
-    assert statements() == 6
+    assert statements() == 7
     queue("one", "two")
     befriend(app, "alice", 4, clock())
     befriend(app, "alice", 2, clock(), ReferralState.HELD)
-    assert statements() == 6
+    assert statements() == 7
 
 
 @pytest.mark.parametrize(

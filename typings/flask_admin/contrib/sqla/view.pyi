@@ -18,6 +18,7 @@ class ModelView(BaseModelView):
         endpoint: str | None = None,
         url: str | None = None,
     ) -> None: ...
+    _search_fields: list[tuple[Any, list[Any]]]
     def get_query(self) -> Query[Any]: ...
     def get_list(  # how many there are, and the rows; where it is not executed, the query for them
         self,
