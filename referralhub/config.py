@@ -85,6 +85,12 @@ class Settings:
         """The path of the site that everything is below, such as "/refer"; "" where the site is all ours."""
         return urlsplit(self.base_url).path
 
+    @property
+    def cookie_name(self) -> str:
+        """What the session's cookie is called: no other host, and no plain http, can set one that begins so."""
+        https = urlsplit(self.base_url).scheme == "https"
+        return f"{('__Secure-' if self.base_path else '__Host-') if https else ''}referralhub"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read and check every setting.
@@ -135,6 +141,7 @@ class Settings:
         return {
             "SECRET_KEY": self.secret_key,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
+            "SESSION_COOKIE_NAME": self.cookie_name,
             "SESSION_COOKIE_SECURE": secure,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",

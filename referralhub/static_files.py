@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Request, Response
 
-from referralhub import security
 from referralhub.compression import AS_IT_IS, FOR_GOOD, best_of
 from referralhub.early_answers import Answer
 from referralhub.observing import context
@@ -62,7 +61,6 @@ class StaticFiles:
         folder = Path(str(app.static_folder))
         files = [file for file in folder.rglob("*") if file.is_file()]
         self.files = {f"{app.static_url_path}/{file.relative_to(folder).as_posix()}": str(file) for file in files}
-        self.protect = security.protector(app.config["SETTINGS"])
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = SHORT
 
     def __call__(self, environ: dict[str, Any]) -> Answer | None:
@@ -79,7 +77,7 @@ class StaticFiles:
         response = _response(file, best_of(tuple(FOR_GOOD), environ.get("HTTP_ACCEPT_ENCODING", "")))
         current = request.args.get("v") == file.digest
         response.headers["Cache-Control"] = FOREVER if current else f"public, max-age={SHORT}"
-        body, status, headers = self.protect(response).make_conditional(environ).get_wsgi_response(environ)
+        body, status, headers = response.make_conditional(environ).get_wsgi_response(environ)
         return Answer(status, headers, b"".join(body))
 
 

@@ -12,6 +12,7 @@ from referralhub.clock import now
 from referralhub.extensions import limiter, login_manager
 from referralhub.forms import show_error, text_of
 from referralhub.models import User
+from referralhub.response_headers import forget_member
 from referralhub.services.accounts import authentication, credentials, sign_ins
 from referralhub.services.shared.errors import BadLink, DomainError
 from referralhub.sessions import contents
@@ -26,7 +27,10 @@ FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are 
 
 def load_user(sign_in_id: str) -> User | None:
     """Return the member whose sign-in a session names, unless that was ended or the account switched off."""
-    return sign_ins.member(int(sign_in_id))
+    member = sign_ins.member(int(sign_in_id))
+    if member is None:
+        forget_member()  # signed out from elsewhere, by a new password or with the account
+    return member
 
 
 @login_manager.unauthorized_handler
@@ -65,6 +69,7 @@ def logout() -> Response:
     outcome.note("You are signed out.")
     logout_user()
     renew()
+    forget_member()
     contents.clear_but_members()
     return redirect(url_for("landing.home"), 303)
 

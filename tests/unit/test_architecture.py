@@ -70,6 +70,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login msgspec redis",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
+    "response_headers": ("config", "flask"),
     "urls": ("config", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.accounts words", "flask_wtf wtforms email_validator"),
@@ -92,17 +93,18 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "mailbox": ("mail_transport", "flask"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "clock early_answers extensions observing security sessions words services.shared services.program "
+        "clock early_answers extensions observing response_headers sessions words services.shared services.program "
         "services.ledger services.referrals",
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock extensions forms htmx models outcome security sessions urls words services.shared "
-        "services.program services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock extensions forms htmx models outcome response_headers security sessions urls words "
+        "services.shared services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
+        "clock extensions forms outcome response_headers sessions urls words services.shared services.mailing "
+        "services.referrals "
         "services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
@@ -134,7 +136,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "early_answers": ("observing", "flask"),
     "compression": ("early_answers", "backports brotli flask werkzeug"),
-    "static_files": ("compression early_answers observing security", "flask"),
+    "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
@@ -144,8 +146,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits compression config dashboard database early_answers errors extensions "
-        "health kept_answers landing mailbox metrics migrations observing redis_client security sessions static_files "
-        "tasks templating urls services.shared services.accounts",
+        "health kept_answers landing mailbox metrics migrations observing redis_client response_headers sessions "
+        "static_files tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
     "launch": (

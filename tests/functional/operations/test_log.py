@@ -339,7 +339,7 @@ def _full_life(app: Flask, post_office: PostOffice, admin: Person, records) -> d
         huey.execute(job)
     return secrets | {
         "name": "quux", "address": "zq@", "other address": "@example.com", "network": HERE["REMOTE_ADDR"],
-        "browser": "Gecko", "site": "elsewhere", "query": "?", "password": "likes tea", "cookie's name": "session=",
+        "browser": "Gecko", "site": "elsewhere", "query": "?", "password": "likes tea", "cookie's name": "referralhub=",
     }  # fmt: skip
 
 
