@@ -6,6 +6,7 @@ while a new version is rolled out, an old process is asked for new files, and wh
 
 import hashlib
 import mimetypes
+from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ class File(NamedTuple):
 
     content: bytes
     digest: str
+    integrity: str  # the same for browsers, which run no script of another content
     mimetype: str
 
 
@@ -37,6 +39,11 @@ def digest(path: str) -> str:
         return "missing"
 
 
+def integrity(path: str) -> str:
+    """Return what a browser compares the content of a file with, as it is at present. Raises OSError."""
+    return _read(path).integrity
+
+
 def _read(path: str) -> File:
     """Read a file again where it changed. Raises OSError."""
     return _read_once(path, Path(path).stat().st_mtime_ns)
@@ -46,7 +53,9 @@ def _read(path: str) -> File:
 def _read_once(path: str, _changed: int) -> File:
     content = Path(path).read_bytes()
     kind, _ = mimetypes.guess_type(path)
-    return File(content, hashlib.sha256(content).hexdigest()[:10], kind or "application/octet-stream")
+    sha256 = hashlib.sha256(content)
+    whole = f"sha256-{b64encode(sha256.digest()).decode()}"
+    return File(content, sha256.hexdigest()[:10], whole, kind or "application/octet-stream")
 
 
 @lru_cache(256)
