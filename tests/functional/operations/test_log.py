@@ -269,6 +269,28 @@ class TestWhatFails:
         assert "lice" not in error and "other@" not in error
 
     @pytest.mark.one_database
+    @pytest.mark.parametrize("kind", [ValueError, KeyError, RuntimeError, OSError, AssertionError, LookupError])
+    def test_an_unexpected_error_that_quotes_a_password(self, make_app, begin_log, monkeypatch, kind: type[Exception]):
+        """Whatever fails at what was typed, its message, its notes and what led to it stay out of the log."""
+        secret = "quux likes tea"
+
+        def fail(*_: object) -> None:
+            try:
+                raise ValueError(f"{secret} is too short")
+            except ValueError as first:
+                error = kind(f"could not check {secret}")
+                error.add_note(f"of {secret}")
+                raise ExceptionGroup(f"all of {secret}", [error]) from first
+
+        monkeypatch.setattr("referralhub.auth.views.authentication.authenticate", fail)
+        visitor, log = Visitor(make_app()), begin_log()
+        form = visitor.get("/login").form("/login")
+        page = visitor.client.post("/login", data=visitor.filled_in(form, username="alice", password=secret))
+        assert page.status_code == 500
+        assert log.lines[-2]["message"] == "A page failed" and "ExceptionGroup" in log.lines[-2]["error"]
+        assert secret not in log.text + page.get_data(as_text=True)
+
+    @pytest.mark.one_database
     def test_on_ones_own_machine_all_of_it_is_told_as_text(self, broken_app: Flask, begin_log):
         log = begin_log(referralhub_env="development", log_format="text")
         broken_app.test_client().get("/privacy")
