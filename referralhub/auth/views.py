@@ -26,10 +26,11 @@ FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are 
 
 
 def load_user(sign_in_id: str) -> User | None:
-    """Return the member whose sign-in a session names, unless that was ended or the account switched off."""
+    """Return the member whose sign-in a session names, unless that was ended, is over, or the account switched off."""
     member = sign_ins.member(int(sign_in_id))
-    if member is None:
-        forget_member()  # signed out from elsewhere, by a new password or with the account
+    if member is None or (member.sign_in and sign_ins.is_over(member.sign_in, now())):
+        forget_member()  # signed out from elsewhere, by a new password or with the account, or long ago
+        return None
     return member
 
 

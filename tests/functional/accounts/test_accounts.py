@@ -136,6 +136,18 @@ def test_a_page_for_members_sends_a_visitor_to_sign_in_and_back(alice: Person):
     assert done.location == "/dashboard/?tab=1"
 
 
+def test_who_comes_every_day_signs_in_again_after_ninety(alice: Person, clock):
+    alice.sign_up()
+    for _ in range(89):
+        clock.advance(days=1)
+        assert alice.get("/account/profile")
+    clock.advance(days=1)
+    assert alice.get("/account/profile", 302).headers["Clear-Site-Data"]
+    assert alice.get("/dashboard/", 302).location.startswith("/login")
+    alice.sign_in()
+    assert alice.get("/account/profile")
+
+
 def test_a_verification_link_works_for_a_day(alice: Person, records, clock):
     alice.sign_up()
     path = alice.verification_path()

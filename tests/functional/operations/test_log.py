@@ -107,7 +107,7 @@ class TestOfEachRequest:
             if visitor.submit(form, None, username="alice", password="wrong").status == 429:
                 break
         assert (log.requests[-1]["status"], log.requests[-1]["route"]) == (429, "/login")
-        assert {line["logger"] for line in log.lines} == {"referralhub.access"}
+        assert {line["logger"] for line in log.lines} == {"referralhub.access", "referralhub.forms"}
         assert HERE["REMOTE_ADDR"] not in log.text
 
 
@@ -238,6 +238,18 @@ class TestWhatFails:
         foreign = other.get(path).form(path).one('[name="csrf_token"]')["value"]
         assert reason({"csrf_token": foreign}) == "token_of_another_session"
         assert "elsewhere" not in log.text
+
+    @pytest.mark.one_database
+    def test_a_password_that_is_wrong(self, alice: Person, visitor: Visitor, log):
+        alice.sign_up()
+        visitor.submit(visitor.get("/login").form("/login"), 422, username="alice", password="quux guess")
+        alice.submit(alice.get("/account/confirm").form("/account/confirm"), 422, password="quux guess")
+        lines = [(line["level"], line["route"], line["message"]) for line in log.by("referralhub.forms")]
+        assert lines == [
+            ("warning", "/login", "What a form asked for was refused: wrong_credentials"),
+            ("warning", "/account/confirm", "What a form asked for was refused: wrong_password"),
+        ]
+        assert "alice" not in log.text and "quux" not in log.text
 
     @pytest.mark.one_database
     def test_a_thread(self, log):
