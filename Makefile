@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
-.PHONY: run test test-deep bench lint format lock help
+.PHONY: run test test-deep bench lint format lock sbom advisories help
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
@@ -43,6 +43,13 @@ lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
 		--group dev --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group bench -c requirements.txt -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+
+sbom: .venv/uv ## What the program is made of: sbom.json (CycloneDX)
+	@$(BIN)/uvx --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file sbom.json
+
+advisories: .venv/uv ## Whether known advisories concern what is pinned: exit 1 if so, 3 where that cannot be found out
+	@$(PYTHON) deploy/advisories.py $(BIN)/uvx --quiet --from pip-audit==2.10.1 pip-audit
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14

@@ -20,7 +20,7 @@ from referralhub import (
     mailbox,
     metrics,
     migrations,
-    security,
+    response_headers,
     tasks,
     templating,
     urls,
@@ -38,6 +38,7 @@ from referralhub.observing import counters, exporters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.shared import codes
+from referralhub.sessions import former_cookie
 from referralhub.sessions.interface import Sessions
 from referralhub.static_files import StaticFiles
 
@@ -82,7 +83,6 @@ def wire(config: Settings | None = None) -> Flask:
     compression.init_app(app)  # first, so that it has the last word on what is sent
     if settings.debug_toolbar:
         debug_toolbar.init_app(app)
-    security.init_app(app, settings)
     templating.init_app(app)
     errors.init_app(app)
     for blueprint in (landing, auth, account, dashboard, health.bp, metrics.bp):
@@ -95,9 +95,11 @@ def wire(config: Settings | None = None) -> Flask:
     if not settings.debug_toolbar:  # which tells of an answer how it was made
         kept_answers.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
+    former_cookie.init_app(app)
     urls.init_app(app, settings)
     exporters.init_app(app, settings)
     requests.init_app(app, settings)
+    response_headers.init_app(app, settings)
     return app
 
 

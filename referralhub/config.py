@@ -1,7 +1,6 @@
 """Settings: read once from the environment, checked, then frozen."""
 
 import os
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from referralhub import embedded, openid_settings, public_address
+from referralhub.secret_key import kept_key
 
 PROJECT = Path(__file__).resolve().parent.parent
 DEMO_MEMBER, DEMO_ADMIN, DEMO_PASSWORD = "mira", "admin", "try-ReferralHub"  # of `seed demo`; printed for everyone
@@ -77,6 +77,12 @@ class Settings:
         """The path of the site that everything is below, such as "/refer"; "" where the site is all ours."""
         return urlsplit(self.base_url).path
 
+    @property
+    def cookie_name(self) -> str:
+        """What the session's cookie is called: no other host, and no plain http, can set one that begins so."""
+        https = urlsplit(self.base_url).scheme == "https"
+        return f"{('__Secure-' if self.base_path else '__Host-') if https else ''}referralhub"
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Read and check every setting.
@@ -134,6 +140,7 @@ class Settings:
         return {
             "SECRET_KEY": self.secret_key,
             "SQLALCHEMY_DATABASE_URI": self.database_url,
+            "SESSION_COOKIE_NAME": self.cookie_name,
             "SESSION_COOKIE_SECURE": secure,
             "SESSION_COOKIE_HTTPONLY": True,
             "SESSION_COOKIE_SAMESITE": "Lax",
@@ -217,7 +224,7 @@ class _Reader:
         value = self.text("SECRET_KEY", "")
         if not value and keep_in is not None:
             try:
-                return _kept_secret(keep_in / "secret_key")
+                return kept_key(keep_in / "secret_key")
             except OSError as error:
                 self.refuse("INSTANCE_PATH", f"cannot be written ({error.strerror})", A_FOLDER)
                 return value
@@ -295,21 +302,6 @@ def _scheme(url: str, one_host: bool = True) -> str:
 def _wrong_with_public(url: str) -> str:
     """Return what is wrong with the address that people are given, "" for one that can be used."""
     return public_address.wrong_with(url) or ("" if _scheme(url) else "has a host or a port that cannot be")
-
-
-def _kept_secret(file: Path) -> str:
-    """Read the secret key that this installation keeps, making it on the first call."""
-    if not file.exists():
-        fresh = file.with_name(f"{file.name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32))
-        try:
-            file.hardlink_to(fresh)  # the first process wins; the others read the winner's key
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return file.read_text().strip()
 
 
 def _is_limit(text: str) -> bool:

@@ -6,6 +6,8 @@ from hashlib import sha256
 
 from flask import Flask, Response, url_for
 
+from referralhub.response_headers import POLICY
+
 # All that it has, but for the one that shows the secret key.
 PANELS = (
     "versions.VersionDebugPanel", "timer.TimerDebugPanel", "headers.HeaderDebugPanel",
@@ -21,7 +23,7 @@ CONFIG: dict[str, object] = {
 
 
 def init_app(app: Flask) -> None:
-    """Put it onto each page, and let the page's policy know; it must come before what sets the policy."""
+    """Put it onto each page, and let the page's policy know."""
     from flask_debugtoolbar import DebugToolbarExtension  # noqa: PLC0415 - only who develops has it
 
     warnings.filterwarnings("ignore", "Could not insert debug toolbar")  # into what is a part of a page
@@ -31,9 +33,8 @@ def init_app(app: Flask) -> None:
 
 def _allow(response: Response) -> Response:
     """Let its own line of script run, and its styles hide things; all else stays forbidden."""
-    if policy := response.headers.get("Content-Security-Policy"):
-        path = url_for("_debug_toolbar.static", filename="")
-        digest = b64encode(sha256(f"var DEBUG_TOOLBAR_STATIC_PATH = '{path}'".encode()).digest()).decode()
-        policy = policy.replace("script-src 'self'", f"script-src 'self' 'sha256-{digest}'")
-        response.headers["Content-Security-Policy"] = f"{policy}; style-src-attr 'unsafe-inline'"
+    path = url_for("_debug_toolbar.static", filename="")
+    digest = b64encode(sha256(f"var DEBUG_TOOLBAR_STATIC_PATH = '{path}'".encode()).digest()).decode()
+    policy = POLICY.replace("script-src 'self'", f"script-src 'self' 'sha256-{digest}'")
+    response.headers["Content-Security-Policy"] = f"{policy}; style-src-attr 'unsafe-inline'"
     return response

@@ -1,5 +1,6 @@
 """Shapes of what people type, in any form. Whether it is true is for the services."""
 
+import logging
 import re
 from collections.abc import Iterable
 
@@ -13,6 +14,8 @@ from referralhub.services.shared import codes
 from referralhub.services.shared.errors import BadAddress, BadSetting, DomainError
 from referralhub.services.shared.names import check_name
 from referralhub.words.errors import by_field, say
+
+log = logging.getLogger(__name__)
 
 code_shape = Regexp(rf"{codes.SHAPE}\Z", message=f"A code is {codes.SHORTEST} to {codes.LONGEST} letters and digits.")
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
@@ -133,7 +136,8 @@ def code_field() -> StringField:
 
 
 def show_error(error: DomainError, form: FlaskForm) -> None:
-    """Put what a service refused at the fields it is about, or on top."""
+    """Put what a service refused at the fields it is about, or on top, and log that it did, as for a wrong password."""
+    log.warning("What a form asked for was refused: %s", error.code)
     if isinstance(error, BadSetting) and error.key in form:  # the field has a name already
         problem = by_field(error)[error.key]
         form[error.key].errors = [*form[error.key].errors, f"{problem[:1].upper()}{problem[1:]}."]

@@ -1,14 +1,13 @@
-"""What every response carries for safety, and whose address a request came from."""
+"""Whether a form may be believed, and whose address a request came from."""
 
 import logging
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, current_app, g, request
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from itsdangerous import URLSafeTimedSerializer
 
@@ -28,44 +27,6 @@ REFUSALS = {  # what Flask-WTF and we say when we refuse a form, in a word for t
 BRACKETED = re.compile(r"\[(?P<address>[^\]]+)\](?::\d+)?")
 WITH_PORT = re.compile(r"(?P<address>[0-9.]+):\d+")
 NAT64, COMPATIBLE = IPv6Network("64:ff9b::/96"), IPv6Network("::/96")
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-
-
-def init_app(app: Flask, settings: Settings) -> None:
-    """Put the headers on every response."""
-    app.after_request(protector(settings))
-
-
-def protector(settings: Settings) -> Callable[[Response], Response]:
-    """Make what puts the headers on a response; which ones depends on the settings alone."""
-    headers = {
-        "Content-Security-Policy": POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
-    }
-    if urlsplit(settings.base_url).scheme == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000"
-
-    def protect(response: Response) -> Response:
-        response.headers.update(headers)
-        # Pages hold a member's own figures and one-time tokens: no cache may keep them.
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
-    return protect
 
 
 class FormProtection(CSRFProtect):

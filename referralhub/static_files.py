@@ -6,13 +6,13 @@ while a new version is rolled out, an old process is asked for new files, and wh
 
 import hashlib
 import mimetypes
+from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask, Request, Response
 
-from referralhub import security
 from referralhub.compression import AS_IT_IS, FOR_GOOD, best_of
 from referralhub.early_answers import Answer
 from referralhub.observing import context
@@ -27,6 +27,7 @@ class File(NamedTuple):
 
     content: bytes
     digest: str
+    integrity: str  # the same for browsers, which run no script of another content
     mimetype: str
 
 
@@ -38,6 +39,11 @@ def digest(path: str) -> str:
         return "missing"
 
 
+def integrity(path: str) -> str:
+    """Return what a browser compares the content of a file with, as it is at present. Raises OSError."""
+    return _read(path).integrity
+
+
 def _read(path: str) -> File:
     """Read a file again where it changed. Raises OSError."""
     return _read_once(path, Path(path).stat().st_mtime_ns)
@@ -47,7 +53,9 @@ def _read(path: str) -> File:
 def _read_once(path: str, _changed: int) -> File:
     content = Path(path).read_bytes()
     kind, _ = mimetypes.guess_type(path)
-    return File(content, hashlib.sha256(content).hexdigest()[:10], kind or "application/octet-stream")
+    sha256 = hashlib.sha256(content)
+    whole = f"sha256-{b64encode(sha256.digest()).decode()}"
+    return File(content, sha256.hexdigest()[:10], whole, kind or "application/octet-stream")
 
 
 @lru_cache(256)
@@ -62,7 +70,6 @@ class StaticFiles:
         folder = Path(str(app.static_folder))
         files = [file for file in folder.rglob("*") if file.is_file()]
         self.files = {f"{app.static_url_path}/{file.relative_to(folder).as_posix()}": str(file) for file in files}
-        self.protect = security.protector(app.config["SETTINGS"])
         app.config["SEND_FILE_MAX_AGE_DEFAULT"] = SHORT
 
     def __call__(self, environ: dict[str, Any]) -> Answer | None:
@@ -79,7 +86,7 @@ class StaticFiles:
         response = _response(file, best_of(tuple(FOR_GOOD), environ.get("HTTP_ACCEPT_ENCODING", "")))
         current = request.args.get("v") == file.digest
         response.headers["Cache-Control"] = FOREVER if current else f"public, max-age={SHORT}"
-        body, status, headers = self.protect(response).make_conditional(environ).get_wsgi_response(environ)
+        body, status, headers = response.make_conditional(environ).get_wsgi_response(environ)
         return Answer(status, headers, b"".join(body))
 
 

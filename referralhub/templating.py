@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from referralhub.config import Settings
 from referralhub.models import Badge
-from referralhub.static_files import digest
+from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
 from referralhub.words.amounts import format_amount
@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
         icon=icon,
         static_url=static_url,
         public_url=public_url,
+        script=script,
         development=settings.development,
     )
 
@@ -38,6 +39,14 @@ def init_app(app: Flask) -> None:
 def static_url(file: str) -> str:
     """Return the address of a static file, which names its content as it was when this process first looked."""
     return _static_url(request.script_root, str(current_app.static_folder), file)
+
+
+def script(file: str, how: str = "") -> Markup:
+    """Return the element that loads a script of ours if its content is what it is now; `how` is "defer" or ""."""
+    whole = integrity(f"{current_app.static_folder}/{file}")
+    return Markup('<script src="{}" integrity="{}"{}></script>').format(
+        static_url(file), whole, f" {how}" if how else ""
+    )
 
 
 def icon(name: str, also: str = "") -> Markup:

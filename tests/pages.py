@@ -204,6 +204,7 @@ class Visitor:
 
     def __init__(self, app: Flask, **environ: str) -> None:
         self.client = app.test_client()
+        self.cookie_name: str = app.config["SESSION_COOKIE_NAME"]
         self.client.environ_base = {**self.client.environ_base, **environ}
 
     def get(self, path: str, expect: int = 200, headers: dict[str, str] | None = None) -> Page:
@@ -245,7 +246,7 @@ class Visitor:
         """Click twice: the second form has the cookie of before the first, and its answer is what the browser shows."""
         cookie = self.session_id()
         self.submit(form, **values)
-        self.client.set_cookie("session", cookie or "")
+        self.client.set_cookie(self.cookie_name, cookie or "")
         return self.submit(form, **values)
 
     def follow(self, page: Page, expect: int = 200) -> Page:
@@ -254,7 +255,7 @@ class Visitor:
         return self.get(page.location, expect)
 
     def session_id(self) -> str | None:
-        cookie = self.client.get_cookie("session")
+        cookie = self.client.get_cookie(self.cookie_name)
         return cookie and cookie.value
 
     def _page(self, response: TestResponse, expect: int | None, fragment: bool = False) -> Page:

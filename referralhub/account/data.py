@@ -10,6 +10,7 @@ from referralhub.account.views import bp
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error, text_of
+from referralhub.response_headers import forget_member
 from referralhub.services.accounts import credentials, erasure, exports
 from referralhub.services.referrals import live_codes, visits
 from referralhub.services.shared.errors import DomainError
@@ -59,6 +60,7 @@ def delete() -> Response | tuple[str, int]:
             live_codes.unlearn(current_app.extensions["redis"], code)
             logout_user()
             renew()
+            forget_member()
             contents.clear_but_members()
             flash("Your account is deleted. Thank you for having been here.")
             return redirect(url_for("landing.home"), 303)

@@ -12,6 +12,7 @@ from referralhub.clock import now
 from referralhub.extensions import limiter, login_manager
 from referralhub.forms import show_error, text_of
 from referralhub.models import User
+from referralhub.response_headers import forget_member
 from referralhub.services.accounts import authentication, credentials, passwords, sign_ins
 from referralhub.services.accounts.sign_ins import Proof
 from referralhub.services.shared.errors import BadLink, DomainError
@@ -26,8 +27,12 @@ FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are 
 
 
 def load_user(sign_in_id: str) -> User | None:
-    """Return the member whose sign-in a session names, unless that was ended or the account switched off."""
-    return sign_ins.member(int(sign_in_id))
+    """Return the member whose sign-in a session names, unless that was ended, is over, or the account switched off."""
+    member = sign_ins.member(int(sign_in_id))
+    if member is None or (member.sign_in and sign_ins.is_over(member.sign_in, now())):
+        forget_member()  # signed out from elsewhere, by a new password or with the account, or long ago
+        return None
+    return member
 
 
 @login_manager.unauthorized_handler
@@ -70,6 +75,7 @@ def logout() -> Response:
     outcome.note("You are signed out.")
     logout_user()
     renew()
+    forget_member()
     contents.clear_but_members()
     return redirect(url_for("landing.home"), 303)
 

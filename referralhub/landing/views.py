@@ -11,6 +11,7 @@ from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.picture import draw
+from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.leaderboard import Period
 from referralhub.services.program import rules
@@ -90,7 +91,7 @@ def picture(code: str) -> BaseResponse:
     gift = (
         f"and gives you {format_amount(program.friend_amount, program.unit)} to start" if program.friend_amount else ""
     )
-    headers = {"Cache-Control": "public, max-age=3600"}
+    headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600"}
     return Response(draw(referrer.name, gift), mimetype="image/png", headers=headers)
 
 

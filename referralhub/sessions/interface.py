@@ -36,6 +36,7 @@ WRITABLE = "writable"  # a key that says nothing: whether it can be written is w
 LINK = re.compile(rf"/{codes.SHAPE}/?")
 MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
 REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
+ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
 WITHOUT_SESSION = ("/static/", "/healthz", "/readyz", "/metrics")
 
 
@@ -71,6 +72,9 @@ class Sessions(RedisSessionInterface):
 
     def __init__(self, app: Flask, client: Any) -> None:
         super().__init__(app, client=client, key_prefix=PREFIX)
+        self.sid_length = ID_BYTES
+        self.name: str = app.config["SESSION_COOKIE_NAME"]
+        self.lifetime = int(app.permanent_session_lifetime.total_seconds())
         self.serializer = Serializer()
         self._arrive = client.register_script(ARRIVE)
         self.fixed_paths: frozenset[str] = frozenset()
@@ -109,14 +113,14 @@ class Sessions(RedisSessionInterface):
 
     def sid_of(self, environ: dict[str, Any]) -> str | None:
         """Read the same before there is a request object, which takes longer than this."""
-        return parse_cookie(environ.get("HTTP_COOKIE")).get(self.app.config["SESSION_COOKIE_NAME"])
+        return parse_cookie(environ.get("HTTP_COOKIE")).get(self.name)
 
     def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
         """Keep a followed link and count the visit, in one round trip; returns also the id of the session it is in.
 
         `sid` is what the visitor's cookie says. Raises RedisError.
         """
-        new_sid = secrets.token_urlsafe(32)
+        new_sid = secrets.token_urlsafe(ID_BYTES)
         keys = [
             live_codes.key(link.code),
             f"{PREFIX}{sid or new_sid}",
@@ -133,11 +137,14 @@ class Sessions(RedisSessionInterface):
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the path that we are below: another application of the same site is not to see the cookie."""
-        return request.script_root or "/"
+        return self._path(request.script_root)
+
+    def _path(self, root: str) -> str:
+        return "/" if not root or self.name.startswith("__Host-") else root  # which is for a whole host, or none
 
     def cookie(self, sid: str, root: str) -> str:
         """Write the header that lets the browser know its session's id, as Flask would; `root` is what we are below."""
-        return f"{self.app.config['SESSION_COOKIE_NAME']}={sid}{self._attributes(root or '/', int(time()))}"
+        return f"{self.name}={sid}{self._attributes(self._path(root), int(time()))}"
 
     @lru_cache(64)  # noqa: B019 - there is one of these for each application
     def _attributes(self, path: str, _second: int) -> str:
@@ -152,6 +159,11 @@ class Sessions(RedisSessionInterface):
             samesite=self.get_cookie_samesite(app),
         ).removeprefix("=")
 
+    def _gone(self) -> str:
+        """Write the header that lets the browser drop the cookie."""
+        path, secure = self.get_cookie_path(self.app), self.get_cookie_secure(self.app)
+        return dump_cookie(self.name, expires=0, max_age=0, path=path, secure=secure, httponly=True)
+
     def regenerate(self, session: SessionMixin) -> None:
         """Give the session a new id and forget the old one, so that a planted id is worth nothing."""
         super().regenerate(session)
@@ -161,8 +173,7 @@ class Sessions(RedisSessionInterface):
         """Put a session into Redis now, before what it says is true for good. Raises RedisError."""
         packed = self.serializer.encode(session)
         if packed != session.kept:
-            lifetime = int(self.app.permanent_session_lifetime.total_seconds())
-            self.client.set(PREFIX + session.sid, packed, ex=lifetime, xx=session.loaded)
+            self.client.set(PREFIX + session.sid, packed, ex=self.lifetime, xx=session.loaded)
             session.kept = packed
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
@@ -171,6 +182,8 @@ class Sessions(RedisSessionInterface):
             return
         try:
             super().save_session(app, session, response)
+            if session.modified and not session:  # a browser drops no `__Host-` cookie at a header that is not secure
+                response.headers.setlist("Set-Cookie", [self._gone()])
         except RedisError as error:
             session.modified = False
             if not _works_without():

@@ -36,7 +36,7 @@ ERRORS: dict[str, Text] = {
     "address_without_dot": "The part after the @ needs a dot, such as example.com.",
     "password_length": "Use {shortest} to {longest} characters.",
     "password_common": "This password is one of the first that attackers try. Please choose another one.",
-    "password_is_name": "Your password must not be your name or your address.",
+    "password_is_name": "Your password must be more than your name, your address or ours with some digits.",
     "own_account": "You cannot switch off the account that you are using.",
     "account_erased": "This member deleted the account; there is nothing left to switch on.",
     "name_invisible": "This contains an invisible character. Please type it instead of pasting.",

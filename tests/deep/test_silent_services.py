@@ -72,7 +72,7 @@ def member(hub: servers.ReferralHub, valkey, tmp_path: Path) -> Iterator[Person]
 def ask(port: int, path: str, cookie: str, begun: float) -> Answer:
     sent = time.monotonic()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", path, headers={"Cookie": f"session={cookie}"} if cookie else {})
+    connection.request("GET", path, headers={"Cookie": f"referralhub={cookie}"} if cookie else {})
     answer = connection.getresponse()
     answer.read()
     connection.close()

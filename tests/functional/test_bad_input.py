@@ -219,7 +219,7 @@ class TestRequests:
     @pytest.mark.parametrize("cookie", ["x", "x" * 3000, "../../etc/passwd", "%00", "a" * 43])
     def test_a_cookie_of_nonsense_is_a_new_visitor(self, app, cookie: str):
         stranger = Visitor(app)
-        stranger.client.set_cookie("session", cookie)
+        stranger.client.set_cookie("referralhub", cookie)
         stranger.get("/signup")
         stranger.get("/dashboard/", 302)
 

@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 
 from referralhub.models import User
+from referralhub.services.accounts import signup
 from tests.pages import Page, Visitor
 from tests.people import Person, PostOffice
 
@@ -112,6 +113,44 @@ def test_the_host_header_decides_nothing(app: Flask, alice: Person):
     assert page.one("#referral-link")["value"].startswith("http://localhost/")
     forged = app.test_client().get("/login", headers={"Host": "evil.example"}).get_data(as_text=True)
     assert "evil.example" not in forged
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+@pytest.mark.parametrize("who", ["visitor", "member", "admin"])
+def test_no_answer_repeats_a_forged_host(make_app, clock, who: str, proxies: int):
+    """So an address that nobody knows need not be refused: probes and proxies come by some that are not BASE_URL's."""
+    app = make_app(ratelimit_enabled=False, trusted_proxies=proxies)
+    person = Person(app, PostOffice(app), "grace")
+    if who == "admin":
+        with app.app_context():
+            signup.create_admin(person.username, person.email, person.password, clock())
+        person.sign_in()
+    elif who == "member":
+        person.sign_up()
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    forged |= {"Cookie": f"{person.cookie_name}={person.session_id() or ''}"}
+    client = app.test_client(use_cookies=False)  # which would keep it for its own host
+    site = app.url_map.bind("localhost")
+    answered = 0
+    for rule in app.url_map.iter_rules():
+        if "GET" not in (rule.methods or ()):
+            continue
+        values = {"filename": "css/app.css", "code": "zzzzzzzz", "token": "x", "which": "monthly"}
+        path = site.build(rule.endpoint, {name: values.get(name, 1) for name in rule.arguments})
+        with client.get(path, headers=forged) as answer:
+            answered += answer.status_code == 200
+            told = str(answer.headers).encode() + answer.get_data()
+        assert b"evil.example" not in told, path
+    assert answered >= {"visitor": 9, "member": 25, "admin": 45}[who]
+
+
+def test_no_mail_repeats_a_forged_host(app: Flask, alice: Person, post_office: PostOffice):
+    alice.sign_up()
+    stranger = Visitor(app, HTTP_HOST="evil.example")
+    stranger.submit(stranger.get("/password/forgot").form("/password/forgot"), 200, email=alice.email)
+    post_office.deliver()
+    letters = [letter.as_string() for letter in post_office.letters(alice.email)]
+    assert len(letters) == 2 and not any("evil.example" in letter for letter in letters)
 
 
 def test_a_host_that_is_none_gets_a_plain_400(visitor):

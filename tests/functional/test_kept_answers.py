@@ -199,7 +199,7 @@ class TestWhoIsGivenWhat:
             warm.sign_out()
         if how == "erased":
             warm.delete_account()
-        warm.client.set_cookie("session", cookie)
+        warm.client.set_cookie("referralhub", cookie)
         assert warm.client.get(page).status_code == 302
 
     def test_one_whose_session_names_another_member_gets_nothing(self, warm: Person, bob: Person, records):
@@ -207,12 +207,12 @@ class TestWhoIsGivenWhat:
         bob.fragment(STATS)
         sid = bob.session_id()
         assert sid.endswith(f".{records.one(User, username='bob').profile.id}")
-        bob.client.set_cookie("session", f"{sid.rpartition('.')[0]}.1")
+        bob.client.set_cookie("referralhub", f"{sid.rpartition('.')[0]}.1")
         assert bob.client.get(STATS).status_code == 302
         assert "alice" not in bob.client.get(BOARD).text.replace('data-username="alice"', "").replace(">alice<", "")
 
     def test_a_stranger_with_a_made_up_session_takes_nothing_away(self, warm: Person, visitor: Visitor, is_kept):
-        visitor.client.set_cookie("session", "made-up.1")
+        visitor.client.set_cookie("referralhub", "made-up.1")
         for _ in range(2):
             assert "Sign out" not in visitor.get(BOARD).text
         assert is_kept(warm, BOARD)
@@ -223,7 +223,7 @@ class TestWhoIsGivenWhat:
         for _ in range(2):
             visitor.get(BOARD)
         valkey.client.rename(f"session:{warm.session_id()}", "session:an-older-release")
-        warm.client.set_cookie("session", "an-older-release")
+        warm.client.set_cookie("referralhub", "an-older-release")
         for _ in range(2):
             assert "Sign out" in warm.get(BOARD).text
         assert "Sign out" not in visitor.get(BOARD).text
@@ -284,7 +284,7 @@ class TestRedis:
         assert is_kept(alice, STATS)
 
     def test_takes_no_versions_of_made_up_members(self, visitor: Visitor, valkey):
-        visitor.client.set_cookie("session", "made-up.4711")
+        visitor.client.set_cookie("referralhub", "made-up.4711")
         visitor.get(BOARD)
         assert not valkey.client.exists(version_key(4711))
 

@@ -188,7 +188,7 @@ def test_the_form_shown_while_redis_was_away_works_for_who_had_a_session_before(
 def used_before(friend: Person, form: Element) -> None:
     first = Person(friend.post_office.app, friend.post_office, "first")
     fill_in(first, form)
-    first.client.delete_cookie("session")
+    first.client.delete_cookie("referralhub")
 
 
 def tampered(friend: Person, form: Element) -> None:

@@ -1,8 +1,10 @@
 """Style sheet, scripts and icons: small on the wire, kept for good where that is safe, and never stale."""
 
 import gzip
+import hashlib
 import os
 import sys
+from base64 import b64encode
 from pathlib import Path
 
 import brotli
@@ -158,6 +160,14 @@ def test_a_file_that_is_edited_is_served_and_named_anew(app: Flask, tmp_path: Pa
     assert "immutable" not in fetch(small, before).headers["Cache-Control"]
     file.unlink()
     assert fetch(small, after).status_code == 404
+
+
+def test_a_browser_runs_a_script_only_of_the_content_that_the_page_names(app: Flask, visitor: Visitor):
+    scripts = visitor.get("/").all("script")
+    assert len(scripts) == 3
+    for script in scripts:
+        content = unpacked(visitor.file(script["src"]))
+        assert script["integrity"] == f"sha256-{b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
 def test_a_file_costs_no_session_and_no_query(app: Flask, present: str, count_queries, valkey):

@@ -112,7 +112,7 @@ def signup(world: World) -> Sent:
 def signup_without_a_cookie(world: World) -> Sent:
     """The form was shown while Redis was away: its address has the visit, and its browser names the page."""
     who, path, values = signup(world)
-    world.dora.client.delete_cookie("session")
+    world.dora.client.delete_cookie("referralhub")
     return who, path, values | {"without_session": "1"}
 
 

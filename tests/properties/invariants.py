@@ -264,7 +264,7 @@ class CheckedMachine(RuleBasedStateMachine):
         session = {"_user_id": str(who.sign_in), "_permanent": True, "csrf_token": "any"}
         self.world.redis.set(f"session:theirs.{who.id}", msgspec.msgpack.encode(session))
         client = self.world.app.test_client()
-        client.set_cookie("session", f"theirs.{who.id}")
+        client.set_cookie("referralhub", f"theirs.{who.id}")
         for page in ("/dashboard/stats", "/leaderboard?period=month"):
             shown = client.get(page)
             with mock.patch.object(KeptAnswers, "_find", return_value=None):

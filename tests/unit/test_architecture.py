@@ -29,7 +29,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "models": ("", "sqlalchemy"),
     "database": ("postgresql", "sqlalchemy"),
     "postgresql": ("breaker", "psycopg sqlalchemy"),
-    "config": ("embedded openid_settings public_address redis_client", "limits"),
+    "config": ("embedded openid_settings public_address redis_client secret_key", "limits"),
+    "secret_key": ("", ""),
     "public_address": ("", ""),
     "openid_settings": ("", ""),
     "migration_files": ("config", ""),
@@ -72,6 +73,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_login msgspec redis",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
+    "response_headers": ("config", "flask"),
     "urls": ("config public_address", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.mailing services.accounts words", "flask_wtf wtforms"),
@@ -80,7 +82,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
-    "debug_toolbar": ("", "flask flask_debugtoolbar"),
+    "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
     "errors": (
         "database extensions observing outcome security services.shared sessions words",
@@ -96,17 +98,18 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "clock early_answers extensions observing security sessions words services.shared services.program "
+        "clock early_answers extensions observing response_headers sessions words services.shared services.program "
         "services.ledger services.referrals",
         "flask werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock config extensions forms htmx models openid outcome security sessions urls words "
-        "services.shared services.program services.mailing services.fraud services.referrals services.accounts",
+        "browsers clock config extensions forms htmx models openid outcome response_headers security sessions urls "
+        "words services.shared services.program services.mailing services.fraud services.referrals services.accounts",
         "flask flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms outcome sessions urls words services.shared services.mailing services.referrals "
+        "clock extensions forms outcome response_headers sessions urls words services.shared services.mailing "
+        "services.referrals "
         "services.accounts",
         "flask flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
@@ -138,7 +141,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "early_answers": ("observing", "flask"),
     "compression": ("early_answers", "backports brotli flask werkzeug"),
-    "static_files": ("compression early_answers observing security", "flask"),
+    "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
@@ -148,8 +151,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits compression config dashboard database debug_toolbar early_answers "
-        "errors extensions health kept_answers landing mailbox metrics migrations observing redis_client security "
-        "sessions static_files tasks templating urls services.shared services.accounts",
+        "errors extensions health kept_answers landing mailbox metrics migrations observing redis_client "
+        "response_headers sessions static_files tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),
     "launch": (

@@ -110,7 +110,24 @@ def test_codes_are_eight_of_thirty_six_and_hardly_ever_the_same():
 
 @pytest.mark.parametrize(
     "password",
-    ["password", "Password1", "12345678", "qwertyui", "aaaaaaaa", "abababab", "short", "x" * 129, "alice", "Alice123"],
+    [
+        "password",
+        "Password1",
+        "12345678",
+        "qwertyui",
+        "aaaaaaaa",
+        "abababab",
+        "short",
+        "x" * 129,
+        "alice",
+        "Alice123",
+        "alice2026!",
+        "#Alice1234",
+        "alice@example.com1",
+        "ReferralHub",
+        "referralhub2026",
+        "Referral!1",
+    ],
 )
 def test_guessable_passwords_are_refused(password: str):
     with pytest.raises(WeakPassword):

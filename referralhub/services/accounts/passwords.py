@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import digits, punctuation
 from threading import BoundedSemaphore
 from unicodedata import normalize
 
@@ -16,6 +17,7 @@ from nacl.pwhash import argon2id
 from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
 
 SHORTEST, LONGEST = 8, 128
+OURS = {"referralhub", "referral", "referrals", "refer"}  # what this is called, which is guessed first here
 UNUSABLE = "!"  # a stored value that no password matches
 
 
@@ -60,7 +62,8 @@ def accept(password: str, username: str, email: str, field: str = "password") ->
     lowered = password.lower()
     if lowered in _common() or len(set(lowered)) < 3:
         raise WeakPassword("password_common", field)
-    if lowered in {username.lower(), email.lower(), email.lower().partition("@")[0]}:
+    names = {username.lower(), email.lower(), email.lower().partition("@")[0]} | OURS
+    if lowered in names or lowered.strip(digits + punctuation) in {name.strip(digits + punctuation) for name in names}:
         raise WeakPassword("password_is_name", field)
 
 

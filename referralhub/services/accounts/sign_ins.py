@@ -16,6 +16,7 @@ from referralhub.services.shared import figure_changes
 Proof = Callable[[Session], None]  # a part of the transaction that begins a sign-in; raises what is wrong
 
 SHOWN = 100  # a program that signs in again and again leaves many more
+LONGEST = timedelta(days=90)  # after which even who comes every day types the password
 SEEN_EVERY = timedelta(hours=1)  # how precisely "last seen" is kept; finer would be a write for every page
 
 
@@ -68,6 +69,11 @@ _MEMBER = (
     .join(SignIn, SignIn.user_id == User.id)
     .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
 )
+
+
+def is_over(sign_in: SignIn, now: datetime) -> bool:
+    """Return whether a sign-in is so old that it counts no more."""
+    return sign_in.created + LONGEST <= now
 
 
 def due(sign_in: SignIn) -> datetime:

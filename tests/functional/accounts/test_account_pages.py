@@ -116,7 +116,7 @@ class TestSessions:
             case "others signed out":
                 end_others(alice)
         valkey.client.set(f"session:{session_id}", content)
-        old.client.set_cookie("session", session_id)
+        old.client.set_cookie("referralhub", session_id)
         is_out(old)
         bob.sign_up()  # a number that was given to a session is never given to another
         is_out(old)
@@ -129,7 +129,7 @@ class TestSessions:
         alice.sign_up()
         for number in ("1", "2"):
             valkey.client.set("session:left-over", msgspec.msgpack.encode({"_user_id": number, "_fresh": True}))
-            visitor.client.set_cookie("session", "left-over")
+            visitor.client.set_cookie("referralhub", "left-over")
             is_out(visitor)
 
 

@@ -39,7 +39,7 @@ def test_signing_out_ends_the_session_in_redis_too(alice: Person, valkey):
     assert valkey.client.exists(f"session:{session_id}")
     alice.sign_out()
     assert not valkey.client.exists(f"session:{session_id}")
-    alice.client.set_cookie("session", session_id)
+    alice.client.set_cookie("referralhub", session_id)
     alice.get("/dashboard/", 302)
 
 
@@ -67,7 +67,7 @@ def test_the_session_gets_a_new_id_at_signup_and_at_sign_in(alice: Person, valke
 
 @pytest.mark.one_database
 def test_an_id_that_nobody_was_given_is_not_taken_over(alice: Person):
-    alice.client.set_cookie("session", "chosen-by-an-attacker")
+    alice.client.set_cookie("referralhub", "chosen-by-an-attacker")
     alice.sign_up()
     assert alice.session_id() != "chosen-by-an-attacker"
 
@@ -77,10 +77,10 @@ def test_remember_me_decides_whether_the_cookie_outlives_the_browser(alice: Pers
     alice.sign_up()
     alice.sign_out()
     alice.sign_in()
-    assert alice.client.get_cookie("session").expires is None
+    assert alice.client.get_cookie("referralhub").expires is None
     alice.sign_out()
     alice.sign_in(remember="on")
-    assert alice.client.get_cookie("session").expires is not None
+    assert alice.client.get_cookie("referralhub").expires is not None
 
 
 def test_a_member_who_is_switched_off_is_out_at_once(alice: Person, records):
@@ -134,6 +134,18 @@ def test_a_page_for_members_sends_a_visitor_to_sign_in_and_back(alice: Person):
     page = alice.follow(answer)
     done = alice.submit(page.form("/login"), username="alice", password=alice.password)
     assert done.location == "/dashboard/?tab=1"
+
+
+def test_who_comes_every_day_signs_in_again_after_ninety(alice: Person, clock):
+    alice.sign_up()
+    for _ in range(89):
+        clock.advance(days=1)
+        assert alice.get("/account/profile")
+    clock.advance(days=1)
+    assert alice.get("/account/profile", 302).headers["Clear-Site-Data"]
+    assert alice.get("/dashboard/", 302).location.startswith("/login")
+    alice.sign_in()
+    assert alice.get("/account/profile")
 
 
 def test_a_verification_link_works_for_a_day(alice: Person, records, clock):
@@ -263,7 +275,7 @@ def _change_address(username: str, email: str) -> None:
 def test_a_slow_request_does_not_sign_a_member_in_again_who_has_signed_out_meanwhile(app, alice: Person, valkey):
     alice.sign_up()
     session_id = alice.session_id()
-    with app.test_request_context("/", headers={"Cookie": f"session={session_id}"}) as slow:
+    with app.test_request_context("/", headers={"Cookie": f"referralhub={session_id}"}) as slow:
         slow.session["note"] = "changed by a slow request"
         alice.sign_out()
         app.session_interface.save_session(app, slow.session, app.response_class())

@@ -104,7 +104,7 @@ stuffing("a_browser_that_calls_itself_a_crawler", {"User-Agent": "Twitterbot/1.0
 
 @trick
 def a_forged_session_cookie(scene: Scene) -> str:
-    scene.bob.client.set_cookie("session", "eyJ2aXNpdHMiOltdfQ.forged")
+    scene.bob.client.set_cookie("referralhub", "eyJ2aXNpdHMiOltdfQ.forged")
     scene.bob.get(scene.honest, 302)
     assert scene.bob.session_id() != "eyJ2aXNpdHMiOltdfQ.forged"
     scene.bob.sign_up()
@@ -116,7 +116,7 @@ def a_guessed_session_id(scene: Scene) -> str:
     thief = Visitor(scene.app)
     scene.bob.get(scene.honest, 302)
     guess = secrets.token_urlsafe(32)
-    thief.client.set_cookie("session", guess)
+    thief.client.set_cookie("referralhub", guess)
     thief.get(scene.evil, 302)
     assert not scene.redis.exists(f"session:{guess}")
     scene.bob.sign_up()
@@ -127,7 +127,7 @@ def a_guessed_session_id(scene: Scene) -> str:
 def a_planted_session(scene: Scene) -> str:
     thief = Visitor(scene.app)
     thief.get(scene.evil, 302)
-    scene.bob.client.set_cookie("session", thief.session_id())
+    scene.bob.client.set_cookie("referralhub", thief.session_id())
     scene.bob.get(scene.honest, 302)
     scene.bob.sign_up()
     thief.get("/dashboard/", 302)  # the thief's copy is signed in nowhere

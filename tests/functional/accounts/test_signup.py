@@ -42,7 +42,7 @@ class TestTwoClicks:
         browsers = [as_browsers_send(Person(app, post_office, "bob")) for _ in range(3)]
         form = browsers[0].get("/signup").form("/signup")
         for browser in browsers[1:]:
-            browser.client.set_cookie("session", browsers[0].session_id())
+            browser.client.set_cookie("referralhub", browsers[0].session_id())
         answers = all_at_once([partial(each.submit, form, None, **filled_in(each)) for each in browsers])
         assert [answer.status for answer in answers] == [303] * 3
         assert records.one(User).username == "bob"
@@ -66,7 +66,7 @@ class TestTwoClicks:
         bob.sign_up()
         victim = bob.in_another_browser()
         victim.post("/signup", filled_in(bob), 400, headers)
-        assert victim.client.get_cookie("session") is None or victim.get("/dashboard/", 302)
+        assert victim.client.get_cookie("referralhub") is None or victim.get("/dashboard/", 302)
 
     def test_after_a_while_it_is_a_guess(self, bob: Person, clock):
         bob.sign_up()
@@ -142,7 +142,7 @@ class TestAFormWithoutItsSession:
         bob.click(link)
         form = bob.get("/signup").form("/signup")
         clock.advance(days=7)
-        bob.client.delete_cookie("session")
+        bob.client.delete_cookie("referralhub")
         page = bob.submit(form, 400, **filled_in(bob))
         bob.submit(page.form("/signup"), password=bob.password, password_confirm=bob.password)
         assert len(records.all(Referral)) == 1

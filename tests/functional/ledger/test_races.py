@@ -76,7 +76,7 @@ def test_a_double_click_on_the_signup_button_makes_one_account(app: Flask, alice
     values |= {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
     twins = [Visitor(app) for _ in range(2)]
     for twin in twins:
-        twin.client.set_cookie("session", bob.session_id())
+        twin.client.set_cookie("referralhub", bob.session_id())
     pages = all_at_once([lambda twin=twin: twin.post("/signup", values, expect=None) for twin in twins])
     assert 303 in {page.status for page in pages}
     assert len(records.all(User)) == 2

@@ -126,7 +126,7 @@ def test_an_error_is_told_without_who_asked_and_what_for(make_app: Callable[...,
     app.view_functions["auth.verify"] = fail
     try:
         visitor = Visitor(app, **HERE)
-        answer = visitor.client.get(f"/verify/{SECRET}?{SECRET}=1", headers={"Cookie": f"session={SECRET}"})
+        answer = visitor.client.get(f"/verify/{SECRET}?{SECRET}=1", headers={"Cookie": f"referralhub={SECRET}"})
         assert visitor.client.get("/nothing").status_code == 404
         sentry_sdk.flush()
     finally:

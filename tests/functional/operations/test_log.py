@@ -113,7 +113,7 @@ class TestOfEachRequest:
             if visitor.submit(form, None, username="alice", password="wrong").status == 429:
                 break
         assert (log.requests[-1]["status"], log.requests[-1]["route"]) == (429, "/login")
-        assert {line["logger"] for line in log.lines} == {"referralhub.access"}
+        assert {line["logger"] for line in log.lines} == {"referralhub.access", "referralhub.forms"}
         assert HERE["REMOTE_ADDR"] not in log.text
 
 
@@ -276,6 +276,18 @@ class TestWhatFails:
         assert "elsewhere" not in log.text
 
     @pytest.mark.one_database
+    def test_a_password_that_is_wrong(self, alice: Person, visitor: Visitor, log):
+        alice.sign_up()
+        visitor.submit(visitor.get("/login").form("/login"), 422, username="alice", password="quux guess")
+        alice.submit(alice.get("/account/confirm").form("/account/confirm"), 422, password="quux guess")
+        lines = [(line["level"], line["route"], line["message"]) for line in log.by("referralhub.forms")]
+        assert lines == [
+            ("warning", "/login", "What a form asked for was refused: wrong_credentials"),
+            ("warning", "/account/confirm", "What a form asked for was refused: wrong_password"),
+        ]
+        assert "alice" not in log.text and "quux" not in log.text
+
+    @pytest.mark.one_database
     def test_a_thread(self, log):
         name = "alice"
 
@@ -303,6 +315,28 @@ class TestWhatFails:
         assert error.endswith("\nIntegrityError")
         assert "which led to:" in error  # the driver's error came first
         assert "lice" not in error and "other@" not in error
+
+    @pytest.mark.one_database
+    @pytest.mark.parametrize("kind", [ValueError, KeyError, RuntimeError, OSError, AssertionError, LookupError])
+    def test_an_unexpected_error_that_quotes_a_password(self, make_app, begin_log, monkeypatch, kind: type[Exception]):
+        """Whatever fails at what was typed, its message, its notes and what led to it stay out of the log."""
+        secret = "quux likes tea"
+
+        def fail(*_: object) -> None:
+            try:
+                raise ValueError(f"{secret} is too short")
+            except ValueError as first:
+                error = kind(f"could not check {secret}")
+                error.add_note(f"of {secret}")
+                raise ExceptionGroup(f"all of {secret}", [error]) from first
+
+        monkeypatch.setattr("referralhub.auth.views.authentication.authenticate", fail)
+        visitor, log = Visitor(make_app()), begin_log()
+        form = visitor.get("/login").form("/login")
+        page = visitor.client.post("/login", data=visitor.filled_in(form, username="alice", password=secret))
+        assert page.status_code == 500
+        assert log.lines[-2]["message"] == "A page failed" and "ExceptionGroup" in log.lines[-2]["error"]
+        assert secret not in log.text + page.get_data(as_text=True)
 
     @pytest.mark.one_database
     def test_on_ones_own_machine_all_of_it_is_told_as_text(self, broken_app: Flask, begin_log):
@@ -375,7 +409,7 @@ def _full_life(app: Flask, post_office: PostOffice, admin: Person, records) -> d
         huey.execute(job)
     return secrets | {
         "name": "quux", "address": "zq@", "other address": "@example.com", "network": HERE["REMOTE_ADDR"],
-        "browser": "Gecko", "site": "elsewhere", "query": "?", "password": "likes tea", "cookie's name": "session=",
+        "browser": "Gecko", "site": "elsewhere", "query": "?", "password": "likes tea", "cookie's name": "referralhub=",
     }  # fmt: skip
 
 

@@ -156,7 +156,7 @@ def test_without_a_configured_token_there_is_nothing(make_app, header: str):
 
 @pytest.mark.one_database
 def test_it_needs_no_redis_no_session_and_has_no_limit(client: FlaskClient, valkey):
-    client.set_cookie("session", "a" * 43)  # of a session that nobody has
+    client.set_cookie("referralhub", "a" * 43)  # of a session that nobody has
     with valkey.away():
         for _ in range(3):
             answer = client.get("/metrics", headers=BEARER)

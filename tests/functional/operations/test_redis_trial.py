@@ -160,7 +160,7 @@ class TestCluster:
         app = make_app(redis_url=cluster.url)
         alice = Person(app, PostOffice(app), "alice")
         alice.get("/login", 503)
-        alice.client.set_cookie("session", "of-before")
+        alice.client.set_cookie("referralhub", "of-before")
         for path in ("/login", "/dashboard/", "/", "/leaderboard"):
             assert "can't reach our database" in alice.get(path, 503).text
         assert cluster.client.dbsize() == 0

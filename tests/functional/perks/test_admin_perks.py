@@ -172,7 +172,7 @@ class TestOnePerk:
         sent = []
         for form in forms * 2:
             twin = Person(admin.post_office.app, admin.post_office, "grace")
-            twin.client.set_cookie("session", admin.session_id())
+            twin.client.set_cookie("referralhub", admin.session_id())
             sent.append(lambda t=twin, f=form: t.submit(f, pieces="10"))
         all_at_once(sent)
         assert records.one(Perk).stock == 32

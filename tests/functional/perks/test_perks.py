@@ -121,7 +121,7 @@ def test_fifty_claims_of_one_member_never_overdraw(app, clock, rich, records):
     twins = []
     for form in forms:
         twin = Person(app, rich.post_office, "alice")
-        twin.client.set_cookie("session", rich.session_id())
+        twin.client.set_cookie("referralhub", rich.session_id())
         twins.append(lambda t=twin, f=form: t.submit(f, None))
     pages = all_at_once(twins)
     assert Counter(page.status for page in pages) == {303: 3, 409: 47}

@@ -252,7 +252,7 @@ class TestAtTheSameTime:
         twins = []
         for form in forms:
             twin = Person(app, admin.post_office, "grace")
-            twin.client.set_cookie("session", admin.session_id())
+            twin.client.set_cookie("referralhub", admin.session_id())
             twins.append(lambda t=twin, f=form: t.submit(f, None).status)
         assert sorted(all_at_once(twins)) == [303, 422, 422, 422]
         assert len(records.all(Program)) == 2

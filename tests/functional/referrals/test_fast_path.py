@@ -40,7 +40,7 @@ class Click:
 AT_THE_DOOR = {
     "somebody new": Click(),
     "somebody new, in a browser": Click(headers=NAVIGATES | {"User-Agent": BROWSERS[0]}),
-    "somebody who was here before": Click(headers={"Cookie": "session={kept}"}),
+    "somebody who was here before": Click(headers={"Cookie": "referralhub={kept}"}),
     "the code in capitals": Click("/{CODE}/"),
     "no slash": Click("/{code}"),
     "a channel": Click("/{code}/?via=whatsapp"),
@@ -48,17 +48,17 @@ AT_THE_DOOR = {
     "a channel, encoded, among others": Click("/{code}/?utm_source=%ff&&=&%76ia=%77hatsapp&via=x&I=1;i=2"),
     "an unknown channel": Click("/{code}/?via=nowhere"),
     "half a query": Click("/{code}/?via&%&=%00"),
-    "a cookie of nobody's": Click(headers={"Cookie": "session=guessed"}),
-    "an empty cookie": Click(headers={"Cookie": "session="}),
-    "a quoted cookie": Click(headers={"Cookie": 'session="{kept}"'}),
-    "an escaped cookie": Click(headers={"Cookie": r'session="\303\274\"\073"'}),
-    "a cookie among others": Click(headers={"Cookie": "=; a;session; b=session={member} ;session={kept}; c=1"}),
-    "the cookie twice": Click(headers={"Cookie": "session={kept}; session={member}"}),
-    "a cookie that is no text": Click(environ={"HTTP_COOKIE": "session=\xff\xc3\x01"}),
+    "a cookie of nobody's": Click(headers={"Cookie": "referralhub=guessed"}),
+    "an empty cookie": Click(headers={"Cookie": "referralhub="}),
+    "a quoted cookie": Click(headers={"Cookie": 'referralhub="{kept}"'}),
+    "an escaped cookie": Click(headers={"Cookie": r'referralhub="\303\274\"\073"'}),
+    "a cookie among others": Click(headers={"Cookie": "=; a;session; b=referralhub={member} ;referralhub={kept}; c=1"}),
+    "the cookie twice": Click(headers={"Cookie": "referralhub={kept}; referralhub={member}"}),
+    "a cookie that is no text": Click(environ={"HTTP_COOKIE": "referralhub=\xff\xc3\x01"}),
     "an odd host": Click(headers={"Host": "not a host"}),
 }
 INSIDE = {
-    "a member": Click(headers={"Cookie": "session={member}"}),
+    "a member": Click(headers={"Cookie": "referralhub={member}"}),
     "a link that Redis does not know": Click("/{cold}/"),
     "a link of nobody's": Click("/zzzzzzzz/"),
     "a page named like a link": Click("/leaderboard"),
@@ -100,7 +100,7 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
 
     def plain(text: str) -> str:
         """Hide the id of a new session, the date that the `Max-Age` beside it decides, and the key of a visit."""
-        for sid in re.findall(r"session[=:]([\w-]{43})", text):
+        for sid in re.findall(r"(?:session:|referralhub=)([\w-]{44})", text):
             text = text if f"session:{sid}".encode() in before else text.replace(sid, "NEW")
         text = re.sub(r"(?<=visit=)[^&]+", lambda token: str(replace(unseal(token[0]), key=None)), text)
         return re.sub("Expires=[^;]+", "Expires=…", text)

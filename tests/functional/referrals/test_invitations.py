@@ -140,7 +140,7 @@ class TestWhoIsInvited:
         forms = []
         for first in (0, 15):
             twin = Visitor(app)
-            twin.client.set_cookie("session", alice.session_id())
+            twin.client.set_cookie("referralhub", alice.session_id())
             values = {"csrf_token": alice.get(PATH).form(PATH).one('[name="csrf_token"]')["value"]}
             values |= {"addresses": " ".join(many(15, first)), "words": "", "send": "yes"}
             forms.append(lambda twin=twin, values=values: twin.post(PATH, values, expect=303))

@@ -1,0 +1,88 @@
+"""What every answer carries so that a browser protects its owner, whoever gives it: pages, files, errors, memory.
+
+`docs/decisions/headers-at-the-outside.md` says why each is as it is.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, g
+
+from referralhub.config import Settings
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+NOT_NEEDED = (  # of what a browser can do, and asks its owner about where a page wants it
+    "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation",
+    "gyroscope", "hid", "identity-credentials-get", "idle-detection", "local-fonts", "magnetometer", "microphone",
+    "midi", "payment", "picture-in-picture", "publickey-credentials-get", "screen-wake-lock", "serial", "usb",
+    "xr-spatial-tracking",
+)  # fmt: skip
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",  # for browsers that do not know of frame-ancestors
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in NOT_NEEDED),
+    # Pages hold a member's own figures and one-time tokens: no cache may keep them.
+    "Cache-Control": "no-store",
+}
+FOR_EVERYBODY = {"Cross-Origin-Resource-Policy": "cross-origin"}  # of what other sites show on their pages
+FORGET = {"Clear-Site-Data": '"cache"'}  # not "cookies": a browser would take those of the site's other hosts, too
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Put the layer around the application; it must come last."""
+    app.after_request(_forget)
+    app.wsgi_app = Protected(app.wsgi_app, settings)  # type: ignore[method-assign]  # how Flask takes middleware
+
+
+def of(settings: Settings) -> dict[str, str]:
+    """Return the headers of an installation; it promises a year of https where that is its public address."""
+    if urlsplit(settings.base_url).scheme == "https":
+        return HEADERS | {"Strict-Transport-Security": "max-age=31536000"}
+    return HEADERS
+
+
+class Protected:
+    """WSGI middleware: an answer gets each of the headers that it does not have."""
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]], settings: Settings) -> None:
+        self.inner = inner
+        self.headers = [(name.lower(), (name, value)) for name, value in of(settings).items()]
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Answer."""
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            own = {name.lower() for name, _ in headers}
+            return start_response(
+                status, [*headers, *(header for name, header in self.headers if name not in own)], *error
+            )
+
+        return self.inner(environ, start)
+
+
+def forget_member() -> None:
+    """Tell the browser with the answer at hand to drop what it keeps of the member: the sign-in is over."""
+    g.forget_member = True
+
+
+def _forget(response: Response) -> Response:
+    if "forget_member" in g:
+        response.headers.update(FORGET)
+    return response
