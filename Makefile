@@ -11,7 +11,7 @@ INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --r
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
 	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch --stop-with-parent
 
-# Three for two cores: the one that has the browsers mostly waits for them.
+# As many as there are cores; a third is no quicker.
 test: .venv/dev ## Every test: unit, functional on both databases, real browser
 	@$(BIN)/python tests/chromium.py
 	@$(BIN)/pytest -n 2 --dist loadgroup
