@@ -58,6 +58,7 @@ ERRORS: dict[str, Text] = {
     ),
     # Archives
     "archive_exists": "This file exists already. Choose another name.",
+    "archive_not_writable": "The file cannot be written: {why}.",
     "archive_damaged": "This is no archive of ReferralHub's, or it is damaged. Nothing was changed.",
     "archive_of_other_schema": (
         "The archive is of another version of ReferralHub: its tables are at {theirs}, those here at {ours}. "

@@ -9,10 +9,12 @@ from unittest import mock
 import pytest
 from flask import Flask
 from redis import Redis, RedisError
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
+from referralhub.extensions import db
 from referralhub.kept_answers import KeptAnswers
-from referralhub.models import User
+from referralhub.models import Profile, User
 from referralhub.services.accounts import administration, sign_ins
 from referralhub.services.program import rules
 from referralhub.services.shared.audit import OPERATOR
@@ -320,3 +322,17 @@ def test_a_kept_answer_is_compressed_for_who_wants_that(warm: Person):
     assert int(gzipped.headers["Content-Length"]) == len(gzipped.data) < len(plain.data) / 3
     with nothing_kept():
         assert warm.client.get(DASHBOARD, headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"] == "gzip"
+
+
+def test_nothing_of_a_newer_database_is_shown_once_the_leaderboard_of_a_restored_one_is_written(
+    app: Flask, warm: Person, run, clock: Clock
+):
+    """A backup was put back behind everybody's back, beside a Redis that lived on."""
+    before = {page: warm.get(page).text for page in (DASHBOARD, BOARD)}
+    with app.app_context():
+        db.session.execute(update(Profile).values(referral_count=0))
+        db.session.execute(update(User).where(User.username == "alice").values(display_name="Alice of before"))
+        db.session.commit()
+    run("leaderboard", "rebuild")
+    assert {page: warm.get(page).text for page in before} != before
+    assert "Alice of before" in warm.get(DASHBOARD).text

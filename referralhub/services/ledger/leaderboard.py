@@ -120,6 +120,8 @@ def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lam
     with transaction() as session:
         _one_at_a_time(session)
         session.execute(delete(LeaderboardChange))
+        # Whoever asks for this may have put another database in its place.
+        figure_changes.note(session, figure_changes.EVERYBODY, figure_changes.LEADERBOARD)
         for period in Period:
             numbers.append(_fill(session, redis, period, now))
             progress(1)

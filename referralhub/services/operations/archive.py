@@ -58,10 +58,17 @@ def count() -> int:
 def save(path: Path, progress: Progress = lambda _: None) -> Manifest:
     """Write all tables as they are at one moment into a new file, which nobody else may read.
 
-    `progress` hears of each row. Raises Conflict for a file that is there already.
+    `progress` hears of each row. Raises Conflict for a file that is there already, BadFile for one that cannot be made.
     """
     if path.exists():
         raise Conflict("archive_exists")
+    try:
+        return _save(path, progress)
+    except OSError as error:
+        raise BadFile("archive_not_writable", why=error.strerror or type(error).__name__) from error
+
+
+def _save(path: Path, progress: Progress) -> Manifest:
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             with ZipFile(file, "w", ZIP_DEFLATED) as archive:

@@ -204,6 +204,9 @@ class TestWhatIsNoArchive:
         assert "exists already" in command(app, "export", str(saved), expect=1)
         assert saved.read_bytes() == before
 
+    def test_a_place_that_cannot_be_written_to_is_named(self, app: Flask, saved: Path):
+        assert "cannot be written" in command(app, "export", str(saved.parent / "nowhere" / "archive"), expect=1)
+
     def test_nobody_else_may_read_it_and_nothing_else_is_left(self, saved: Path):
         assert saved.stat().st_mode & 0o077 == 0
         assert [file.name for file in saved.parent.iterdir() if saved.name in file.name] == [saved.name]
