@@ -5,7 +5,9 @@ import sys
 from referralhub import create_app
 from referralhub.config import ConfigurationError, Settings
 from referralhub.observing import logs
+from referralhub.processes import end_with_server
 
+end_with_server()
 try:
     app = create_app()
 except ConfigurationError as error:

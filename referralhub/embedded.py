@@ -4,20 +4,19 @@ It belongs to the launcher (`python -m referralhub.launch`), which starts it, re
 Its data stays in `instance/valkey/`. Commands in another terminal find it by its socket.
 """
 
-import ctypes
 import fcntl
 import hashlib
 import os
 import platform
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
+
+from referralhub.processes import die_with_parent
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 104 to 108 bytes
 
@@ -120,10 +119,3 @@ def _program() -> Path:
     if platform.system() == "Linux":
         machine = machine.replace("arm64", "aarch64")
     return Path(package.origin).parent / "_binaries" / f"{platform.system().lower()}-{machine}" / "valkey-server"
-
-
-def die_with_parent() -> None:
-    """Ask the kernel for TERM when the parent dies, kill -9 included. Linux only; nothing elsewhere."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)

