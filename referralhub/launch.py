@@ -27,7 +27,7 @@ from referralhub.processes import die_with_parent
 
 log = logging.getLogger("referralhub.launch")  # this module is run by itself, under another name
 
-GRACE = 20  # seconds that a process has to end by itself: the web server's own for a reload and for what it answers
+GRACE = 12  # seconds that a process has to end by itself: more than the web server gives its own (see the Procfile)
 
 
 def main() -> int:
