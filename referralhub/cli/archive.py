@@ -13,6 +13,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.operations import archive as service
 from referralhub.services.operations.archive import Manifest
 from referralhub.services.shared.errors import AlreadyDone
+from referralhub.words.errors import say
 
 file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 there = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -48,8 +49,8 @@ def import_(file: Path, as_json: bool) -> None:
         with progress(_rows(manifest), "Reading") as bar:
             service.restore(file, bar.update)
         changed, text = True, [f"{_rows(manifest):,} rows of {len(manifest.tables)} tables are here now."]
-    except AlreadyDone:
-        changed, text = False, ["Everything in this archive is here already. Nothing was changed."]
+    except AlreadyDone as error:
+        changed, text = False, [f"{say(error)} Nothing was changed."]
     try:
         leaderboard.rebuild(current_app.extensions["redis"], now())
     except RedisError:

@@ -42,6 +42,23 @@ class Content(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Seal:
+    """Makes up the content of lines, one after the other."""
+
+    def __init__(self) -> None:
+        self.rows, self.digest = 0, hashlib.sha256()
+
+    def add(self, line: bytes) -> None:
+        """Add the next line."""
+        self.rows += 1
+        self.digest.update(line)
+
+    @property
+    def content(self) -> Content:
+        """What all of them are."""
+        return Content(self.rows, self.digest.hexdigest())
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """What an archive says of itself: the schema it was made of, and each table."""
 
@@ -96,8 +113,11 @@ def restore(path: Path, progress: Progress = lambda _: None) -> Manifest:
     with _opened(path) as archive:
         manifest = _manifest(archive)
         with transaction() as session:
-            if _revision(session) != manifest.revision:
-                raise BadFile("archive_of_other_schema", theirs=manifest.revision, ours=_revision(session))
+            ours = _revision(session)
+            if manifest.revision != ours:
+                raise BadFile("archive_of_other_schema", theirs=manifest.revision, ours=ours)
+            if manifest.format != FORMAT or manifest.tables.keys() != {table.name for table in TABLES}:
+                raise BadFile("archive_damaged")
             if not _is_empty(session):
                 raise AlreadyDone("archive_is_here") if _has(session, manifest) else Conflict("database_not_empty")
             session.execute(delete(Program))  # the rules with which every database begins
@@ -123,19 +143,16 @@ def _opened(path: Path) -> Iterator[ZipFile]:
 
 def _manifest(archive: ZipFile) -> Manifest:
     try:
-        manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+        return msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
     except (KeyError, msgspec.MsgspecError) as error:
         raise BadFile("archive_damaged") from error
-    if manifest.format != FORMAT or manifest.tables.keys() != {table.name for table in TABLES}:
-        raise BadFile("archive_of_other_schema", theirs=manifest.revision, ours="")
-    return manifest
 
 
 def _write(archive: ZipFile, progress: Progress) -> Manifest:
     session, contents = snapshot(), {}
     for table in TABLES:
         with archive.open(f"{table.name}.jsonl", "w", force_zip64=True) as lines:
-            contents[table.name] = _digested(_lines(session, table, progress), lines)
+            contents[table.name] = _sealed(_lines(session, table, progress), lines)
     manifest = Manifest(_revision(session), contents)
     archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
@@ -151,30 +168,28 @@ def _lines(session: Session, table: Table, progress: Progress) -> Iterator[bytes
         progress(1)
 
 
-def _digested(lines: Iterable[bytes], out: IO[bytes] | None = None) -> Content:
-    rows, digest = 0, hashlib.sha256()
+def _sealed(lines: Iterable[bytes], out: IO[bytes] | None = None) -> Content:
+    seal = Seal()
     for line in lines:
-        rows += 1
-        digest.update(line)
+        seal.add(line)
         if out:
             out.write(line)
-    return Content(rows, digest.hexdigest())
+    return seal.content
 
 
 def _rows(archive: ZipFile, table: Table, content: Content, progress: Progress) -> Iterator[Row]:
     """Read a table's rows. Raises BadFile, at the end also for rows that are not those that the manifest speaks of."""
-    rows, digest = 0, hashlib.sha256()
+    seal = Seal()
     try:
         lines = archive.open(f"{table.name}.jsonl")
     except KeyError as error:
         raise BadFile("archive_damaged") from error
     with lines:
         for line in lines:
-            rows += 1
-            digest.update(line)
-            yield _row(table, line, rows)
+            seal.add(line)
+            yield _row(table, line, seal.rows)
             progress(1)
-    if Content(rows, digest.hexdigest()) != content:
+    if seal.content != content:
         raise BadFile("archive_damaged")
 
 
@@ -221,7 +236,7 @@ def _is_empty(session: Session) -> bool:
 
 def _has(session: Session, manifest: Manifest) -> bool:
     """Whether the database has exactly what an archive has."""
-    return all(_digested(_lines(session, table, lambda _: None)) == manifest.tables[table.name] for table in TABLES)
+    return all(_sealed(_lines(session, table, lambda _: None)) == manifest.tables[table.name] for table in TABLES)
 
 
 def _continue_numbers(session: Session) -> None:

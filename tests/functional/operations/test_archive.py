@@ -177,7 +177,14 @@ class TestWhatIsNoArchive:
         def older(name: str, text: bytes) -> bytes:
             return json.dumps(json.loads(text) | {"revision": "0001"}).encode() if name == archive.MANIFEST else text
 
-        assert "0001" in refused(rewritten(saved, older))
+        said = refused(rewritten(saved, older))
+        assert "its tables are at 0001, those here at 0" in said
+
+    def test_one_of_another_format_is_refused(self, saved: Path, refused):
+        def newer(name: str, text: bytes) -> bytes:
+            return json.dumps(json.loads(text) | {"format": 2}).encode() if name == archive.MANIFEST else text
+
+        assert "damaged" in refused(rewritten(saved, newer))
 
     @pytest.mark.parametrize("line", [b"{}", b"[]", b"nothing", b'{"id": 1}'])
     def test_a_foreign_line_is_named(self, saved: Path, refused, line: bytes):
