@@ -107,7 +107,7 @@ def count() -> int:
     return reading().scalar(select(func.count()).select_from(Customer)) or 0
 
 
-def is_friend(session: Session, referral: Referral) -> bool:
+def friend_was_one(session: Session, referral: Referral) -> bool:
     """Return whether the friend was a customer on an earlier day than that of the signup; part of a transaction."""
     address = session.execute(
         select(User.email).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)

@@ -72,7 +72,7 @@ def settle(session: Session, friend_id: int, now: datetime, reason: Reason) -> N
     )
     if referral is None:
         return
-    if customers.is_friend(session, referral):
+    if customers.friend_was_one(session, referral):
         if _take(session, Referral.id == referral.id, ReferralState.PENDING, ReferralState.REJECTED, now):
             known = Reason(ReasonCode.ALREADY_CUSTOMER)
             _record(session, referral, ReferralState.PENDING, ReferralState.REJECTED, known, {}, now)
