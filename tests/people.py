@@ -14,7 +14,7 @@ from flask import Flask
 from referralhub import mail_content
 from referralhub.extensions import db
 from referralhub.mail_transport import mail_folder, transport
-from referralhub.models import Base, VisitDaily
+from referralhub.models import Base, User, VisitDaily
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.referrals import invitation_progress, visits
 from tests.pages import Element, Page, Visitor
@@ -55,6 +55,11 @@ class PostOffice:
     def letters(self, to: str) -> list[EmailMessage]:
         """Give the letters to this address, oldest first."""
         return [letter for letter in read_letters(self.folder) if letter["To"] == to]
+
+
+def user_named(username: str) -> User:
+    """Find an account, in the application at work."""
+    return db.session.scalars(db.select(User).filter_by(username=username)).one()
 
 
 def read_letters(folder: Path) -> list[EmailMessage]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from referralhub.services.accounts import totp
 from tests.pages import Page
-from tests.people import Person
+from tests.people import Person, text_of
 
 SETTINGS = "/account/two-factor"
 
@@ -45,3 +45,15 @@ def sign_in(person: Person, code: str, expect: int = 303) -> Page:
     """Sign in with password and code."""
     assert person.sign_in().location.startswith("/login/code")
     return give_code(person, code, expect)
+
+
+def letters(person: Person) -> list[str]:
+    """Deliver mail, and give what the person was told of how they sign in."""
+    person.post_office.deliver()
+    about = "How you sign in to ReferralHub was changed"
+    return [text_of(letter) for letter in person.post_office.letters(person.email) if letter["Subject"] == about]
+
+
+def switch_off(person: Person, code: str, password: str = "", expect: int = 303) -> Page:
+    form = person.get(SETTINGS).form(f"{SETTINGS}/off")
+    return person.submit(form, expect, code=code, password=password or person.password)

@@ -12,7 +12,7 @@ from referralhub.models import OneTimeToken, OutboxMessage, Referral, ReferralSt
 from referralhub.services.accounts import erasure, passwords
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Page, Visitor
-from tests.people import Person, all_at_once
+from tests.people import Person, all_at_once, user_named
 
 NEW = "quite another secret"
 TODAYS_SETTINGS = "$argon2id$v=19$m=19456,t=2,p=1$"
@@ -55,10 +55,6 @@ def press(visitor: Visitor, path: str, expect: int = 303) -> Page:
 def subjects(person: Person, email: str = "") -> list[str]:
     person.post_office.deliver()
     return [letter["Subject"] for letter in person.post_office.letters(email or person.email)]
-
-
-def user_named(username: str) -> User:
-    return db.session.scalars(db.select(User).filter_by(username=username)).one()
 
 
 class TestForgottenPassword:

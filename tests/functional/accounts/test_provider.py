@@ -12,11 +12,10 @@ from referralhub.extensions import db
 from referralhub.models import AuditLine, Identity, SignIn, User
 from referralhub.services.accounts import erasure, signup
 from referralhub.words.referrals import FORMER_MEMBER
-from tests.functional.accounts.test_two_factor import letters
 from tests.pages import Page
 from tests.people import Person, PostOffice, all_at_once, path_of
 from tests.provider import CLIENT, SECRET, Provider
-from tests.two_factor import SETTINGS, App, set_up
+from tests.two_factor import SETTINGS, App, letters, set_up
 
 ASK = "/login/provider"
 BACK = "/login/provider/return"
