@@ -200,6 +200,12 @@ def _end_all(session: Session, user_id: int) -> None:
             tokens.end(session, user_id, what.token)
 
 
+def tell_changed(session: Session, user_id: int, change: str, now: datetime, **values: int) -> None:
+    """Queue the mail that says how the member signs in otherwise from now on; part of the caller's transaction."""
+    key = f"sign_in:{user_id}:{now.isoformat()}:{secrets.token_hex(4)}"
+    outbox.queue(session, MessageKind.SIGN_IN_CHANGED, user_id, key, {"change": change, **values}, now)
+
+
 def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, now: datetime) -> None:
     sign_ins.end_all(session, user_id, but=sign_in_id)
     # Somebody who knew the old password may have asked for another address with it.

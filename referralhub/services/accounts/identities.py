@@ -7,10 +7,9 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
-from referralhub.models import Identity, MessageKind, Role, User
-from referralhub.services.accounts import sign_ins
+from referralhub.models import Identity, Role, User
+from referralhub.services.accounts import credentials, sign_ins
 from referralhub.services.accounts.administration import account_named
-from referralhub.services.mailing import outbox
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, NoAdmin
@@ -50,7 +49,7 @@ def untie(username: str, now: datetime) -> None:
         if not untied:
             raise AlreadyDone("not_linked")
         sign_ins.end_all(session, user.id)
-        _tell(session, user.id, "provider_unlinked", now)
+        credentials.tell_changed(session, user.id, "provider_unlinked", now)
         states = {"identity": True}, {"identity": False}
         audit.record(session, OPERATOR, "member.unlink_provider", "member", user.id, *states, now)
 
@@ -82,12 +81,7 @@ def _tie(session: Session, vouched: Vouched, now: datetime) -> User:
         if session.scalar(_tied(vouched)) != user:
             raise NoAdmin(why="tied_to_another")
         return user
-    _tell(session, user.id, "provider_linked", now)
+    credentials.tell_changed(session, user.id, "provider_linked", now)
     actor = Actor(Role.ADMIN, user.id)
     audit.record(session, actor, "member.link_provider", "member", user.id, {}, {"identity": True}, now)
     return user
-
-
-def _tell(session: Session, user_id: int, change: str, now: datetime) -> None:
-    key = f"{change}:{user_id}:{now.isoformat()}"
-    outbox.queue(session, MessageKind.SIGN_IN_CHANGED, user_id, key, {"change": change}, now)

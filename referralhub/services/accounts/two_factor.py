@@ -10,11 +10,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import Identity, MessageKind, RecoveryCode, Role, User
+from referralhub.models import Identity, RecoveryCode, Role, User
 from referralhub.services.accounts import credentials, sign_ins, totp
 from referralhub.services.accounts.administration import account_named
 from referralhub.services.accounts.sign_ins import Proof
-from referralhub.services.mailing import outbox
 from referralhub.services.shared import audit, sealing
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, WrongCode
@@ -22,7 +21,7 @@ from referralhub.services.shared.sealing import Unreadable
 
 CODES = 10
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # 32 that nobody takes for one another
-LENGTH, GROUP = 16, 4  # 80 bits: a plain hash of one cannot be turned back
+LENGTH, GROUP = 24, 4  # 120 bits: a plain hash of one cannot be turned back (ASVS 5.0, 6.5.2)
 
 
 def offer(sealed: str | None, secret_key: str) -> tuple[str, str]:
@@ -58,7 +57,7 @@ def switch_on(user: User, password: str, sealed: str, code: str, secret_key: str
             raise AlreadyDone("two_factor_on")
         codes = _new_codes(session, user.id, now)
         sign_ins.end_all(session, user.id, but=user.sign_in.id if user.sign_in else None)
-        _tell(session, user.id, "two_factor_on", now)
+        credentials.tell_changed(session, user.id, "two_factor_on", now)
         _note(session, user, "member.two_factor_on", {"two_factor": False}, {"two_factor": True}, now)
     return codes
 
@@ -69,7 +68,7 @@ def switch_off(user: User, password: str, code: str, secret_key: str, now: datet
     with transaction() as session:
         prove(session, user, code, secret_key, now)
         _forget(session, user.id)
-        _tell(session, user.id, "two_factor_off", now)
+        credentials.tell_changed(session, user.id, "two_factor_off", now)
         _note(session, user, "member.two_factor_off", {"two_factor": True}, {"two_factor": False}, now)
 
 
@@ -80,7 +79,7 @@ def take_off(username: str, reason: str, now: datetime) -> None:
         if not user.has_two_factor:
             raise AlreadyDone("two_factor_off")
         _forget(session, user.id)
-        _tell(session, user.id, "two_factor_taken_off", now)
+        credentials.tell_changed(session, user.id, "two_factor_taken_off", now)
         states = {"two_factor": True}, {"two_factor": False}
         audit.record(session, OPERATOR, "member.two_factor_off", "member", user.id, *states, now, reason)
 
@@ -94,7 +93,7 @@ def renew_codes(user: User, password: str, now: datetime) -> list[str]:
         session.execute(select(User.id).where(User.id == user.id).with_for_update())  # one set at a time
         left = _left(session, user.id)
         codes = _new_codes(session, user.id, now)
-        _tell(session, user.id, "recovery_codes_renewed", now)
+        credentials.tell_changed(session, user.id, "recovery_codes_renewed", now)
         _note(session, user, "member.recovery_codes", {"recovery_codes": left}, {"recovery_codes": CODES}, now)
     return codes
 
@@ -139,7 +138,7 @@ def _use_recovery_code(session: Session, user: User, code: str, _: str, now: dat
     if used is None:
         return False
     left = _left(session, user.id)
-    _tell(session, user.id, "recovery_code_used", now, left=left)
+    credentials.tell_changed(session, user.id, "recovery_code_used", now, left=left)
     _note(session, user, "member.recovery_code", {"recovery_codes": left + 1}, {"recovery_codes": left}, now)
     return True
 
@@ -168,11 +167,6 @@ def _left(session: Session, user_id: int) -> int:
 def _forget(session: Session, user_id: int) -> None:
     session.execute(update(User).where(User.id == user_id).values(totp_secret=None, totp_step=None))
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
-
-
-def _tell(session: Session, user_id: int, change: str, now: datetime, **values: int) -> None:
-    key = f"sign_in:{user_id}:{now.isoformat()}:{secrets.token_hex(4)}"
-    outbox.queue(session, MessageKind.SIGN_IN_CHANGED, user_id, key, {"change": change, **values}, now)
 
 
 def _note(

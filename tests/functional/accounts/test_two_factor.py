@@ -62,7 +62,7 @@ class TestSettingUp:
 
         _, codes = set_up(alice, clock)
         assert len(set(codes)) == 10
-        assert all(re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", code) for code in codes)
+        assert all(re.fullmatch(r"([a-z2-9]{4}-){5}[a-z2-9]{4}", code) for code in codes)
         alice.get("/dashboard/")
         elsewhere.get("/dashboard/", 302)
         assert alice.get(SETTINGS).one("[data-codes-left]")["data-codes-left"] == "10"
