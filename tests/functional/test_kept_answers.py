@@ -9,19 +9,21 @@ from unittest import mock
 import pytest
 from flask import Flask
 from redis import Redis, RedisError
-from sqlalchemy import update
+from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
+from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.kept_answers import KeptAnswers
-from referralhub.models import Profile, User
+from referralhub.models import FigureChange, Profile, User
 from referralhub.services.accounts import administration, sign_ins
 from referralhub.services.program import rules
 from referralhub.services.shared.audit import OPERATOR
-from referralhub.services.shared.figure_changes import version_key
+from referralhub.services.shared.figure_changes import LEADERBOARD, TRUSTED, version_key
 from tests.factories import befriend
 from tests.pages import Page, Visitor
 from tests.people import Clock, Person
+from tests.servers import Valkey
 
 DASHBOARD, STATS, BOARD = "/dashboard/", "/dashboard/stats", "/leaderboard"
 PAGES = [DASHBOARD, STATS, BOARD, "/leaderboard?period=month&size=small"]
@@ -83,6 +85,30 @@ def test_what_was_asked_for_before_is_one_round_trip_and_no_query(is_kept, warm:
             assert is_kept(warm, page, **headers)
         # The dashboard asks also whether there are visits to be booked.
         assert sent == (["MGET", "EXISTS"] if page == DASHBOARD else ["MGET"])
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_lease_that_has_ended_is_renewed_by_one_query_without_the_view(
+    app: Flask, warm: Person, valkey: Valkey, count_queries, page: str
+):
+    valkey.client.delete(TRUSTED)
+    flask = mock.patch.object(app, "full_dispatch_request", wraps=app.full_dispatch_request)
+    with count_queries() as statements, flask as asked:
+        assert warm.client.get(page).status_code == 200
+    assert not asked.called
+    assert len(statements) == 1
+    assert valkey.client.exists(TRUSTED)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_redis_missed_is_not_given_once_the_lease_has_ended(app: Flask, warm: Person, valkey: Valkey, page: str):
+    with app.app_context(), transaction() as session:
+        profile_id = session.scalars(select(Profile.id).join(Profile.user).where(User.username == "alice")).one()
+        session.add_all([FigureChange(profile_id=profile_id), FigureChange(profile_id=LEADERBOARD)])
+    valkey.client.delete(TRUSTED)
+    with mock.patch.object(app, "full_dispatch_request", wraps=app.full_dispatch_request) as asked:
+        warm.client.get(page)
+    assert asked.called
 
 
 @pytest.mark.one_database
