@@ -71,7 +71,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
         "compression config early_answers htmx observing security services.shared sessions",
-        "flask flask_login msgspec redis",
+        "flask flask_login msgspec redis sqlalchemy",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "response_headers": ("config", "flask"),
