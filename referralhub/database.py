@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -166,6 +166,8 @@ def _prepare_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        # Past SQLAlchemy, so that it counts as no statement; a checked-out connection has a driver below.
-        connection.connection.driver_connection.execute(f"BEGIN {mode}")  # type: ignore[union-attr]  # it is checked out
+        statement = f"BEGIN {connection.get_execution_options().get('sqlite_begin', 'DEFERRED')}"
+        try:  # past SQLAlchemy, so that it counts as no statement; a checked-out connection has a driver below
+            connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]  # it is checked out
+        except sqlite3.OperationalError as error:  # somebody else has been writing for too long
+            raise OperationalError(statement, None, error) from error

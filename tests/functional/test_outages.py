@@ -1,13 +1,15 @@
 """Redis or the database is away: a plain page at once, nothing half done, and all is well when it is back."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from referralhub import database as database_ways
 from referralhub.models import Channel, OutboxMessage, Profile, Referral, ReferralState, User
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.figure_changes import TRUSTED
@@ -343,3 +345,19 @@ def test_the_sqlite_file_that_comes_back_is_the_one_that_is_used(alice: Person, 
         alice.get("/dashboard/", 503)
     alice.get("/dashboard/")
     assert records.one(User).username == "alice"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_waits_too_long_for_another_writer_is_told_so(make_app, instance: Path, monkeypatch):
+    """As while an import fills the file: a plain page and a sentence, no error of ours."""
+    monkeypatch.setattr(database_ways, "SQLITE_WAITS", 0.2)
+    app = make_app()
+    alice = Person(app, PostOffice(app), "alice")
+    form = alice.get("/signup").form("/signup")
+    with closing(sqlite3.connect(instance / "referralhub.sqlite3")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        is_plainly_unavailable(fill_in(alice, form, 503))
+        refused = app.test_cli_runner().invoke(args=["program", "set", "hold_days", "3"])
+        other.rollback()
+    assert (refused.exit_code, refused.stderr) == (1, "Error: A service does not answer: database is locked\n")
+    assert fill_in(alice, form).location == "/dashboard/"
