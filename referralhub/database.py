@@ -6,13 +6,13 @@ somebody else's transaction takes that session as its first argument, and neithe
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, func, select
+from sqlalchemy import Connection, Engine, Table, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
 SQLITE_WAITS = 15  # seconds for a lock
-MIGRATING = 4712  # PostgreSQL advisory lock
+MIGRATING, IMPORTING = 4712, 4713  # PostgreSQL advisory locks
 
 # To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone, after 5 that nobody lets them in; pages
 # are in a hurry. All of this is the driver's own, so that a pooler has nothing to refuse.
@@ -94,6 +94,25 @@ def wait_for_migrations(connection: Connection, say_so: Callable[[], None]) -> N
     ):
         say_so()
         connection.execute(select(func.pg_advisory_xact_lock(MIGRATING)))
+
+
+def keep_others_out(session: Session, tables: Sequence[Table]) -> bool:
+    """Let nobody else write to these tables until this transaction ends, after who does so already; everybody may read.
+
+    Returns False, at once, while somebody else keeps others out. SQLite's transaction has the whole file anyhow.
+    """
+    if session.connection().dialect.name != "postgresql":
+        return True
+    if not session.scalar(select(func.pg_try_advisory_xact_lock(IMPORTING))):
+        return False
+    named = ", ".join(map(session.connection().dialect.identifier_preparer.format_table, tables))
+    session.execute(text(f"LOCK TABLE {named} IN EXCLUSIVE MODE"))
+    return True
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether SQLite has given up waiting for whoever writes."""
+    return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 def engine_options(url: str, web_threads: int) -> dict[str, Any]:

@@ -67,6 +67,11 @@ ERRORS: dict[str, Text] = {
     "archive_line_foreign": "Line {line} of {table} in the archive is none of ours. Nothing was changed.",
     "archive_contradicts_itself": "A row of the archive contradicts another. Nothing was changed.",
     "archive_is_here": "Everything in this archive is here already.",
+    "import_running": "Another import into this database is running. Nothing was changed.",
+    "database_busy": (
+        "Something else has been writing to this database for {seconds} seconds: another import, perhaps. "
+        "Nothing was changed."
+    ),
     "database_not_empty": "This database has other data already. Import into an empty one. Nothing was changed.",
     # Invitations
     "invitations_off": "Invitations by mail are switched off in this program. Your link works everywhere else.",

@@ -14,10 +14,10 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import msgspec
 from sqlalchemy import JSON, Column, Table, delete, exists, func, select, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
-from referralhub.database import reading, snapshot, transaction
+from referralhub.database import SQLITE_WAITS, is_locked, keep_others_out, reading, snapshot, transaction
 from referralhub.models import Base, Program
 from referralhub.models.base import UtcDateTime
 from referralhub.services.shared import figure_changes
@@ -108,11 +108,11 @@ def restore(path: Path, progress: Progress = lambda _: None) -> Manifest:
     """Fill an empty database from an archive: all of it, or nothing.
 
     `progress` hears of each row. Raises BadFile for what is no whole archive of this schema, AlreadyDone where the
-    database has exactly this already, and Conflict where it has anything else.
+    database has exactly this already, and Conflict where it has anything else, or while somebody else fills it.
     """
     with _opened(path) as archive:
         manifest = _manifest(archive)
-        with transaction() as session:
+        with _alone() as session:
             ours = _revision(session)
             if manifest.revision != ours:
                 raise BadFile("archive_of_other_schema", theirs=manifest.revision, ours=ours)
@@ -130,6 +130,20 @@ def restore(path: Path, progress: Progress = lambda _: None) -> Manifest:
             _continue_numbers(session)
             figure_changes.note(session, figure_changes.EVERYBODY, figure_changes.LEADERBOARD)
     return manifest
+
+
+@contextmanager
+def _alone() -> Iterator[Session]:
+    """Begin a transaction in which nobody else writes: a member who joins meanwhile would look like a contradiction."""
+    try:
+        with transaction() as session:
+            if not keep_others_out(session, TABLES):
+                raise Conflict("import_running")
+            yield session
+    except OperationalError as error:
+        if is_locked(error):
+            raise Conflict("database_busy", seconds=SQLITE_WAITS) from error
+        raise
 
 
 @contextmanager

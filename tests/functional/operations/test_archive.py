@@ -2,69 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from flask import Flask
 
-from referralhub.extensions import db
-from referralhub.models import User
-from referralhub.services.accounts import erasure
+from referralhub.models import ReferralState
 from referralhub.services.operations import archive
 from referralhub.services.program import rules
+from tests.archives import busy, command, elsewhere, everything_of
 from tests.conftest import extra_database
 from tests.people import Person, PostOffice, Records
 
-OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
-
-
-@pytest.fixture
-def move(lend_app, make_app, database: str, tmp_path: Path, request) -> Iterator[Callable[[str], Flask]]:
-    """Make an application with a database of this kind, migrated and with nothing in it."""
-    with extra_database(OTHER[database], tmp_path, request, migrated=True) as url:
-        yield lambda: make_app(database_url=url)
-
-
-@pytest.fixture
-def elsewhere(move) -> Flask:
-    """An application with an empty database of the other kind."""
-    return move()
-
-
-@pytest.fixture
-def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Person, clock, tmp_path) -> None:
-    """Much has happened: seeds, a preset, an erased member, a reversal, mail that waits, customers, perks."""
-    run("seed", "demo")
-    run("program", "preset", "paypal")
-    run("perks", "add", "Mug", "--price", "5", "--stock", "3")
-    (tmp_path / "customers.csv").write_text("email,customer_since\nx@example.com,2020-01-01\n")
-    run("customers", "import", str(tmp_path / "customers.csv"))
-    alice.sign_up()
-    for friend in (bob, charlie):
-        friend.click(alice.link)
-        friend.sign_up()
-        friend.confirm_address()
-    with app.app_context():
-        number = db.session.scalars(db.select(User.id).where(User.username == "charlie")).one()
-        erasure.erase(number, charlie.password, clock())
-
-
-def command(app: Flask, *words: str, expect: int = 0) -> str:
-    result = app.test_cli_runner().invoke(args=list(words))
-    assert result.exit_code == expect, result.output
-    return result.output
-
-
-def everything_of(app: Flask) -> dict[str, object]:
-    everything = Records(app).everything()
-    return {name: rows for name, rows in everything.items() if name not in archive.FOR_REDIS}
+__all__ = ["busy", "elsewhere"]  # fixtures
 
 
 def lines_of(path: Path) -> dict[str, list[bytes]]:
     with ZipFile(path) as archived:
         return {name: archived.read(name).splitlines() for name in archived.namelist() if name.endswith(".jsonl")}
+
+
+def assert_much_is_in(lines: dict[str, list[bytes]]) -> None:
+    """Every table has something in it, and there is whatever can become of a referral and of credit."""
+    assert [name for name, rows in lines.items() if not rows] == []
+    referrals, entries = (map(json.loads, lines[f"{name}.jsonl"]) for name in ("referral", "reward_entry"))
+    assert {row["state"] for row in referrals} == set(ReferralState)
+    assert {row["kind"] for row in entries} == {"referrer", "friend", "redemption", "reversal"}
 
 
 def rewritten(path: Path, change: Callable[[str, bytes], bytes | None], sealed: bool = False) -> Path:
@@ -95,7 +60,7 @@ class TestMoving:
         command(elsewhere, "import", str(first))
         command(elsewhere, "export", str(second))
         assert lines_of(first) == lines_of(second)
-        assert len(lines_of(first)["customer.jsonl"]) == 1
+        assert_much_is_in(lines_of(first))
         assert everything_of(elsewhere) == everything_of(app)
         with extra_database(database, tmp_path, request, migrated=True) as url:
             back = make_app(database_url=url)

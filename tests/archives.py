@@ -1,0 +1,79 @@
+"""A program in which much has happened, another one for it to move to, and the command line of both."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from referralhub.extensions import db
+from referralhub.models import Base, Identity, MailRefusal, RecoveryCode, Referral
+from referralhub.services.accounts import erasure
+from referralhub.services.operations import archive
+from referralhub.services.perks import claims
+from referralhub.services.referrals import invitations
+from referralhub.words.referrals import FORMER_MEMBER
+from tests.conftest import extra_database
+from tests.people import Person, Records, user_named
+
+OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
+
+
+@pytest.fixture
+def elsewhere(make_app, database: str, tmp_path: Path, request) -> Iterator[Flask]:
+    """An application with a database of the other kind, migrated and with nothing in it."""
+    with extra_database(OTHER[database], tmp_path, request, migrated=True) as url:
+        yield make_app(database_url=url)
+
+
+@pytest.fixture
+def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Person, clock, tmp_path) -> None:
+    """Much has happened: seeds, fraud cases, customers, a preset, claims, a reversal, an erasure; mail waits."""
+    run("seed", "demo")
+    run("seed", "article")
+    run("seed", "bulk", "--members", "300")  # some of whom are held, rejected and reversed
+    run("program", "preset", "paypal")
+    (tmp_path / "coupons").write_text("TEA-1\nTEA-2\n")
+    run("perks", "add", "Tea", "--price", "1500", "--unit", "us_cents", "--coupons", str(tmp_path / "coupons"))
+    run("perks", "add", "Mug", "--price", "500", "--unit", "us_cents", "--stock", "3")
+    (tmp_path / "customers.csv").write_text("email,customer_since\nx@example.com,2020-01-01\n")
+    run("customers", "import", str(tmp_path / "customers.csv"))
+    alice.sign_up()
+    alice.confirm_address()
+    for friend in (bob, charlie):
+        friend.click(alice.link)
+        friend.sign_up()
+        friend.confirm_address()
+    with app.app_context():
+        inviter = user_named("alice")
+        for perk_id in (1, 2):
+            assert claims.redeem(inviter.profile.id, perk_id, f"form-{perk_id}", clock())
+        invitations.invite(inviter, ["dora@example.com"], "Come and see", clock())
+        db.session.add_all(without_a_seed(inviter.id, clock()))
+        db.session.commit()
+        friend = Referral.friend_id == user_named("bob").profile.id
+        brought = db.session.scalars(db.select(Referral.id).where(friend)).one()
+        erasure.erase(user_named("charlie").id, FORMER_MEMBER, clock())
+    run("referrals", "reverse", str(brought), "--reason", "the card was stolen")
+
+
+def without_a_seed(user_id: int, now: datetime) -> list[Base]:
+    """Make rows of the tables that only a phone, a provider or a stranger's click fills."""
+    return [
+        RecoveryCode(user_id=user_id, digest="0" * 64, created=now),
+        Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
+        MailRefusal(address_hash="0" * 64, created=now),
+    ]
+
+
+def command(app: Flask, *words: str, expect: int = 0) -> str:
+    """Run a command in this application, and give what it says."""
+    result = app.test_cli_runner().invoke(args=list(words))
+    assert result.exit_code == expect, (result.output, result.exception)
+    return result.output
+
+
+def everything_of(app: Flask) -> dict[str, list[tuple]]:
+    """Give every row that moves."""
+    return {name: rows for name, rows in Records(app).everything().items() if name not in archive.FOR_REDIS}
