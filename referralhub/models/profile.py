@@ -20,6 +20,8 @@ class Profile(Base):
         CheckConstraint("referred_by_id < id", name="referrer_came_first"),
         CheckConstraint("referral_count >= 0", name="referral_count"),
         Index("ix_profile_ranking", "referral_count", "last_confirmed_at", "id"),
+        Index("ix_profile_created_referred_by_id", "created", "referred_by_id"),  # growth by month
+        Index("ix_profile_id_created", "id", "created"),  # when each referrer joined, without the rows
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -82,6 +82,7 @@ class Referral(Base):
         Index("ix_referral_referrer_created", "referrer_id", "created"),
         Index("ix_referral_referrer_id_id", "referrer_id", "id"),
         Index("ix_referral_state_decided", "state", "decided_at"),
+        Index("ix_referral_referrer_state_created", "referrer_id", "state", "created"),  # cohorts, without the rows
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -34,6 +34,7 @@ class RewardEntry(Base):
         UniqueConstraint("referral_id", "profile_id", "kind"),
         UniqueConstraint("profile_id", "unit", "number"),
         Index("ix_reward_entry_profile_id_id", "profile_id", "id"),
+        Index("ix_reward_entry_created", "created", "kind", "unit", "amount"),  # sums of a span, without the rows
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"),
         CheckConstraint("kind <> 'redemption' OR (amount < 0 AND balance >= 0)", name="spends_what_is_there"),
         CheckConstraint("kind NOT IN ('referrer', 'friend', 'milestone') OR amount > 0", name="credit_is_positive"),

@@ -10,6 +10,7 @@ from referralhub.models.base import Base, Json, UtcDateTime
 from referralhub.models.profile import Profile
 from referralhub.models.sign_in import SignIn
 
+UNVERIFIED = text("verified_at IS NULL")
 ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, each its own
 
 
@@ -21,6 +22,7 @@ class User(Base):
     __table_args__ = (
         Index("uq_user_username_lower", text("lower(username)"), unique=True),
         Index("uq_user_email_lower", text("lower(email)"), unique=True),
+        Index("ix_user_unverified", "id", sqlite_where=UNVERIFIED, postgresql_where=UNVERIFIED),  # few of many
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -45,6 +45,10 @@ class Plan:
         """Name the tables that were read row after row, be it in the order of an index."""
         return {node["Relation Name"] for node in _nodes(self.root) if _reads_on(node)}
 
+    def indexes(self) -> set[str]:
+        """Name the indexes that rows were found by, or that stood for the rows."""
+        return {node["Index Name"] for node in _nodes(self.root) if "Index Name" in node}
+
     def __str__(self) -> str:
         words = " ".join(self.statement.split())
         return f"{self.milliseconds:9.1f} ms {self.blocks:8,} blocks  {self.page}  {words}"

@@ -61,7 +61,7 @@ def test_indexes_on_expressions_are_there(app: Flask):
             rows = db.session.scalars(text("SELECT indexname FROM pg_indexes"))
         expected = {
             "uq_user_username_lower", "uq_user_email_lower", "ix_outbox_due", "ix_outbox_address_lower",
-            "ix_invitation_address_lower", "ix_one_time_token_address_lower",
+            "ix_invitation_address_lower", "ix_one_time_token_address_lower", "ix_user_unverified",
         }  # fmt: skip
         assert expected <= set(rows)
 

@@ -61,6 +61,7 @@ class Growth(AdminPage):
         program, (form, days) = rules.current(), RangeForm.asked(now())
         months = monthly.monthly(days, now().date())
         found = cohorts.read(months, now())
+        confirmed = referrers.count_confirmed(days)
         shown = [figure for each in found.months if each.k.high is not None for figure in (each.k.high, each.raw_k)]
         return self.render(
             "admin/growth.html",
@@ -73,8 +74,8 @@ class Growth(AdminPage):
             funnel=funnel.read(days, now()),
             cohorts=found,
             k_scale=charts.scale(shown, lines=5),
-            referrers=referrers.top(days),
-            costs=costs.read(days, program),
+            referrers=referrers.top(days, confirmed),
+            costs=costs.read(days, program, confirmed),
             costs_form=costs_form,
             dollars=charts.dollars,
             member=links.member,

@@ -74,13 +74,14 @@ def _k(days: DateRange, now: datetime) -> Rows:
 
 
 def _referrers(days: DateRange, now: datetime) -> Rows:
+    found = referrers.top(days, referrers.count_confirmed(days))
     return ("rank", "member", "confirmed_friends", "share_of_all"), [
-        (rank, each.name, each.friends, _rounded(each.share)) for rank, each in enumerate(referrers.top(days), 1)
+        (rank, each.name, each.friends, _rounded(each.share)) for rank, each in enumerate(found, 1)
     ]
 
 
 def _costs(days: DateRange, now: datetime) -> Rows:
-    found = costs.read(days, rules.current())
+    found = costs.read(days, rules.current(), referrers.count_confirmed(days))
     return ("unit", *(kind.value for kind in costs.KINDS), "net", "us_cents"), [
         (each.unit.value, *(each.by_kind[kind] for kind in costs.KINDS), each.net, _rounded(each.cents, 2))
         for each in found.units

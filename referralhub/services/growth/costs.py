@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from referralhub.database import reading
-from referralhub.models import Program, Referral, ReferralState, RewardEntry, RewardKind, Unit
+from referralhub.models import Program, RewardEntry, RewardKind, Unit
 from referralhub.services.growth.ranges import DateRange
 
 KINDS = (
@@ -54,10 +54,10 @@ class Costs:
         return self.cents / self.friends if self.cents is not None and self.friends else None
 
 
-def read(days: DateRange, program: Program) -> Costs:
+def read(days: DateRange, program: Program, friends: int) -> Costs:
     """Add up the ledger of a range by unit and kind; what members redeem was paid for when it was credited.
 
-    Two queries.
+    `friends` is how many were confirmed in the range. One query.
     """
     rows = reading().execute(
         select(RewardEntry.unit, RewardEntry.kind, func.sum(RewardEntry.amount))
@@ -68,16 +68,9 @@ def read(days: DateRange, program: Program) -> Costs:
     for unit, kind, amount in rows:
         sums[unit][kind] = int(amount)
     units = [_unit_cost(unit, sums[unit], program) for unit in Unit if unit in sums]
-    friends = reading().scalar(
-        select(func.count()).where(
-            Referral.state == ReferralState.CONFIRMED,
-            Referral.decided_at >= days.since,
-            Referral.decided_at < days.until,
-        )
-    )
     known = [each.cents for each in units if each.cents is not None]
     cents = sum(known) if len(known) == len(units) else None
-    return Costs(units, friends or 0, cents, program.paid_customer_cost)
+    return Costs(units, friends, cents, program.paid_customer_cost)
 
 
 def _unit_cost(unit: Unit, by_kind: Mapping[RewardKind, int], program: Program) -> UnitCost:

@@ -89,15 +89,16 @@ def _visits(days: DateRange, kept_from: date) -> Select[*tuple[Any, ...]]:
 
 def _signups(days: DateRange, kept_from: date) -> Select[*tuple[Any, ...]]:
     # Few have not confirmed their address: naming those is quicker than looking at the account of everybody.
-    unverified = select(Profile.id).join(User, User.id == Profile.user_id).where(User.verified_at.is_(None))
+    unverified = select(Profile.id).join(User, User.id == Profile.user_id).where(User.verified_at.is_(None)).subquery()
     return (
         select(
             Referral.channel,
             func.count().label("n"),
-            func.count().filter(Referral.friend_id.not_in(unverified)).label("verified"),
+            (func.count() - func.count(unverified.c.id)).label("verified"),
             func.count().filter(Referral.state == ReferralState.CONFIRMED).label("confirmed"),
             func.count().filter(Referral.created >= midnight(kept_from)).label("late"),
         )
+        .outerjoin(unverified, unverified.c.id == Referral.friend_id)
         .where(Referral.created >= days.since, Referral.created < days.until)
         .group_by(Referral.channel)
     )
