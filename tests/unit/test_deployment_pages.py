@@ -11,7 +11,10 @@ import pytest
 from referralhub.config import PROJECT, Settings
 from tests.unit.test_deployment_files import env_file
 
-PAGES = [PROJECT / "README.md", PROJECT / "docs/deploy.md", *sorted((PROJECT / "docs/deploy").glob("*.md"))]
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "docs/deploy.md", "docs/operations.md")),
+    *sorted((PROJECT / "docs/deploy").glob("*.md")),
+]
 NAMES = [str(page.relative_to(PROJECT)) for page in PAGES]
 BLOCK = re.compile(r"^```\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
