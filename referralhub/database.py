@@ -140,9 +140,9 @@ def prepare(engine: Engine, in_a_hurry: Callable[[], bool]) -> None:
 
 
 def create_file(engine: Engine) -> None:
-    """Make the SQLite file where there is none; only migrating may do that."""
+    """Make the SQLite file where there is none, for its owner alone; only migrating may do that."""
     if engine.dialect.name == "sqlite":
-        _file(engine).touch()
+        _file(engine).touch(mode=0o600)  # as those that SQLite makes beside it then are
 
 
 def _file(engine: Engine) -> Path:

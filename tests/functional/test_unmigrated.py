@@ -16,7 +16,7 @@ from referralhub import create_app
 from referralhub.config import PROJECT
 from referralhub.database import MIGRATING, create_file
 from referralhub.extensions import db
-from referralhub.migrations import downgrade
+from referralhub.migrations import downgrade, upgrade
 from tests.conftest import extra_database, make_settings
 from tests.pages import Visitor
 from tests.servers import BIN, environment_of
@@ -111,6 +111,20 @@ def test_a_new_file_that_somebody_writes_to_is_waited_for(tmp_path, valkey, requ
             assert db.session.scalar(text("PRAGMA journal_mode")) == "wal"
             done.join()
             other.close()
+            db.engine.dispose()
+
+
+@pytest.mark.one_database
+def test_a_new_file_and_what_sqlite_puts_beside_it_are_for_the_owner_alone(tmp_path, valkey, request):
+    """Whatever the umask: addresses and hashes are in it."""
+    with extra_database("sqlite", tmp_path, request, migrated=False) as url:
+        app = create_app(make_settings(url, valkey.url, tmp_path))
+        with app.app_context():
+            upgrade()
+            files = list(tmp_path.glob("*.sqlite3*"))
+            assert len(files) == 3
+            assert [file.name for file in files if file.stat().st_mode & 0o077] == []
+            db.session.remove()
             db.engine.dispose()
 
 

@@ -131,3 +131,21 @@ def test_these_are_the_rules_of_systemd(tmp_path: Path):
     theirs = dict(line.split("=", 1) for line in done.stdout.splitlines())
     for name, (_, value) in LINES.items():
         assert shlex.split(theirs[name.strip()]) == [value], name
+
+
+def test_one_more_web_process_comes_back_with_the_machine(tmp_path: Path):
+    """`systemctl enable` does nothing for a unit that does not say with what it is wanted."""
+    systemctl = shutil.which("systemctl", path=SYSTEM)
+    if systemctl is None:
+        pytest.skip("there is no systemd on this machine")
+    folder = tmp_path / "etc/systemd/system"
+    shutil.copytree(PROJECT / "deploy/systemd", folder)
+    subprocess.run([systemctl, f"--root={tmp_path}", "enable", "referralhub-web@8003"], capture_output=True, check=True)
+    assert (folder / "referralhub.target.wants/referralhub-web@8003.service").is_symlink()
+
+
+@pytest.mark.parametrize("file", ["referralhub.service", "systemd/referralhub-.service.d/common.conf"])
+def test_what_a_service_keeps_is_for_nobody_elses_eyes(file: str):
+    lines = (PROJECT / "deploy" / file).read_text().splitlines()
+    assert "StateDirectoryMode=0700" in lines
+    assert "UMask=0077" in lines
