@@ -17,6 +17,7 @@ from referralhub import (
     errors,
     health,
     kept_answers,
+    languages,
     mailbox,
     metrics,
     migrations,
@@ -83,6 +84,7 @@ def wire(config: Settings | None = None) -> Flask:
     compression.init_app(app)  # first, so that it has the last word on what is sent
     if settings.debug_toolbar:
         debug_toolbar.init_app(app)
+    languages.init_app(app)
     templating.init_app(app)
     errors.init_app(app)
     for blueprint in (landing, auth, account, dashboard, health.bp, metrics.bp):

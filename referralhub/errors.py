@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, abort, current_app, render_template, request
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from redis import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
@@ -23,8 +24,10 @@ from referralhub.observing.logs import brief
 from referralhub.security import keeps_cookies
 from referralhub.services.shared.errors import Conflict, NotFound, TooManyAtOnce
 from referralhub.sessions.interface import READS, NotKept
+from referralhub.words.dates import waiting
 from referralhub.words.error_pages import BUSY, CONFLICT, DONE, EXPIRED, NUMBER, PAGES, WITHOUT_COOKIE
 from referralhub.words.errors import say
+from referralhub.words.language import N_, translated
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ def init_app(app: Flask) -> None:
     @app.before_request
     def readable() -> None:
         try:
-            _ = request.args
+            request.args  # noqa: B018 - read for what is wrong with it
         except UnicodeDecodeError:  # bytes in the address that no browser sends as they are
             abort(400)
 
@@ -58,11 +61,12 @@ def _page(
     status: int, title: str, advice: str, headers: dict[str, str] | None = None, bare: bool = False
 ) -> tuple[str, int, dict[str, str]]:
     if request_ctx.url_adapter is None:  # the Host header names no host, so that a page could not make its links
-        return f"{title}. {advice}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
+        return f"{translated(title)}. {translated(advice)}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.
     page = "errors/bare.html" if bare or status >= 500 else "errors/error.html"
-    number = NUMBER.format(context.request_id()) if status == 500 else ""
-    return render_template(page, status=status, title=title, advice=advice, number=number), status, headers or {}
+    number = translated(NUMBER).format(context.request_id()) if status == 500 else ""
+    said = {"title": translated(title), "advice": translated(advice)}
+    return render_template(page, status=status, number=number, **said), status, headers or {}
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
@@ -73,7 +77,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     if cause and (isinstance(cause, UNAVAILABLE) or is_unmigrated(cause)):
         return _unavailable(cause)
     status = error.code or 500
-    fallback = (HTTPStatus(status).phrase, "Go back and try once more.")
+    fallback = (HTTPStatus(status).phrase, N_("Go back and try once more."))
     headers = {key: value for key, value in error.get_headers() if key in {"Allow", "Retry-After"}}
     return _page(status, *PAGES.get(status, fallback), headers)
 
@@ -84,15 +88,15 @@ def _write_down(error: Any) -> None:
         log.error("A page failed", exc_info=error)
 
 
-def _expired(_: CSRFError) -> ResponseReturnValue:
+def _expired(error: CSRFError) -> ResponseReturnValue:
     return _page(400, *(EXPIRED if keeps_cookies() else WITHOUT_COOKIE))
 
 
-def _too_often(_: TooManyRequests) -> ResponseReturnValue:
+def _too_often(error: TooManyRequests) -> ResponseReturnValue:
     title, advice = PAGES[429]
     seconds = max(1, math.ceil(_free_again_at() - time.time()))
-    wait = f"{seconds} seconds" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return _page(429, title, f"{advice} Please come back in {wait}.", {"Retry-After": str(seconds)})
+    again = _("Please come back in %(wait)s.", wait=waiting(seconds))
+    return _page(429, title, f"{translated(advice)} {again}", {"Retry-After": str(seconds)})
 
 
 def _free_again_at() -> float:
@@ -107,7 +111,7 @@ def _free_again_at() -> float:
     return max(resets)
 
 
-def _not_found(_: NotFound) -> ResponseReturnValue:
+def _not_found(error: NotFound) -> ResponseReturnValue:
     return _page(404, *PAGES[404])
 
 
@@ -115,7 +119,7 @@ def _conflict(error: Conflict) -> ResponseReturnValue:
     return _page(409, CONFLICT, say(error))
 
 
-def _busy(_: TooManyAtOnce) -> ResponseReturnValue:
+def _busy(error: TooManyAtOnce) -> ResponseReturnValue:
     return _page(503, *BUSY, {"Retry-After": "1"})
 
 
@@ -130,7 +134,7 @@ def _unavailable(error: BaseException) -> ResponseReturnValue:
     if request.method not in READS:
         if words := outcome.noted():
             title, advice = DONE
-            return _page(200, title, f"{words} {advice}", bare=True)
+            return _page(200, title, f"{words} {translated(advice)}", bare=True)
         if isinstance(error, NotKept) and not error.response.location:  # a page, which says what came of it
             return error.response
     return _page(503, *PAGES[503], {"Retry-After": str(RETRY_AFTER)})

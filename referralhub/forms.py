@@ -4,6 +4,8 @@ import logging
 import re
 from collections.abc import Iterable
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
@@ -17,7 +19,10 @@ from referralhub.words.errors import by_field, say
 
 log = logging.getLogger(__name__)
 
-code_shape = Regexp(rf"{codes.SHAPE}\Z", message=f"A code is {codes.SHORTEST} to {codes.LONGEST} letters and digits.")
+code_shape = Regexp(
+    rf"{codes.SHAPE}\Z",
+    message=_l("A code is %(least)s to %(most)s letters and digits.", least=codes.SHORTEST, most=codes.LONGEST),
+)
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 
 
@@ -66,7 +71,7 @@ def email_address(form: FlaskForm, field: Field) -> None:
 def no_control_characters(form: FlaskForm, field: Field) -> None:
     """Refuse what no keyboard types and no database stores."""
     if has_control_characters(text_of(field)):
-        raise ValidationError("This contains an invisible control character. Please type it instead of pasting.")
+        raise ValidationError(_("This contains an invisible control character. Please type it instead of pasting."))
 
 
 def visible_name(form: FlaskForm, field: Field) -> None:
@@ -85,11 +90,11 @@ def has_control_characters(text: str, allowed: Iterable[str] = ()) -> bool:
 def username_field() -> StringField:
     """A name for an account."""
     return StringField(
-        "User name",
+        _l("User name"),
         [
-            InputRequired("Choose a user name."),
-            Length(3, 30, "Use 3 to 30 characters."),
-            Regexp(USERNAME, message="Use letters a–z, digits, and . _ - in between."),
+            InputRequired(_l("Choose a user name.")),
+            Length(3, 30, _l("Use 3 to 30 characters.")),
+            Regexp(USERNAME, message=_("Use letters a–z, digits, and . _ - in between.")),
         ],
         filters=[strip],
     )
@@ -99,7 +104,11 @@ def email_field(label: str = "E-mail") -> EmailField:
     """An address that gets mail."""
     return EmailField(
         label,
-        [InputRequired("Enter your e-mail address."), Length(max=254, message="This is too long."), email_address],
+        [
+            InputRequired(_l("Enter your e-mail address.")),
+            Length(max=254, message=_("This is too long.")),
+            email_address,
+        ],
         filters=[strip],
     )
 
@@ -110,16 +119,16 @@ def new_password_fields(first: str, label: str = "Password") -> tuple[PasswordFi
         PasswordField(
             label,
             [
-                InputRequired("Choose a password."),
-                Length(SHORTEST, LONGEST, f"Use {SHORTEST} to {LONGEST} characters."),
+                InputRequired(_l("Choose a password.")),
+                Length(SHORTEST, LONGEST, _l("Use %(least)s to %(most)s characters.", least=SHORTEST, most=LONGEST)),
                 no_control_characters,
             ],
         ),
         PasswordField(
-            f"{label} again",
+            _l("%(label)s again", label=label),
             [
-                InputRequired("Type the password once more."),
-                EqualTo(first, "The two passwords are not the same."),
+                InputRequired(_l("Type the password once more.")),
+                EqualTo(first, _l("The two passwords are not the same.")),
             ],
         ),
     )
@@ -127,12 +136,14 @@ def new_password_fields(first: str, label: str = "Password") -> tuple[PasswordFi
 
 def own_password_field() -> PasswordField:
     """The member's own password, asked for again before something important."""
-    return PasswordField("Your password", [InputRequired("Enter your password."), Length(max=LONGEST)])
+    return PasswordField(_l("Your password"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST)])
 
 
 def code_field() -> StringField:
     """A code from the member's app, or a recovery code."""
-    return StringField("Code", [InputRequired("Enter a code."), Length(max=40), no_control_characters], filters=[strip])
+    return StringField(
+        _l("Code"), [InputRequired(_l("Enter a code.")), Length(max=40), no_control_characters], filters=[strip]
+    )
 
 
 def show_error(error: DomainError, form: FlaskForm) -> None:

@@ -11,8 +11,9 @@ from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
-from referralhub.words.amounts import format_amount
-from referralhub.words.dates import ago, day, span
+from referralhub.words.amounts import format_amount, format_number
+from referralhub.words.dates import ago, day, month, span
+from referralhub.words.language import locale
 
 
 def init_app(app: Flask) -> None:
@@ -20,11 +21,19 @@ def init_app(app: Flask) -> None:
     settings: Settings = app.config["SETTINGS"]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
-        ago=ago, amount=format_amount, day=day, span=span, **fraud.FILTERS, **referrals.FILTERS
+        ago=ago,
+        amount=format_amount,
+        day=day,
+        month=month,
+        number=format_number,
+        span=span,
+        **fraud.FILTERS,
+        **referrals.FILTERS,
     )
     app.jinja_env.globals.update(
         # A proxy: pages that do not look at it load no session and no user.
         current_user=current_user,
+        locale=locale,
         badges=list(Badge),
         base_url=settings.base_url,
         here=here,

@@ -2,6 +2,7 @@
 
 from flask import Response as FlaskResponse
 from flask import current_app, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required, logout_user
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -62,6 +63,6 @@ def delete() -> Response | tuple[str, int]:
             renew()
             forget_member()
             contents.clear_but_members()
-            flash("Your account is deleted. Thank you for having been here.")
+            flash(_("Your account is deleted. Thank you for having been here."))
             return redirect(url_for("landing.home"), 303)
     return render_template("account/data.html", form=form), 422

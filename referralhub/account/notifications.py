@@ -2,6 +2,7 @@
 
 from flask import Response as FlaskResponse
 from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response
 
@@ -12,6 +13,7 @@ from referralhub.services.mailing import subscriptions
 from referralhub.services.mailing.kinds import news
 from referralhub.services.shared.errors import BadLink
 from referralhub.words.errors import say
+from referralhub.words.language import translated
 from referralhub.words.mail import NAMES
 
 
@@ -21,9 +23,9 @@ def notifications() -> Response | str:
     """Switch each kind of news on or off."""
     if request.method == "POST":
         subscriptions.set_choices(current_user.id, [kind for kind in news() if kind.value in request.form])
-        flash("Saved.")
+        flash(_("Saved."))
         return redirect(url_for("account.notifications"), 303)
-    choices = [(kind, NAMES[kind], kind not in current_user.muted) for kind in news()]
+    choices = [(kind, translated(NAMES[kind]), kind not in current_user.muted) for kind in news()]
     return render_template("account/notifications.html", choices=choices)
 
 
@@ -34,7 +36,7 @@ def unsubscribe(token: str) -> str | tuple[str, int]:
         kind = subscriptions.kind_in(token, current_app.config["SECRET_KEY"])
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", token=token, words=NAMES[kind])
+    return render_template("account/unsubscribe.html", token=token, words=translated(NAMES[kind]))
 
 
 @bp.post("/account/unsubscribe/<token>")
@@ -46,4 +48,4 @@ def unsubscribe_now(token: str) -> FlaskResponse | str | tuple[str, int]:
         subscriptions.unsubscribe(token, current_app.config["SECRET_KEY"], now())
     except BadLink as error:
         return render_template("account/unsubscribe.html", problem=say(error)), 400
-    return render_template("account/unsubscribe.html", done=True, words=NAMES[kind])
+    return render_template("account/unsubscribe.html", done=True, words=translated(NAMES[kind]))

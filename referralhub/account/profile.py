@@ -1,6 +1,8 @@
 """How a member appears to others."""
 
 from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -18,11 +20,11 @@ class PublicProfileForm(FlaskForm):
 
     username = username_field()
     display_name = StringField(
-        "Display name",
-        [Length(max=40, message="Use at most 40 characters."), no_control_characters, visible_name],
+        _l("Display name"),
+        [Length(max=40, message=_l("Use at most 40 characters.")), no_control_characters, visible_name],
         filters=[strip],
     )
-    listed = BooleanField("Show me on the leaderboard")
+    listed = BooleanField(_l("Show me on the leaderboard"))
 
 
 @bp.route("/account/profile", methods=["GET", "POST"])
@@ -42,6 +44,6 @@ def public_profile() -> Response | tuple[str, int]:
         except Taken as error:
             show_error(error, form)
         else:
-            flash("Saved. That is how others see you now.")
+            flash(_("Saved. That is how others see you now."))
             return redirect(url_for("account.public_profile"), 303)
     return render_template("account/profile.html", form=form), 422 if form.errors else 200

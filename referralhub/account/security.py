@@ -1,6 +1,8 @@
 """How a member signs in: address, password, and where they are signed in."""
 
 from flask import current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -24,7 +26,7 @@ FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password
 class AddressForm(FlaskForm):
     """Another mail address."""
 
-    email = email_field("New e-mail")
+    email = email_field(_l("New e-mail"))
     password = own_password_field()
 
 
@@ -37,8 +39,8 @@ class ConfirmForm(FlaskForm):
 class PasswordForm(FlaskForm):
     """Another password."""
 
-    password = PasswordField("Password now", [InputRequired("Enter your password."), Length(max=LONGEST)])
-    new_password, new_password_confirm = new_password_fields("new_password", "New password")
+    password = PasswordField(_l("Password now"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST)])
+    new_password, new_password_confirm = new_password_fields("new_password", _l("New password"))
 
 
 @bp.route("/account/email", methods=["GET", "POST"])
@@ -53,7 +55,7 @@ def change_address() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            flash("We sent a link to the new address. Open it there within a day; until then the old one stays.")
+            flash(_("We sent a link to the new address. Open it there within a day; until then the old one stays."))
             return redirect(url_for("account.change_address"), 303)
     return render_template("account/email.html", form=form), 422 if form.errors else 200
 
@@ -73,7 +75,7 @@ def take_new_address(token: str) -> Response | tuple[str, int]:
     except DomainError as error:
         problem = say(error)
         return render_template("account/confirm_address.html", token=None, problem=problem), 400
-    flash("Your new address is set and confirmed." if first else "This address was set before. All is well.")
+    flash(_("Your new address is set and confirmed.") if first else _("This address was set before. All is well."))
     return redirect(url_for("account.change_address"), 303)
 
 
@@ -89,7 +91,7 @@ def change_password() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            flash("Your new password is set, and you are signed out everywhere else.")
+            flash(_("Your new password is set, and you are signed out everywhere else."))
             return redirect(url_for("account.change_password"), 303)
     return render_template("account/password.html", form=form), 422 if form.errors else 200
 
@@ -106,7 +108,7 @@ def confirm_password() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            outcome.note("Your password was right.")
+            outcome.note(_("Your password was right."))
             return redirect(local_path(request.args.get("next", "")), 303)
     provider = current_app.config["SETTINGS"].oidc_domain
     return render_template("account/confirm_password.html", form=form, provider=provider), 422 if form.errors else 200
@@ -125,7 +127,7 @@ def show_sessions() -> str:
 def end_session(sign_in_id: int) -> Response:
     """Sign out in one browser."""
     sign_ins.end_one(current_user.id, sign_in_id)
-    flash("Signed out there.")
+    flash(_("Signed out there."))
     return redirect(url_for("account.show_sessions"), 303)
 
 
@@ -134,5 +136,5 @@ def end_session(sign_in_id: int) -> Response:
 def end_other_sessions() -> Response:
     """Sign out everywhere but here."""
     sign_ins.end_others(current_user.id, current_user.sign_in.id)
-    flash("You are signed out everywhere else.")
+    flash(_("You are signed out everywhere else."))
     return redirect(url_for("account.show_sessions"), 303)

@@ -2,6 +2,7 @@
 
 import segno
 from flask import current_app, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from markupsafe import Markup
@@ -47,19 +48,19 @@ def switch_on() -> Response | tuple[str, int]:
     """Ask for a code from now on, and show the recovery codes this once."""
     form, sealed = CodeAndPasswordForm(), contents.new_secret()
     if current_user.has_two_factor:
-        return _back("Your account asks for a code already. Make new recovery codes if you have not kept yours.")
+        return _back(_("Your account asks for a code already. Make new recovery codes if you have not kept yours."))
     if sealed and form.validate_on_submit():
         try:
             codes = two_factor.switch_on(
                 current_user, text_of(form.password), sealed, text_of(form.code), _key(), now()
             )
         except AlreadyDone:
-            return _back("Your account asks for a code already.")
+            return _back(_("Your account asks for a code already."))
         except DomainError as error:
             show_error(error, form)
         else:
             contents.keep_new_secret(None)
-            return _show_codes(codes, "You are asked for a code after your password from now on.")
+            return _show_codes(codes, _("You are asked for a code after your password from now on."))
     return _show(on=form)
 
 
@@ -70,14 +71,14 @@ def renew_codes() -> Response | tuple[str, int]:
     """Show new recovery codes; those of before work no more."""
     form = NewCodesForm(prefix="codes-")
     if not current_user.has_two_factor:
-        return _back("Your account asks for no code.")
+        return _back(_("Your account asks for no code."))
     if form.validate_on_submit():
         try:
             codes = two_factor.renew_codes(current_user, text_of(form.password), now())
         except DomainError as error:
             show_error(error, form)
         else:
-            return _show_codes(codes, "The recovery codes of before work no more.")
+            return _show_codes(codes, _("The recovery codes of before work no more."))
     return _show(codes=form)
 
 
@@ -93,14 +94,14 @@ def switch_off() -> Response | tuple[str, int]:
     """Let the password be enough again, after the password and a code."""
     form = CodeAndPasswordForm()
     if not current_user.has_two_factor:
-        return _back("Your account asks for no code.")
+        return _back(_("Your account asks for no code."))
     if form.validate_on_submit():
         try:
             two_factor.switch_off(current_user, text_of(form.password), text_of(form.code), _key(), now())
         except DomainError as error:
             show_error(error, form)
         else:
-            return _back("Your password is enough from now on.")
+            return _back(_("Your password is enough from now on."))
     return _show(off=form)
 
 

@@ -2,6 +2,7 @@
 
 import re
 
+from flask_babel import gettext as _
 from wtforms.validators import ValidationError
 
 from referralhub.models import Unit
@@ -21,7 +22,7 @@ def whole(text: str, least: int = 0, most: int = LARGEST) -> int:
     """Read a whole number. Raises ValidationError."""
     found = _WHOLE.fullmatch(text.strip())
     if not found:
-        raise ValidationError("Use a whole number, such as 10.")
+        raise ValidationError(_("Use a whole number, such as 10."))
     return _within(int(found[0].replace(",", "")), least, most, f"{least:,}", f"{most:,}")
 
 
@@ -31,7 +32,7 @@ def amount(text: str, unit: Unit, least: int = 0) -> int:
         return whole(text, least)
     found = _DOLLARS.fullmatch(text.strip())
     if not found:
-        raise ValidationError("Use dollars, such as 20 or 20.00.")
+        raise ValidationError(_("Use dollars, such as 20 or 20.00."))
     cents = int(found["dollars"].replace(",", "")) * 100 + int(found["cents"] or 0)
     return _within(cents, least, LARGEST, *(typed(each, unit) for each in (least, LARGEST)))
 
@@ -45,5 +46,5 @@ def typed(figure: int | None, unit: Unit) -> str:
 
 def _within(figure: int, least: int, most: int, least_words: str, most_words: str) -> int:
     if not least <= figure <= most:
-        raise ValidationError(f"Use a number from {least_words} to {most_words}.")
+        raise ValidationError(_("Use a number from %(least)s to %(most)s.", least=least_words, most=most_words))
     return figure

@@ -2,6 +2,8 @@
 
 from flask import flash, redirect, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import SubmitField
@@ -14,6 +16,7 @@ from referralhub.services.referrals import customers
 from referralhub.services.referrals.customers import Known, Loaded, Wrong
 from referralhub.services.shared.errors import BadFile
 from referralhub.words.customers import LINES, said
+from referralhub.words.language import translated
 
 SHOWN = 100  # lines that are wrong
 
@@ -21,8 +24,8 @@ SHOWN = 100  # lines that are wrong
 class ListForm(FlaskForm):
     """A list to be loaded, or only looked at."""
 
-    file = FileField("The list", [InputRequired("Choose a file.")])
-    check = SubmitField("Only check it")
+    file = FileField(_l("The list"), [InputRequired(_l("Choose a file."))])
+    check = SubmitField(_l("Only check it"))
 
     def lines(self) -> list[Known | Wrong]:
         """Return what was sent, line by line. Raises BadFile."""
@@ -55,7 +58,7 @@ class Customers(AdminPage):
                 show_error(error, form)
             else:
                 if not form.check.data:
-                    flash(f"Loaded: {said(loaded)}")
+                    flash(_("Loaded: %(what)s", what=said(loaded)))
                     return redirect(url_for(".show"), 303)
                 checked = loaded
         return self._page(form, wrong, checked)
@@ -65,7 +68,7 @@ class Customers(AdminPage):
             "admin/customers.html",
             form=form,
             known=customers.count(),
-            wrong=[(line.number, LINES[line.code]) for line in wrong[:SHOWN]],
+            wrong=[(line.number, translated(LINES[line.code])) for line in wrong[:SHOWN]],
             more=max(0, len(wrong) - SHOWN),
             checked=said(checked) if checked else "",
         )

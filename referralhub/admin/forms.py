@@ -1,5 +1,6 @@
 """What admins type."""
 
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
@@ -14,7 +15,7 @@ def reason_field(label: str = "Reason", hint_required: str = "Say why; it is kep
     """Why something is done: kept in the audit log, and read by the members it is about."""
     return StringField(
         label,
-        [DataRequired(hint_required), Length(max=SAID, message=f"Use at most {SAID} characters."),
+        [DataRequired(hint_required), Length(max=SAID, message=_l("Use at most %(most)s characters.", most=SAID)),
          no_control_characters],
         filters=[strip],
     )  # fmt: skip
@@ -43,7 +44,7 @@ class ReasonForm(PanelForm):
 class AdjustForm(PanelForm):
     """An amount to give or take, in the unit that the form was shown for."""
 
-    amount = StringField("Amount", [InputRequired("Enter an amount.")], filters=[strip])
+    amount = StringField(_l("Amount"), [InputRequired(_l("Enter an amount."))], filters=[strip])
     unit = HiddenField(validators=[AnyOf(list(Unit))])
     reason = reason_field()
     key = key_field()
@@ -65,9 +66,9 @@ class CorrectForm(PanelForm):
     """Whose friend a member really is."""
 
     code = StringField(
-        "Code of the member who brought them",
+        _l("Code of the member who brought them"),
         [
-            InputRequired("Enter a code."),
+            InputRequired(_l("Enter a code.")),
             code_shape,
         ],
         filters=[pasted_code],

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import current_app, flash, redirect, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import selectinload
 
@@ -69,7 +70,11 @@ class Members(ListPage):
     def resend(self, row_id: int) -> Answer:
         """Mail the link that confirms the address once more."""
         sent = administration.resend_verification(row_id, actor(), now())
-        flash("The mail is on its way." if sent else "Nothing was sent: it is confirmed, or a mail went out just now.")
+        flash(
+            _("The mail is on its way.")
+            if sent
+            else _("Nothing was sent: it is confirmed, or a mail went out just now.")
+        )
         return redirect(url_for(".show", row_id=row_id), 303)
 
     @expose("/<row:row_id>/adjust", methods=["POST"])
@@ -80,7 +85,7 @@ class Members(ListPage):
             return self._page(row_id, adjust=form)
         unit = Unit(text_of(form.unit))
         done = administration.adjust(row_id, form.signed, unit, text_of(form.reason), text_of(form.key), actor(), now())
-        flash("The ledger has a new line." if done else "That was done before.")
+        flash(_("The ledger has a new line.") if done else _("That was done before."))
         return redirect(url_for(".show", row_id=row_id), 303)
 
     @expose("/<row:row_id>/referrer", methods=["POST"])
@@ -92,12 +97,12 @@ class Members(ListPage):
                 code = codes.normal(text_of(form.code))
                 administration.correct_referrer(row_id, code, text_of(form.reason), actor(), now())
             except AlreadyDone:
-                flash("That was done before.")
+                flash(_("That was done before."))
                 return redirect(url_for(".show", row_id=row_id), 303)
             except Conflict as error:
                 form.code.errors = list(by_field(error).values())
             else:
-                flash("The credit has moved. Both members see it in their ledger.")
+                flash(_("The credit has moved. Both members see it in their ledger."))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, correct=form)
 
@@ -111,7 +116,7 @@ class Members(ListPage):
                 show_error(error, form)
             else:
                 live_codes.unlearn(current_app.extensions["redis"], found.profile.code)
-                flash("The account is on again." if active else "The account is off, and signed out everywhere.")
+                flash(_("The account is on again.") if active else _("The account is off, and signed out everywhere."))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, active=form)
 

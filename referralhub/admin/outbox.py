@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
@@ -18,6 +20,7 @@ from referralhub.services.mailing.outbox import MailState
 from referralhub.services.shared.errors import Conflict
 from referralhub.urls import local_path
 from referralhub.words.errors import say
+from referralhub.words.language import translated
 from referralhub.words.mail import STATES
 
 
@@ -73,14 +76,18 @@ class Mail(ListPage):
         except Conflict as error:
             flash(say(error))
         else:
-            flash("It is on its way again." if sent else "It was on its way already, or has arrived.")
+            flash(_("It is on its way again.") if sent else _("It was on its way already, or has arrived."))
         return self._back()
 
     @expose("/again", methods=["POST"])
     def send_all_again(self) -> Response:
         """Send every dead letter again."""
         sent = outbox.send_again(now(), actor=actor())
-        flash(f"{sent:,} {'is' if sent == 1 else 'are'} on the way again." if sent else "There is no dead letter left.")
+        flash(
+            ngettext("%(num)d is on the way again.", "%(num)d are on the way again.", sent)
+            if sent
+            else _("There is no dead letter left.")
+        )
         return self._back()
 
     def _back(self) -> Response:
@@ -89,5 +96,5 @@ class Mail(ListPage):
 
 def state(message: OutboxMessage) -> str:
     """Return in words where a message is, with the mail server's reason where there is one."""
-    words = STATES[outbox.state_of(message)]
+    words = translated(STATES[outbox.state_of(message)])
     return f"{words}: {message.last_error}" if message.last_error else words

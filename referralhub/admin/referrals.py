@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from flask import current_app, flash, redirect, request, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
 from sqlalchemy.orm import selectinload
 
 from referralhub.admin.access import AdminPage, Answer, actor
@@ -66,12 +67,12 @@ class Referrals(ListPage):
                 options = _verification() if step == "release" else {}
                 self.steps[step][1](row_id, actor(), Reason.stated(text_of(form.reason)), now(), **options)
             except AlreadyDone:
-                flash("That was done before: the trail says when, and by whom.")
+                flash(_("That was done before: the trail says when, and by whom."))
                 return redirect(url_for(".show", row_id=row_id), 303)
             except Conflict as error:
                 show_error(error, form)
             else:
-                flash("Done. It is in the referral's trail, for both members to read.")
+                flash(_("Done. It is in the referral's trail, for both members to read."))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, form)
 

@@ -1,5 +1,6 @@
 """What visitors fill in."""
 
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, PasswordField, StringField
 from wtforms.validators import InputRequired, Length, Optional
@@ -25,12 +26,14 @@ class SignupForm(FlaskForm):
     email = email_field()
     password, password_confirm = new_password_fields("password")
     referral_code = StringField(
-        "Referral code",
+        _l("Referral code"),
         [Optional(), code_shape],
         filters=[pasted_code],
     )
 
-    topic = StringField("Topic")  # people do not see it; programs fill it in, and password managers know no such field
+    topic = StringField(
+        _l("Topic")
+    )  # people do not see it; programs fill it in, and password managers know no such field
     visit = HiddenField()  # the link that led here, while Redis could not keep it
 
 
@@ -38,12 +41,12 @@ class LoginForm(FlaskForm):
     """Signing in."""
 
     username = StringField(
-        "User name or e-mail",
-        [InputRequired("Enter your user name or e-mail address."), Length(max=254), no_control_characters],
+        _l("User name or e-mail"),
+        [InputRequired(_l("Enter your user name or e-mail address.")), Length(max=254), no_control_characters],
         filters=[strip, account_name],
     )
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=LONGEST)])
-    remember = BooleanField("Keep me signed in on this device")
+    password = PasswordField(_l("Password"), [InputRequired(_l("Enter your password.")), Length(max=LONGEST)])
+    remember = BooleanField(_l("Keep me signed in on this device"))
 
 
 class CodeForm(FlaskForm):
@@ -55,10 +58,10 @@ class CodeForm(FlaskForm):
 class ForgotForm(FlaskForm):
     """Whose password was forgotten."""
 
-    email = email_field("Your e-mail")
+    email = email_field(_l("Your e-mail"))
 
 
 class ResetForm(FlaskForm):
     """A new password instead of a forgotten one."""
 
-    password, password_confirm = new_password_fields("password", "New password")
+    password, password_confirm = new_password_fields("password", _l("New password"))

@@ -1,6 +1,7 @@
 """A new password instead of a forgotten one."""
 
 from flask import flash, render_template, url_for
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from referralhub.auth.forms import ForgotForm, ResetForm
@@ -48,6 +49,6 @@ def set_new_password(token: str) -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            flash("Your new password is set, and you are signed out everywhere else.")
+            flash(_("Your new password is set, and you are signed out everywhere else."))
             return enter(user, url_for("dashboard.home"))
     return render_template("auth/reset.html", form=form, token=token), 422

@@ -20,6 +20,7 @@ from referralhub.services.shared.errors import NoAdmin
 from referralhub.sessions import contents
 from referralhub.urls import local_path, public_url
 from referralhub.words.errors import say
+from referralhub.words.language import translated
 from referralhub.words.sign_in import BEGUN_ELSEWHERE, NOT_AFRESH, NOT_BELIEVED, PROVIDER_AWAY, SOMEBODY_ELSE
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ class Refused(Exception):
 
     def __init__(self, words: str, why: str, status: int = 403) -> None:
         super().__init__(words)
-        self.words, self.why, self.status = words, why, status
+        self.words, self.why, self.status = translated(words), why, status
 
 
 @bp.get("/login/provider")

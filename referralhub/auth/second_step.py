@@ -1,6 +1,7 @@
 """The second step of signing in: the code that an account asks for after its password."""
 
 from flask import current_app, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
@@ -48,6 +49,6 @@ def ask_for_code() -> Response | tuple[str, int]:
         except WrongCode as error:
             show_error(error, form)
         else:
-            outcome.note("You are signed in.")
+            outcome.note(_("You are signed in."))
             return redirect(wanted, 303)
     return render_template("auth/code.html", form=form), 422 if form.errors else 200

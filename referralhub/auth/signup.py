@@ -1,11 +1,12 @@
 """Signing up: the friend whose link led here is shown, and remembered with the new account."""
 
 from flask import current_app, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
 
-from referralhub import outcome
+from referralhub import languages, outcome
 from referralhub.auth.forms import SignupForm
 from referralhub.auth.views import FORM_LIMIT, bp, enter
 from referralhub.browsers import request_origin
@@ -23,6 +24,7 @@ from referralhub.services.shared import codes
 from referralhub.services.shared.errors import DomainError, Taken
 from referralhub.sessions import contents, visit_tokens
 from referralhub.words.error_pages import LOST_FORM, NO_COOKIE
+from referralhub.words.language import translated
 
 WITHOUT_SESSION = "without_session"  # in the address and the form of who came while Redis was away
 
@@ -49,11 +51,11 @@ def signup() -> Response | str | tuple[str, int]:
             show_error(error, form)
         else:
             if user:
-                outcome.note("Your account is made. Sign in with the password that you chose.")
+                outcome.note(_("Your account is made. Sign in with the password that you chose."))
                 contents.forget_links()
                 return enter(user, url_for("dashboard.home"))
     if lost:
-        form.form_errors.append(LOST_FORM if keeps_cookies() else NO_COOKIE)
+        form.form_errors.append(translated(LOST_FORM if keeps_cookies() else NO_COOKIE))
     return _show(form), 400 if lost else 422 if form.errors else 200
 
 
@@ -88,6 +90,7 @@ def _account(form: SignupForm, lost: bool) -> User | None:
             now(),
             form_timing=_form_timing(form),
             verification_required=current_app.config["SETTINGS"].require_email_verification,
+            language=languages.of_browser(),
         )
     except Taken:
         first = signed_up_just_now(username, email, password, now())

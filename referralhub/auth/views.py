@@ -1,10 +1,11 @@
 """Signing in and out, and confirming an address."""
 
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required, login_user, logout_user
 from werkzeug.wrappers import Response
 
-from referralhub import htmx, outcome
+from referralhub import htmx, languages, outcome
 from referralhub.auth.forms import LoginForm
 from referralhub.auth.limits import account, account_at_address, known_browser
 from referralhub.browsers import browser_name, request_origin
@@ -32,6 +33,7 @@ def load_user(sign_in_id: str) -> User | None:
     if member is None or (member.sign_in and sign_ins.is_over(member.sign_in, now())):
         forget_member()  # signed out from elsewhere, by a new password or with the account, or long ago
         return None
+    languages.speak_to(member)
     return member
 
 
@@ -72,7 +74,7 @@ def logout() -> Response:
     """End the sign-in in the database, and the session here and in Redis."""
     if current_user.is_authenticated:
         sign_ins.end_one(current_user.id, current_user.sign_in.id)
-    outcome.note("You are signed out.")
+    outcome.note(_("You are signed out."))
     logout_user()
     renew()
     forget_member()
@@ -96,7 +98,11 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
         return render_template(
             "auth/verify.html", token=None, problem=f"{say(error)} Sign in and ask for a new one."
         ), 400
-    flash("Your address is confirmed. Welcome aboard." if first else "Your address was confirmed before. All is well.")
+    flash(
+        _("Your address is confirmed. Welcome aboard.")
+        if first
+        else _("Your address was confirmed before. All is well.")
+    )
     return redirect(url_for("dashboard.home" if current_user.is_authenticated else "auth.login"), 303)
 
 
@@ -106,7 +112,7 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
 def resend() -> Response:
     """Send the verification mail again."""
     credentials.resend_verification(current_user.id, now())
-    flash("We sent the mail again. It can take a minute to arrive.")
+    flash(_("We sent the mail again. It can take a minute to arrive."))
     return redirect(url_for("dashboard.home"), 303)
 
 
@@ -135,4 +141,7 @@ def sign_in(user: User, remember: bool = True, *, prove: Proof = lambda _: None,
         contents.remember_member(user.profile.id)
         keep_now()
 
-    sign_ins.begin(user, browser_name(), request_origin(), now(), keep, prove=prove, by_provider=by_provider)
+    sign_ins.begin(
+        user, browser_name(), request_origin(), now(), keep, prove=prove, by_provider=by_provider,
+        language=languages.of_browser(),
+    )  # fmt: skip

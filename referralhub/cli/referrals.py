@@ -19,7 +19,7 @@ from referralhub.services.referrals import lifecycle as service
 from referralhub.services.referrals import review
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import AlreadyDone
-from referralhub.words.fraud import VERDICTS, compared, rule_name, sentence
+from referralhub.words.fraud import compared, rule_name, sentence, verdict
 
 referrals = Commands("referrals", help="Decide a referral, with a reason that its members will read.")
 
@@ -117,15 +117,15 @@ def _document(found: Explanation) -> dict[str, Any]:
 
 def _lines(found: Explanation) -> Iterator[str]:
     yield (
-        f"{VERDICTS[found.verdict]}: {found.score} of 100 points, by rules of version {found.version} "
+        f"{verdict(found.verdict)}: {found.score} of 100 points, by rules of version {found.version} "
         f"at {found.judged_at:%Y-%m-%d %H:%M} UTC; the referral is {found.state.value} today."
     )
     for reason in found.reasons:
         yield f"  because: {sentence(reason)}"
     for finding in found.findings:
         one, other = compared(finding)
-        without = VERDICTS[found.without[finding.rule]]
+        without = verdict(found.without[finding.rule])
         yield f"{finding.points:4}  {rule_name(finding.rule)}: {one} / {other}; without it: {without}"
     for rule in found.incomplete:
-        without = VERDICTS[found.without.get(rule, Verdict.CLEAR)]
+        without = verdict(found.without.get(rule, Verdict.CLEAR))
         yield f"   ?  {rule_name(rule)}: failed or lacked data; without it: {without}"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
@@ -33,11 +35,11 @@ def _one_sign_a_line(value: str | None) -> str | None:
 class InvitationForm(FlaskForm):
     """Whom to invite, and what to say."""
 
-    addresses = TextAreaField("E-mail addresses")
-    file = FileField("Or a CSV file with addresses")
+    addresses = TextAreaField(_l("E-mail addresses"))
+    file = FileField(_l("Or a CSV file with addresses"))
     words = TextAreaField(
-        "Your own words",
-        [Length(max=LONGEST_WORDS, message=f"Use at most {LONGEST_WORDS} characters.")],
+        _l("Your own words"),
+        [Length(max=LONGEST_WORDS, message=_l("Use at most %(most)s characters.", most=LONGEST_WORDS))],
         [strip, _one_sign_a_line],
     )
 
@@ -82,7 +84,7 @@ def invite() -> Response | str:
 def remind(invitation_id: int) -> Response:
     """Send the one reminder."""
     invitations.remind(current_user, invitation_id, now())
-    flash("The reminder is on its way. There is one for each invitation, and no more.")
+    flash(_("The reminder is on its way. There is one for each invitation, and no more."))
     return redirect(url_for("dashboard.invite"), 303)
 
 
@@ -120,7 +122,7 @@ def _complete(form: InvitationForm, typed: Typed) -> bool:
     elif not typed.addresses:
         form.addresses.errors = ["Enter one or more addresses, or choose a file with some."]
     elif len(typed.addresses) > MOST:
-        form.addresses.errors = [f"Enter at most {MOST} addresses at once."]
+        form.addresses.errors = [_("Enter at most %(most)s addresses at once.", most=MOST)]
     if has_control_characters(text_of(form.words), allowed="\r\n\t"):
         form.words.errors = ["This contains an invisible control character. Please type it instead of pasting."]
     return not form.errors

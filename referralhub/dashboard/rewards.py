@@ -3,6 +3,7 @@
 import secrets
 
 from flask import Response, flash, redirect, request, url_for
+from flask_babel import gettext as _
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -39,5 +40,5 @@ def redeem(perk_id: int) -> BaseResponse:
     if not key.isascii() or not key.isprintable() or not key:
         key = secrets.token_urlsafe(16)
     claims.redeem(current_user.profile.id, perk_id, key, now())
-    flash("It's yours. You find it below, under “What you claimed”.")
+    flash(_("It's yours. You find it below, under “What you claimed”."))
     return redirect(url_for("dashboard.show_rewards"), 303)

@@ -4,6 +4,7 @@ from contextlib import suppress
 from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
 from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -103,13 +104,13 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
     if arrival is Arrival.UNKNOWN:
         if attribution.find_by_code(visit.code) is None:
             open_now()
-            flash("That link isn't active. Ask your friend for a new one, or join without it.")
+            flash(_("That link isn't active. Ask your friend for a new one, or join without it."))
             return redirect(url_for("landing.home"))
         live_codes.learn(current_app.extensions["redis"], visit.code)
         arrival, sid = arrive()
     if arrival is Arrival.MEMBER:
         open_now()
-        flash("You already have an account, so a friend's link changes nothing for you.")
+        flash(_("You already have an account, so a friend's link changes nothing for you."))
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitation_progress.note_visited(visit.invitation_id, visit.code, visit.visited_at)

@@ -3,24 +3,25 @@
 from decimal import Decimal
 
 from babel.numbers import format_currency, format_decimal
+from flask_babel import ngettext
 
 from referralhub.models import Unit
-from referralhub.words.language import ENGLISH
+from referralhub.words.language import N_, locale
 
-UNITS = {Unit.POINTS: "points", Unit.MEGABYTES: "megabytes", Unit.US_CENTS: "US dollars"}
+UNITS = {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.US_CENTS: N_("US dollars")}
 
 
 def format_number(number: int) -> str:
     """Return a whole number: "1,000"."""
-    return format_decimal(number, locale=ENGLISH)
+    return format_decimal(number, locale=locale())
 
 
 def format_amount(number: int, unit: Unit | str) -> str:
     """Return an amount in its unit: "10 points", "500 MB", "$20.00"."""
     match Unit(unit):
         case Unit.POINTS:
-            return f"{format_number(number)} point{'' if abs(number) == 1 else 's'}"
+            return ngettext("%(number)s point", "%(number)s points", abs(number), number=format_number(number))
         case Unit.MEGABYTES:
             return f"{format_number(number)} MB"
         case Unit.US_CENTS:
-            return format_currency(Decimal(number) / 100, "USD", locale=ENGLISH)
+            return format_currency(Decimal(number) / 100, "USD", locale=locale())

@@ -4,12 +4,13 @@ from dataclasses import asdict
 
 from referralhub.services.referrals.customers import Loaded
 from referralhub.words.errors import ERRORS
+from referralhub.words.language import N_
 from referralhub.words.text import fill
 
 LINES = {
-    "line_unreadable": "This line cannot be read as CSV.",
-    "day_malformed": "The day must be written as 2026-01-31.",
-    "day_to_come": "The day is yet to come.",
+    "line_unreadable": N_("This line cannot be read as CSV."),
+    "day_malformed": N_("The day must be written as 2026-01-31."),
+    "day_to_come": N_("The day is yet to come."),
     **{code: str(ERRORS[code]) for code in ("address_malformed", "address_without_dot")},
 }
 

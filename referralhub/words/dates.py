@@ -1,39 +1,65 @@
 """Moments and spans of time as people say them."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from math import ceil
 
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from referralhub.clock import now
-from referralhub.words.language import ENGLISH
+from referralhub.words.language import locale
 
 
 def ago(moment: datetime) -> str:
     """Return how long ago a moment was, as people do: "just now", "5 min ago", "yesterday", "3 May"."""
     current = now()
-    seconds = (current - moment).total_seconds()
+    seconds = int((current - moment).total_seconds())
     if seconds < 60:
-        return "just now"
+        return _("just now")
     if seconds < 3600:
-        return f"{int(seconds // 60)} min ago"
+        return ngettext("%(num)d min ago", "%(num)d min ago", seconds // 60)
     if seconds < 24 * 3600:
-        return f"{int(seconds // 3600)} h ago"
+        return ngettext("%(num)d h ago", "%(num)d h ago", seconds // 3600)
     if seconds < 48 * 3600:
-        return "yesterday"
+        return _("yesterday")
     if seconds < 7 * 24 * 3600:
-        return f"{int(seconds // (24 * 3600))} days ago"
+        return ngettext("%(num)d day ago", "%(num)d days ago", seconds // (24 * 3600))
     return day(moment)
 
 
 def day(moment: datetime) -> str:
     """Name a day as people do: "3 May", with the year only when it is another one."""
-    return format_date(moment, "d MMMM" if moment.year == now().year else "d MMMM y", locale=ENGLISH)
+    return _written(moment, "MMMMd" if moment.year == now().year else "yMMMMd")
+
+
+def month(moment: date) -> str:
+    """Name a month with its year: "May 2026"."""
+    return _written(moment, "yMMMM")
 
 
 def span(length: timedelta) -> str:
     """Return how long something took: "40 s", "12 min", "2 h", "3 days"."""
     seconds = int(length.total_seconds())
-    for size, unit in ((2 * 24 * 3600, "days"), (2 * 3600, "h"), (120, "min")):
-        if seconds >= size:
-            return f"{seconds // {'days': 24 * 3600, 'h': 3600, 'min': 60}[unit]} {unit}"
-    return f"{seconds} s"
+    if seconds >= 2 * 24 * 3600:
+        return ngettext("%(num)d day", "%(num)d days", seconds // (24 * 3600))
+    if seconds >= 2 * 3600:
+        return ngettext("%(num)d h", "%(num)d h", seconds // 3600)
+    if seconds >= 120:
+        return ngettext("%(num)d min", "%(num)d min", seconds // 60)
+    return ngettext("%(num)d s", "%(num)d s", seconds)
+
+
+def waiting(seconds: int) -> str:
+    """Return how long somebody has to wait, in whole words: "5 seconds", "2 minutes"."""
+    if seconds < 120:
+        return ngettext("%(num)d second", "%(num)d seconds", seconds)
+    return ngettext("%(num)d minute", "%(num)d minutes", ceil(seconds / 60))
+
+
+def _written(moment: date, skeleton: str) -> str:
+    # In the English that we write the day comes first, as it does not in CLDR's "en".
+    english = {"MMMMd": "d MMMM", "yMMMMd": "d MMMM y", "yMMMM": "MMMM y"}
+    if locale().language == "en":
+        return format_date(moment, english[skeleton], locale=locale())
+    return format_skeleton(skeleton, moment, locale=locale())

@@ -2,15 +2,42 @@
 
 from typing import Any, NamedTuple
 
+from babel.lists import format_list
+from flask_babel import gettext as _
+
 from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.rules import Finding
 from referralhub.services.referrals.review import Group, GroupKind
+from referralhub.words.language import N_, locale, translated
 
 VERDICTS = {
-    Verdict.CLEAR: "clear",
-    Verdict.REVIEW: "review",
-    Verdict.LIKELY_FRAUD: "likely fraud",
-    Verdict.INCOMPLETE: "check incomplete",
+    Verdict.CLEAR: N_("clear"),
+    Verdict.REVIEW: N_("review"),
+    Verdict.LIKELY_FRAUD: N_("likely fraud"),
+    Verdict.INCOMPLETE: N_("check incomplete"),
+}
+
+RULES = {
+    "same_browser": N_("same browser"),
+    "ring": N_("ring"),
+    "same_address": N_("same address"),
+    "referred_before": N_("referred before"),
+    "erased_in_browser": N_("erased in browser"),
+    "trap": N_("trap"),
+    "disposable": N_("disposable"),
+    "sequence": N_("sequence"),
+    "namesake": N_("namesake"),
+    "fast_form": N_("fast form"),
+    "fast_friends": N_("fast friends"),
+    "same_network_and_browser": N_("same network and browser"),
+    "same_network": N_("same network"),
+    "cluster": N_("cluster"),
+    "shared_connection": N_("shared connection"),
+    "rhythm": N_("rhythm"),
+    "velocity": N_("velocity"),
+    "conversion": N_("conversion"),
+    "one_domain": N_("one domain"),
+    "shared_company": N_("shared company"),
 }
 
 
@@ -23,92 +50,113 @@ class FindingText(NamedTuple):
 
 
 FINDINGS = {
-    "same_browser": FindingText("The referrer was signed in with this browser before.", "{friend}", "{referrer}"),
-    "ring": FindingText(
-        "Members who brought each other were signed in with this browser.",
-        "{above} above, {beside} beside",
-        "the referrer's tree",
+    "same_browser": FindingText(
+        N_("The referrer was signed in with this browser before."), N_("{friend}"), N_("{referrer}")
     ),
-    "same_address": FindingText("Both addresses lead to the same mailbox.", "{address}", "{other}"),
+    "ring": FindingText(
+        N_("Members who brought each other were signed in with this browser."),
+        N_("{above} above, {beside} beside"),
+        N_("the referrer's tree"),
+    ),
+    "same_address": FindingText(N_("Both addresses lead to the same mailbox."), N_("{address}"), N_("{other}")),
     "referred_before": FindingText(
-        "A friend with this mailbox was referred before, and has left it.", "{address}", "a former address"
+        N_("A friend with this mailbox was referred before, and has left it."), N_("{address}"), N_("a former address")
     ),
     "erased_in_browser": FindingText(
-        "Friends who erased their accounts were signed in with this browser before.", "{accounts} erased", "none"
+        N_("Friends who erased their accounts were signed in with this browser before."),
+        N_("{accounts} erased"),
+        N_("none"),
     ),
-    "trap": FindingText("A field was filled in that is hidden from people.", "filled in", "empty"),
-    "disposable": FindingText("The address is from a throw-away service.", "…@{domain}", "on the list"),
-    "sequence": FindingText("{friends} friends just before or after have nearly the same name.", "{name}", "{other}"),
-    "namesake": FindingText("Friend and referrer have nearly the same name.", "{friend}", "{referrer}"),
-    "fast_form": FindingText("The form was filled in faster than anybody types.", "{seconds} s", "{least} s"),
+    "trap": FindingText(N_("A field was filled in that is hidden from people."), N_("filled in"), N_("empty")),
+    "disposable": FindingText(N_("The address is from a throw-away service."), N_("…@{domain}"), N_("on the list")),
+    "sequence": FindingText(
+        N_("{friends} friends just before or after have nearly the same name."), N_("{name}"), N_("{other}")
+    ),
+    "namesake": FindingText(N_("Friend and referrer have nearly the same name."), N_("{friend}"), N_("{referrer}")),
+    "fast_form": FindingText(
+        N_("The form was filled in faster than anybody types."), N_("{seconds} s"), N_("{least} s")
+    ),
     "fast_friends": FindingText(
-        "Friends just before or after filled in the form as fast.", "{friends} friends", "{most} at most"
+        N_("Friends just before or after filled in the form as fast."), N_("{friends} friends"), N_("{most} at most")
     ),
     "same_network_and_browser": FindingText(
-        "Friend and referrer used one network and the same kind of browser that day.",
-        "the same day",
-        "the referrer's network and browser",
+        N_("Friend and referrer used one network and the same kind of browser that day."),
+        N_("the same day"),
+        N_("the referrer's network and browser"),
     ),
     "same_network_and_browser_minutes_apart": FindingText(
-        "Friend and referrer used one network and the same kind of browser that day, minutes apart.",
-        "minutes after the referrer",
-        "the referrer's network and browser",
+        N_("Friend and referrer used one network and the same kind of browser that day, minutes apart."),
+        N_("minutes after the referrer"),
+        N_("the referrer's network and browser"),
     ),
     "same_network": FindingText(
-        "Friend and referrer used one network that day.", "another browser", "the referrer's network"
+        N_("Friend and referrer used one network that day."), N_("another browser"), N_("the referrer's network")
     ),
     "cluster": FindingText(
-        "Those who brought the referrer used this network and kind of browser that day, too.",
-        "{above} above",
-        "{most} at most",
+        N_("Those who brought the referrer used this network and kind of browser that day, too."),
+        N_("{above} above"),
+        N_("{most} at most"),
     ),
     "shared_connection": FindingText(
-        "Several friends came within an hour from one network with the same kind of browser.",
-        "{friends} friends",
-        "{most} at most",
+        N_("Several friends came within an hour from one network with the same kind of browser."),
+        N_("{friends} friends"),
+        N_("{most} at most"),
     ),
-    "rhythm": FindingText("Friends came at nearly equal intervals.", "{uneven:.0%} apart from even", "{least:.0%}"),
+    "rhythm": FindingText(
+        N_("Friends came at nearly equal intervals."), N_("{uneven:.0%} apart from even"), N_("{least:.0%}")
+    ),
     "velocity": FindingText(
-        "Far more friends came within an hour than usual.", "{last_hour} an hour", "{usual_hour:.1f} usually"
+        N_("Far more friends came within an hour than usual."),
+        N_("{last_hour} an hour"),
+        N_("{usual_hour:.1f} usually"),
     ),
-    "conversion": FindingText("Nearly every visitor of the day signed up.", "{share:.0%}", "{most:.0%}"),
+    "conversion": FindingText(N_("Nearly every visitor of the day signed up."), N_("{share:.0%}"), N_("{most:.0%}")),
     "one_domain": FindingText(
-        "The friends just before or after have addresses of the same domain, which is not the referrer's.",
-        "{friends} at {domain}",
-        "{most} at most",
+        N_("The friends just before or after have addresses of the same domain, which is not the referrer's."),
+        N_("{friends} at {domain}"),
+        N_("{most} at most"),
     ),
-    "shared_company": FindingText("Friend and referrer have addresses of one company.", "{domain}", "{domain}"),
-    "as_written": FindingText("{text}", "{one}", "{other}"),
+    "shared_company": FindingText(
+        N_("Friend and referrer have addresses of one company."), N_("{domain}"), N_("{domain}")
+    ),
+    "as_written": FindingText(N_("{text}"), N_("{one}"), N_("{other}")),
 }
+
+
+def verdict(of: Verdict) -> str:
+    """Return a verdict in words: "likely fraud"."""
+    return translated(VERDICTS[of])
 
 
 def sentence(finding: Finding) -> str:
     """Return what was found as a sentence."""
-    return FINDINGS[finding.code].sentence.format_map(finding.values)
+    return translated(FINDINGS[finding.code].sentence).format_map(finding.values)
 
 
 def compared(finding: Finding) -> tuple[str, str]:
     """Return the two things that were compared."""
     text = FINDINGS[finding.code]
-    return text.one.format_map(finding.values), text.other.format_map(finding.values)
+    return translated(text.one).format_map(finding.values), translated(text.other).format_map(finding.values)
 
 
 def rule_name(rule: str) -> str:
     """Return the name of a rule: "same network"."""
-    return rule.replace("_", " ")
+    return translated(RULES.get(rule, rule))
 
 
 def group_title(group: Group) -> str:
     """Return what the cases of a group have in common."""
     match group.kind:
         case GroupKind.NETWORK:
-            return "From one network"
+            return _("From one network")
         case GroupKind.RULES:
-            return " and ".join(map(rule_name, group.rules)).capitalize()
+            names = [rule_name(rule) for rule in group.rules]
+            said = format_list(names, locale=locale())
+            return said[:1].upper() + said[1:]
         case GroupKind.PERSON:
-            return "Held by a person"
+            return _("Held by a person")
         case GroupKind.SINGLE:
-            return "Like no other"
+            return _("Like no other")
 
 
 FILTERS: dict[str, Any] = {
@@ -116,5 +164,5 @@ FILTERS: dict[str, Any] = {
     "group_title": group_title,
     "rule_name": rule_name,
     "sentence": sentence,
-    "verdict": VERDICTS.__getitem__,
+    "verdict": verdict,
 }

@@ -3,24 +3,28 @@
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
 from referralhub.models import Touch, Unit
 from referralhub.words.amounts import UNITS, format_amount, format_number
+from referralhub.words.language import N_, translated
 
 LABELS = {
-    "name": "Name",
-    "unit": "Rewards are counted in",
-    "referrer_amount": "Who refers gets",
-    "friend_amount": "The friend gets",
-    "member_cap": "One member earns at most",
-    "window_days": "A followed link counts for",
-    "touch": "Of several links counts",
-    "hold_days": "A reward can be spent",
-    "tiers": "Tiers",
-    "milestones": "Milestones",
-    "email_invitations": "Invitations by mail",
-    "personal_landing": "Signup page in the referrer's name",
-    "paid_customer_cost": "A customer won by advertising costs",
-    "thousand_units_cost": "1,000 units cost",
+    "name": N_("Name"),
+    "unit": N_("Rewards are counted in"),
+    "referrer_amount": N_("Who refers gets"),
+    "friend_amount": N_("The friend gets"),
+    "member_cap": N_("One member earns at most"),
+    "window_days": N_("A followed link counts for"),
+    "touch": N_("Of several links counts"),
+    "hold_days": N_("A reward can be spent"),
+    "tiers": N_("Tiers"),
+    "milestones": N_("Milestones"),
+    "email_invitations": N_("Invitations by mail"),
+    "personal_landing": N_("Signup page in the referrer's name"),
+    "paid_customer_cost": N_("A customer won by advertising costs"),
+    "thousand_units_cost": N_("1,000 units cost"),
 }
 AMOUNTS = ("referrer_amount", "friend_amount", "member_cap")
 
@@ -44,7 +48,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
     """Return what differs; with the unit everything that is counted in it does, though its number may not."""
     before, after = in_words(old), in_words(new)
     return [
-        Difference(key, LABELS[key], before[key], after[key])
+        Difference(key, translated(LABELS[key]), before[key], after[key])
         for key in LABELS
         if (old[key], before[key]) != (new[key], after[key])
     ]
@@ -53,15 +57,15 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
 def _said(key: str, value: Any, unit: Unit) -> str:  # noqa: PLR0911 - one line for each kind of rule
     match value:
         case None:
-            return "no limit" if key == "member_cap" else "not known"
+            return _("no limit") if key == "member_cap" else _("not known")
         case bool():
-            return "on" if value else "off"
+            return _("on") if value else _("off")
         case Unit():
-            return UNITS[value]
+            return translated(UNITS[value])
         case Touch():
-            return "the first one" if value is Touch.FIRST else "the last one"
+            return _("the first one") if value is Touch.FIRST else _("the last one")
         case list():
-            return ", ".join(_step(step, unit) for step in value) or "none"
+            return ", ".join(_step(step, unit) for step in value) or _("none")
         case int():
             return _figure(key, value, unit)
     return str(value)
@@ -72,14 +76,13 @@ def _figure(key: str, value: int, unit: Unit) -> str:
         return format_amount(value, unit)
     if not key.endswith("_days"):
         return format_amount(value, Unit.US_CENTS)
-    days = f"{value} day{'' if value == 1 else 's'}"
     if key == "hold_days":
-        return f"after {days}" if value else "at once"
-    return days
+        return ngettext("after %(num)d day", "after %(num)d days", value) if value else _("at once")
+    return ngettext("%(num)d day", "%(num)d days", value)
 
 
 def _step(step: dict[str, Any], unit: Unit) -> str:
     if "name" in step:
-        return f"{step['name']} from {format_number(step['at'])}"
-    friends = f"{format_number(step['at'])} friend{'' if step['at'] == 1 else 's'}"
+        return _("%(tier)s from %(number)s", tier=step["name"], number=format_number(step["at"]))
+    friends = ngettext("%(number)s friend", "%(number)s friends", step["at"], number=format_number(step["at"]))
     return friends + (f" ({format_amount(step['bonus'], unit)})" if step.get("bonus") else "")

@@ -1,30 +1,24 @@
 """Filling values into a text."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from flask_babel import gettext as _
 
 from referralhub.models import Amount
 from referralhub.words.amounts import format_amount, format_number
+from referralhub.words.language import Plural, translated, translated_plural
 
 SHOWN = 5  # of a list
-
-
-class Plural(NamedTuple):
-    """A text that depends on the number of something; `number` names the value that holds it."""
-
-    number: str
-    one: str
-    many: str
 
 
 Text = str | Plural
 
 
 def fill(text: Text, values: Mapping[str, Any]) -> str:
-    """Return the text with its values as people write them."""
-    if isinstance(text, Plural):
-        text = text.one if values[text.number] == 1 else text.many
-    return text.format_map({name: _written(value) for name, value in values.items()})
+    """Return the text, translated, with its values as people write them."""
+    said = translated_plural(text, values[text.number]) if isinstance(text, Plural) else translated(text)
+    return said.format_map({name: _written(value) for name, value in values.items()})
 
 
 def _written(value: Any) -> str:
@@ -34,7 +28,8 @@ def _written(value: Any) -> str:
         case int():
             return format_number(value)
         case list():
-            more = f" and {len(value) - SHOWN} more" if len(value) > SHOWN else ""
-            return ", ".join(map(str, value[:SHOWN])) + more
+            first = ", ".join(map(str, value[:SHOWN]))
+            more = format_number(len(value) - SHOWN)
+            return _("%(first)s and %(number)s more", first=first, number=more) if len(value) > SHOWN else first
         case _:
             return str(value)

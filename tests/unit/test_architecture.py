@@ -64,8 +64,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "words": (
         "clock models services.shared services.ledger services.mailing services.fraud services.referrals "
         "services.operations",
-        "babel",
+        "babel flask_babel",
     ),
+    "pseudo": ("", "babel"),
+    "languages": ("models pseudo", "babel flask flask_babel werkzeug"),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
     "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
@@ -77,7 +79,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "response_headers": ("config", "flask"),
     "urls": ("config public_address", "flask werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
-    "forms": ("services.shared services.mailing services.accounts words", "flask_wtf wtforms"),
+    "forms": ("services.shared services.mailing services.accounts words", "flask_babel flask_wtf wtforms"),
     "sessions": (
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
@@ -87,7 +89,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "outcome": ("", "flask"),
     "errors": (
         "database extensions observing outcome security services.shared sessions words",
-        "flask flask_wtf redis sqlalchemy werkzeug",
+        "flask flask_babel flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
@@ -101,28 +103,29 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "landing": (
         "clock early_answers extensions observing response_headers sessions words services.shared services.program "
         "services.ledger services.referrals",
-        "flask werkzeug redis PIL crawleruseragents",
+        "flask flask_babel werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
-        "browsers clock config extensions forms htmx models openid outcome response_headers security sessions urls "
-        "words services.shared services.program services.mailing services.fraud services.referrals services.accounts",
-        "flask flask_login flask_wtf werkzeug wtforms",
+        "browsers clock config extensions forms htmx languages models openid outcome response_headers security "
+        "sessions urls words services.shared services.program services.mailing services.fraud services.referrals "
+        "services.accounts",
+        "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
         "clock extensions forms outcome response_headers sessions urls words services.shared services.mailing "
         "services.referrals "
         "services.accounts",
-        "flask flask_login flask_wtf markupsafe segno werkzeug wtforms",
+        "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
         "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
         "services.ledger services.perks services.referrals services.accounts",
-        "flask flask_login flask_wtf werkzeug wtforms segno",
+        "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms models urls words services.shared services.program services.mailing "
         "services.perks services.referrals services.accounts services.growth",
-        "flask flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
+        "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
@@ -152,7 +155,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "application": (
         "account admin auth cli clock commits compression config dashboard database debug_toolbar early_answers "
-        "errors extensions health kept_answers landing mailbox metrics migrations observing redis_client "
+        "errors extensions health kept_answers languages landing mailbox metrics migrations observing redis_client "
         "response_headers sessions static_files tasks templating urls services.shared services.accounts",
         "flask werkzeug",
     ),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
+from referralhub import languages
 from referralhub.templating import ago
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
@@ -29,6 +30,7 @@ NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 )
 def test_ago(before: timedelta, words: str):
     app = Flask(__name__)
+    languages.init_app(app)
     app.config["CLOCK"] = lambda: NOW
     with app.app_context():
         assert ago(NOW - before) == words

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
 from wtforms.validators import ValidationError
@@ -24,8 +26,8 @@ MOST_YEARS = 5  # so that every month has room in a chart
 class RangeForm(PanelForm):
     """The days to look at, in the address; a day that is not there is that of the usual range."""
 
-    first = StringField("From", name="from", widget=DateInput(), filters=[strip])
-    last = StringField("To, with that day", name="to", widget=DateInput(), filters=[strip])
+    first = StringField(_l("From"), name="from", widget=DateInput(), filters=[strip])
+    last = StringField(_l("To, with that day"), name="to", widget=DateInput(), filters=[strip])
 
     @classmethod
     def asked(cls, now: datetime) -> tuple["RangeForm", DateRange]:
@@ -48,9 +50,9 @@ class RangeForm(PanelForm):
         except ValidationError:
             return  # which its own field says
         if last < first:
-            raise ValidationError("This is before the first day.")
+            raise ValidationError(_("This is before the first day."))
         if (last.year - MOST_YEARS, last.month, last.day) >= (first.year, first.month, first.day):
-            raise ValidationError(f"Choose at most {MOST_YEARS} years.")
+            raise ValidationError(_("Choose at most %(most)s years.", most=MOST_YEARS))
 
     @property
     def address(self) -> dict[str, Any]:
@@ -61,7 +63,7 @@ class RangeForm(PanelForm):
 class CostsForm(FlaskForm):
     """What growth is compared with, in US dollars; empty is not known."""
 
-    paid_customer_cost = StringField("A customer won by advertising costs", filters=[strip])
+    paid_customer_cost = StringField(_l("A customer won by advertising costs"), filters=[strip])
     thousand_units_cost = StringField("1,000 points or megabytes cost you", filters=[strip])
 
     @classmethod
@@ -90,7 +92,9 @@ def _day(text: str) -> date:
     except ValueError:
         day = None
     if day is None or day.year not in YEARS:
-        raise ValidationError(f"Use a date such as 2026-01-31, from {YEARS[0]} to {YEARS[-1]}.")
+        raise ValidationError(
+            _("Use a date such as 2026-01-31, from %(first)s to %(last)s.", first=YEARS[0], last=YEARS[-1])
+        )
     return day
 
 

@@ -4,6 +4,7 @@ from itertools import chain
 
 from flask import Response, abort, flash, redirect, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub.admin import links
@@ -52,8 +53,8 @@ class Growth(AdminPage):
             except BadSetting as error:
                 show_error(error, form)
             else:
-                flash("Saved. Credit is reckoned with these costs now.")
-                days, _ = RangeForm.asked(now())
+                flash(_("Saved. Credit is reckoned with these costs now."))
+                days, __ = RangeForm.asked(now())
                 return redirect(url_for(".index", _anchor="costs", **days.address), 303)
         return self._page(form), 422
 

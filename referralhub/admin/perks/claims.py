@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
 from sqlalchemy.orm import selectinload
 from werkzeug.wrappers import Response
 
@@ -53,5 +54,5 @@ class Claims(ListPage):
     def fulfil(self, row_id: int) -> Response:
         """Note that it was handed over, and go back to where the button was."""
         done = claims.fulfil(row_id, actor(), now())
-        flash("Noted: it was handed over." if done else "It was handed over before.")
+        flash(_("Noted: it was handed over.") if done else _("It was handed over before."))
         return redirect(local_path(request.form.get("next") or url_for(".index_view")), 303)

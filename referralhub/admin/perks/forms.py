@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
@@ -10,6 +12,7 @@ from referralhub.admin import amounts
 from referralhub.admin.forms import key_field
 from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
 from referralhub.models import Unit
+from referralhub.words.amounts import format_number
 
 MOST_CODES = 5000  # in one form
 LONGEST_CODE = 80
@@ -19,12 +22,20 @@ def coupon_codes(text: str) -> list[str]:
     """Read codes, one on each line. Raises ValidationError for what cannot be one."""
     codes = [line.strip() for line in text.splitlines() if line.strip()]
     if len(codes) > MOST_CODES:
-        raise ValidationError(f"These are {len(codes):,} codes. Add at most {MOST_CODES:,} at once.")
+        raise ValidationError(
+            _(
+                "These are %(number)s codes. Add at most %(most)s at once.",
+                number=format_number(len(codes)),
+                most=format_number(MOST_CODES),
+            )
+        )
     for code in codes:
         if len(code) > LONGEST_CODE:
-            raise ValidationError(f"“{code[:20]}…” is too long: a code has at most {LONGEST_CODE} characters.")
+            raise ValidationError(
+                _("“%(code)s…” is too long: a code has at most %(most)s characters.", code=code[:20], most=LONGEST_CODE)
+            )
         if has_control_characters(code):
-            raise ValidationError("One of the codes contains an invisible control character.")
+            raise ValidationError(_("One of the codes contains an invisible control character."))
     return codes
 
 
@@ -32,26 +43,30 @@ class PerkForm(FlaskForm):
     """One more perk: bought at a price or unlocked by a number of referrals, counted in pieces or in coupons."""
 
     name = StringField(
-        "Name",
-        [DataRequired("Give it a name."), Length(max=80, message="Use at most 80 characters."), no_control_characters],
+        _l("Name"),
+        [
+            DataRequired(_l("Give it a name.")),
+            Length(max=80, message=_l("Use at most 80 characters.")),
+            no_control_characters,
+        ],
         filters=[strip],
     )
     summary = StringField(  # `description` is the name of a meta element
-        "Description",
-        [Length(max=500, message="Use at most 500 characters."), no_control_characters],
+        _l("Description"),
+        [Length(max=500, message=_l("Use at most 500 characters.")), no_control_characters],
         filters=[strip],
     )
-    price = StringField("Price", [Optional()], filters=[strip])
-    unit = SelectField("Unit of the price", choices=amounts.unit_choices())
-    unlocked_at = StringField("Or unlocked at", [Optional()], filters=[strip])
-    stock = StringField("Pieces", [Optional()], filters=[strip])
-    coupons = TextAreaField("Or coupon codes", [Optional()])
+    price = StringField(_l("Price"), [Optional()], filters=[strip])
+    unit = SelectField(_l("Unit of the price"), choices=amounts.unit_choices())
+    unlocked_at = StringField(_l("Or unlocked at"), [Optional()], filters=[strip])
+    stock = StringField(_l("Pieces"), [Optional()], filters=[strip])
+    coupons = TextAreaField(_l("Or coupon codes"), [Optional()])
     key = key_field()
 
     def validate_price(self, field: Field) -> None:
         """Refuse what is no amount of that unit."""
         if self.unlocked_at.data:
-            raise ValidationError("A perk is either bought or unlocked. Leave one of the two empty.")
+            raise ValidationError(_("A perk is either bought or unlocked. Leave one of the two empty."))
         if self.unit.data in set(Unit):
             amounts.amount(field.data, Unit(self.unit.data), least=1)
 
@@ -66,7 +81,7 @@ class PerkForm(FlaskForm):
     def validate_coupons(self, field: Field) -> None:
         """Refuse what are no codes."""
         if self.stock.data and coupon_codes(field.data):
-            raise ValidationError("Coupons are their own stock. Leave one of the two empty.")
+            raise ValidationError(_("Coupons are their own stock. Leave one of the two empty."))
         coupon_codes(field.data)
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -93,7 +108,7 @@ class PerkForm(FlaskForm):
 class StockForm(FlaskForm):
     """More pieces."""
 
-    pieces = StringField("How many more", [DataRequired("Enter a whole number.")], filters=[strip])
+    pieces = StringField(_l("How many more"), [DataRequired(_l("Enter a whole number."))], filters=[strip])
     key = key_field()
 
     def validate_pieces(self, field: Field) -> None:
@@ -104,13 +119,13 @@ class StockForm(FlaskForm):
 class CouponsForm(FlaskForm):
     """More coupons."""
 
-    coupons = TextAreaField("Coupon codes")
+    coupons = TextAreaField(_l("Coupon codes"))
     key = key_field()
 
     def validate_coupons(self, field: Field) -> None:
         """Refuse what are no codes."""
         if not coupon_codes(text_of(field)):
-            raise ValidationError("Paste the codes, one on each line.")
+            raise ValidationError(_("Paste the codes, one on each line."))
 
     def codes(self) -> list[str]:
         """Return the codes."""

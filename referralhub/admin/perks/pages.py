@@ -5,6 +5,9 @@ from typing import Any, ClassVar
 
 from flask import flash, redirect, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 
@@ -21,7 +24,7 @@ from referralhub.services.shared.errors import BadPerk, DomainError
 from referralhub.words.amounts import format_amount
 from referralhub.words.audit import change_in_words
 
-REPEATED = "That form was sent before. Nothing was added a second time."
+REPEATED = _l("That form was sent before. Nothing was added a second time.")
 
 
 def terms(perk: Perk) -> str:
@@ -75,7 +78,7 @@ class Perks(ListPage):
             except DomainError as error:
                 show_error(error, form)
             else:
-                flash(f"{form.name.data} is in the catalogue.")
+                flash(_("%(perk)s is in the catalogue.", perk=form.name.data))
                 return redirect(url_for(".show", row_id=perk_id), 303)
         return self._form(form)
 
@@ -105,7 +108,7 @@ class Perks(ListPage):
             except BadPerk as error:
                 show_error(error, form)
             else:
-                flash(f"{form.pieces.data} more in stock." if done else REPEATED)
+                flash(_("%(pieces)s more in stock.", pieces=form.pieces.data) if done else str(REPEATED))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, stock=form)
 
@@ -120,16 +123,18 @@ class Perks(ListPage):
             except BadPerk as error:
                 show_error(error, form)
             else:
-                added = f"{len(codes):,} more coupon{'' if len(codes) == 1 else 's'} in the pool."
-                flash(added if done else REPEATED)
+                added = ngettext("%(num)d more coupon in the pool.", "%(num)d more coupons in the pool.", len(codes))
+                flash(added if done else str(REPEATED))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, coupons=form)
 
     def _switch(self, row_id: int, active: bool) -> Response:
         if catalogue.set_active(row_id, active, actor(), now()):
-            flash("Members can claim it again." if active else "It is not offered any more. What was claimed stays.")
+            flash(
+                _("Members can claim it again.") if active else _("It is not offered any more. What was claimed stays.")
+            )
         else:
-            flash("It was offered already." if active else "It was switched off already.")
+            flash(_("It was offered already.") if active else _("It was switched off already."))
         return redirect(url_for(".show", row_id=row_id), 303)
 
     def _form(self, form: PerkForm) -> tuple[str, int]:

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
@@ -25,7 +27,9 @@ def tiers(text: str) -> list[dict[str, Any]]:
     for line in _lines(text):
         found = TIER.fullmatch(line)
         if not found or len(found["name"]) > LONGEST_NAME or has_control_characters(line):
-            raise ValidationError(f"“{line[:20]}” is no tier. Write where it begins and its name, such as “10 Silver”.")
+            raise ValidationError(
+                _("“%(line)s” is no tier. Write where it begins and its name, such as “10 Silver”.", line=line[:20])
+            )
         steps.append({"name": found["name"], "at": amounts.whole(found["at"])})
     return steps
 
@@ -36,7 +40,9 @@ def milestones(text: str, unit: Unit) -> list[dict[str, Any]]:
     for line in _lines(text):
         found = MILESTONE.fullmatch(line)
         if not found:
-            raise ValidationError(f"“{line[:20]}” is no milestone. Write “10 = 50”, or “10” where there is no bonus.")
+            raise ValidationError(
+                _("“%(line)s” is no milestone. Write “10 = 50”, or “10” where there is no bonus.", line=line[:20])
+            )
         step = {"at": amounts.whole(found["at"], 1)}
         steps.append(step | {"bonus": amounts.amount(found["bonus"], unit)} if found["bonus"] else step)
     return steps
@@ -62,28 +68,32 @@ class RulesForm(FlaskForm):
 
     version = HiddenField()  # which the form was made from
     name = StringField(
-        LABELS["name"],
+        _l(LABELS["name"]),
         [
-            DataRequired("Give it a name."),
-            Length(max=LONGEST_NAME, message=f"Use at most {LONGEST_NAME} characters."),
+            DataRequired(_l("Give it a name.")),
+            Length(max=LONGEST_NAME, message=_l("Use at most %(most)s characters.", most=LONGEST_NAME)),
             no_control_characters,
         ],
         filters=[strip],
     )
-    unit = SelectField(LABELS["unit"], choices=amounts.unit_choices())
-    referrer_amount = StringField(LABELS["referrer_amount"], [InputRequired("Enter an amount; it may be 0.")])
-    friend_amount = StringField(LABELS["friend_amount"], [InputRequired("Enter an amount; it may be 0.")])
-    member_cap = StringField(LABELS["member_cap"], filters=[strip])
-    window_days = StringField("Days for which a followed link counts", [InputRequired("Enter a number of days.")])
+    unit = SelectField(_l(LABELS["unit"]), choices=amounts.unit_choices())
+    referrer_amount = StringField(_l(LABELS["referrer_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
+    friend_amount = StringField(_l(LABELS["friend_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
+    member_cap = StringField(_l(LABELS["member_cap"]), filters=[strip])
+    window_days = StringField(
+        _l("Days for which a followed link counts"), [InputRequired(_l("Enter a number of days."))]
+    )
     touch = SelectField(
-        LABELS["touch"],
+        _l(LABELS["touch"]),
         choices={Touch.LAST.value: "the last one", Touch.FIRST.value: "the first one"},
     )
-    hold_days = StringField("Days until a reward can be spent", [InputRequired("Enter a number of days; it may be 0.")])
-    tiers = TextAreaField(LABELS["tiers"], [InputRequired("Enter at least one tier, such as “0 Bronze”.")])
-    milestones = TextAreaField(LABELS["milestones"])
-    email_invitations = BooleanField("Members can invite by mail")
-    personal_landing = BooleanField("The signup page speaks in the referrer's name")
+    hold_days = StringField(
+        _l("Days until a reward can be spent"), [InputRequired(_l("Enter a number of days; it may be 0."))]
+    )
+    tiers = TextAreaField(_l(LABELS["tiers"]), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
+    milestones = TextAreaField(_l(LABELS["milestones"]))
+    email_invitations = BooleanField(_l("Members can invite by mail"))
+    personal_landing = BooleanField(_l("The signup page speaks in the referrer's name"))
 
     @classmethod
     def of(cls, rules: dict[str, Any], version: int) -> "RulesForm":
@@ -150,5 +160,5 @@ class RulesForm(FlaskForm):
 def _lines(text: str) -> list[str]:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_STEPS:
-        raise ValidationError(f"Use at most {MOST_STEPS} lines.")
+        raise ValidationError(_("Use at most %(most)s lines.", most=MOST_STEPS))
     return lines

@@ -2,6 +2,8 @@
 
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from referralhub.admin import links
 from referralhub.admin.access import AdminPage, Answer, actor
@@ -12,9 +14,10 @@ from referralhub.services.program import rules
 from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
+from referralhub.words.language import translated
 from referralhub.words.program import LABELS, differences, in_words
 
-NOTHING = "These rules are in force already. Nothing was changed."
+NOTHING = _l("These rules are in force already. Nothing was changed.")
 
 
 class Rules(AdminPage):
@@ -34,7 +37,7 @@ class Rules(AdminPage):
         return self.render(
             "admin/program.html",
             version=versions[0].program.version,
-            rules=[(key, LABELS[key], words) for key, words in in_words(in_force).items()],
+            rules=[(key, translated(LABELS[key]), words) for key, words in in_words(in_force).items()],
             history=told,
             presets=list(PRESETS),
             member=links.member,
@@ -62,7 +65,7 @@ class Rules(AdminPage):
             except (BadSetting, StaleRules) as error:
                 return self._refused(form, error)
             if found is None:
-                flash(NOTHING)
+                flash(str(NOTHING))
                 return redirect(url_for(".index"), 303)
             changed = differences(rules.rules_of(found.before), found.after)
             return self.render("admin/program_preview.html", form=form, found=found, changed=changed), 200
@@ -77,7 +80,7 @@ class Rules(AdminPage):
                 program, new = rules.put_in_force(form.rules(), now(), actor(), made_from=form.made_from)
             except (BadSetting, StaleRules) as error:
                 return self._refused(form, error)
-            flash(f"Version {program.version} is in force." if new else NOTHING)
+            flash(_("Version %(version)s is in force.", version=program.version) if new else str(NOTHING))
             return redirect(url_for(".index"), 303)
         return self._form(form)
 

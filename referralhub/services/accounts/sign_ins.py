@@ -29,11 +29,13 @@ def begin(
     *,
     prove: Proof = lambda _: None,
     by_provider: bool = False,
+    language: str | None = None,
 ) -> None:
     """Record that a member signs in with this browser, unless `prove` or `keep` fails.
 
     `prove` uses up what is asked for beside the password, in the same transaction; `keep` lets the browser's session
-    know. `by_provider` says that a provider vouches for the member, and no password was typed.
+    know. `by_provider` says that a provider vouches for the member, and no password was typed; `language`
+    is what the browser asks for.
     """
     with transaction() as session:
         signals.note(session, user.profile.id, origin, now)
@@ -48,6 +50,8 @@ def begin(
         )
         session.add(sign_in)
         session.flush()
+        if user.browser_language != language:
+            session.execute(update(User).where(User.id == user.id).values(browser_language=language))
         prove(session)
         user.sign_in = sign_in
         keep()

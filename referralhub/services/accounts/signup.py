@@ -32,11 +32,13 @@ def sign_up(
     verification_required: bool = True,
     draw_code: Callable[[], str] = codes.new_code,
     admin_by: Actor | None = None,
+    language: str | None = None,
 ) -> User:
     """Make an account and, when a friend's link led here, the referral.
 
     `form_timing` is what the fraud rules will judge by. With `verification_required` the credit waits for the address
-    to be confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program.
+    to be confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program;
+    `language` is the one that their browser asks for.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email)
@@ -47,7 +49,8 @@ def sign_up(
             .values(
                 username=username, display_name="", email=email, password_hash=password_hash,
                 is_admin=admin_by is not None, is_active=True,
-                verified_at=None if verification_required else now, muted=[], last_seen_at=now, created=now,
+                verified_at=None if verification_required else now, muted=[], browser_language=language,
+                last_seen_at=now, created=now,
             )
             .on_conflict_do_nothing()
             .returning(User)

@@ -1,0 +1,105 @@
+"""The languages that people are spoken to in: which there are, and which one somebody gets.
+
+English is what the code says; every other language is a folder of `translations/`. Members get the one that they chose
+in their account, and everybody else, and members who chose none, what their browser asks for.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import flask_babel
+from babel import Locale
+from babel.support import NullTranslations, Translations
+from flask import Flask, Response, g, has_request_context, request
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
+
+from referralhub.models import User
+from referralhub.pseudo import PseudoTranslations
+
+SOURCE = "en"
+PSEUDO = "en-XA"  # English with accents, half as long again: in development it shows what is not translated
+FOLDER = Path(__file__).parent / "translations"
+LANGUAGES = (SOURCE, *sorted(each.name for each in FOLDER.iterdir() if (each / "LC_MESSAGES/messages.mo").exists()))
+
+
+class Domain(flask_babel.Domain):
+    """Flask-Babel's texts, found by the name of the language alone, since a page has a hundred of them."""
+
+    def get_translations(self) -> NullTranslations:
+        """Return the texts in the language that is spoken now."""
+        language = _language() if g else SOURCE
+        if language not in self.cache:
+            of_pseudo = language == PSEUDO
+            self.cache[language] = PseudoTranslations() if of_pseudo else Translations.load(FOLDER, [language])
+        return self.cache[language]
+
+
+def init_app(app: Flask) -> None:
+    """Speak the language of who asks, in templates and elsewhere."""
+    babel = flask_babel.Babel(app, default_locale=SOURCE, locale_selector=lambda: _locale(_language()))
+    babel.domain_instance = Domain()
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.after_request(_vary)
+
+
+def in_own_words(language: str) -> str:
+    """Return what a language is called by those who speak it: "Deutsch"."""
+    return str(Locale.parse(_locale(language)).get_language_name()).capitalize()
+
+
+def offered() -> tuple[str, ...]:
+    """Return the languages that this installation speaks."""
+    return LANGUAGES
+
+
+@lru_cache(maxsize=1024)
+def negotiated(accept_language: str) -> str:
+    """Return the language of ours that a browser likes best, by what it says in `Accept-Language`."""
+    accepted = parse_accept_header(accept_language[:256], LanguageAccept)
+    return accepted.best_match((*LANGUAGES, PSEUDO), SOURCE) or SOURCE
+
+
+def of_browser() -> str:
+    """Return the language that the browser asks for."""
+    return negotiated(request.headers.get("Accept-Language", ""))
+
+
+def speak_to(user: User) -> None:
+    """Go on in the language that a member has chosen, if they have."""
+    if user.language and user.language != _language():
+        g.language = user.language
+        flask_babel.refresh()
+
+
+@contextmanager
+def speaking(language: str | None) -> Iterator[None]:
+    """Speak another language meanwhile, as in a mail to somebody else."""
+    before = g.get("language")
+    g.language = language or SOURCE
+    flask_babel.refresh()
+    try:
+        yield
+    finally:
+        g.pop("language")
+        if before:
+            g.language = before
+        flask_babel.refresh()
+
+
+def _language() -> str:
+    if "language" not in g:
+        g.language = of_browser() if has_request_context() else SOURCE
+    return str(g.language)
+
+
+def _locale(language: str) -> str:
+    return SOURCE if language == PSEUDO else language
+
+
+def _vary(response: Response) -> Response:
+    if "language" in g and response.mimetype == "text/html":
+        response.vary.add("Accept-Language")
+    return response
