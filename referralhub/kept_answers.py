@@ -19,7 +19,7 @@ from flask_login import current_user
 from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from referralhub import compression, htmx
+from referralhub import compression, htmx, languages
 from referralhub.config import PROJECT, Settings
 from referralhub.early_answers import Answer
 from referralhub.observing import context
@@ -105,7 +105,9 @@ class KeptAnswers:
         request = Request(environ, populate_request=False)
         sid = self.sessions.sid_of(environ)
         whose = member_of(sid) or NOBODY
-        key = f"answer:{self.release}:{whose}:{address}:{'part' if htmx.is_partial(request) else 'whole'}"
+        language = languages.negotiated(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        part = "part" if htmx.is_partial(request) else "whole"
+        key = f"answer:{self.release}:{whose}:{language}:{address}:{part}"
         accepted = environ.pop("HTTP_ACCEPT_ENCODING", "")  # as what is kept is kept as it is
         try:
             answer = self._find(environ, key, sid, whose)
@@ -189,6 +191,6 @@ def _release(settings: Settings) -> str:
 def _code() -> str:
     digest = hashlib.sha256()
     for file in sorted((PROJECT / "referralhub").rglob("*")):
-        if file.suffix in {".py", ".html", ".css", ".js", ".svg"}:
+        if file.suffix in {".py", ".html", ".css", ".js", ".svg", ".mo"}:
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -42,6 +42,7 @@ def init_app(app: Flask) -> None:
     babel = flask_babel.Babel(app, default_locale=SOURCE, locale_selector=lambda: _locale(_language()))
     babel.domain_instance = Domain()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
+    app.jinja_env.globals.update(language_tag=tag, text_direction=text_direction)
     app.after_request(_vary)
 
 
@@ -50,9 +51,14 @@ def in_own_words(language: str) -> str:
     return str(Locale.parse(_locale(language)).get_language_name()).capitalize()
 
 
-def offered() -> tuple[str, ...]:
-    """Return the languages that this installation speaks."""
-    return LANGUAGES
+def tag() -> str:
+    """Return the language that is spoken now, as HTML names it."""
+    return _language().replace("_", "-")
+
+
+def text_direction() -> str:
+    """Return how the language that is spoken now is written: "ltr", or "rtl"."""
+    return str(Locale.parse(_locale(_language())).text_direction)
 
 
 @lru_cache(maxsize=1024)

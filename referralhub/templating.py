@@ -11,9 +11,9 @@ from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
-from referralhub.words.amounts import format_amount, format_number
+from referralhub.words.amounts import figure_and_unit, format_amount, format_number
 from referralhub.words.dates import ago, day, month, span
-from referralhub.words.language import locale
+from referralhub.words.letters import badge_name
 
 
 def init_app(app: Flask) -> None:
@@ -27,13 +27,14 @@ def init_app(app: Flask) -> None:
         month=month,
         number=format_number,
         span=span,
+        figure_and_unit=figure_and_unit,
+        badge_name=badge_name,
         **fraud.FILTERS,
         **referrals.FILTERS,
     )
     app.jinja_env.globals.update(
         # A proxy: pages that do not look at it load no session and no user.
         current_user=current_user,
-        locale=locale,
         badges=list(Badge),
         base_url=settings.base_url,
         here=here,

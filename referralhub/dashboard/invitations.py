@@ -18,10 +18,13 @@ from referralhub.dashboard.address_lists import candidates, decoded
 from referralhub.dashboard.views import bp, part_after
 from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, strip, text_of
-from referralhub.services.program import rules
+from referralhub.models import MessageKind
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.invitations import LONGEST_WORDS
 from referralhub.services.shared.errors import CannotInvite
+from referralhub.urls import public_url
+from referralhub.words import letters
+from referralhub.words.amounts import format_amount
 from referralhub.words.errors import say
 
 MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
@@ -68,7 +71,7 @@ def invite() -> Response | str:
         if "send" not in request.form:
             plan = invitations.plan(user, typed.addresses, now())
             return render_template(
-                "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, program=rules.current()
+                "dashboard/invite_preview.html", plan=plan, typed=typed, words=words, letter=_letter(words)
             )
         sent = invitations.invite(user, typed.addresses, words, now())
     except CannotInvite as error:
@@ -102,6 +105,21 @@ def _show(form: InvitationForm, status: int = 200) -> Response:
     return response
 
 
+def _letter(words: str) -> str:
+    """Return the mail as it would be."""
+    reward = invitations.friend_reward()
+    values = {
+        "inviter": current_user.display_name or current_user.username,
+        "brand": "ReferralHub",
+        "reward": format_amount(*reward) if reward else "",
+        "words": words,
+        "url": public_url("landing.follow", code=current_user.profile.code),
+    }
+    name = letters.letter_for(MessageKind.INVITATION, {}, values["reward"])
+    subject, paragraphs = letters.said(name, values)
+    return "\n\n".join([subject, *(each.plain() for each in paragraphs)])
+
+
 def _read(form: InvitationForm) -> Typed:
     text = text_of(form.addresses)
     if form.file.data:
@@ -118,13 +136,15 @@ def _read(form: InvitationForm) -> Typed:
 
 def _complete(form: InvitationForm, typed: Typed) -> bool:
     if typed.unreadable and not typed.addresses:
-        form.addresses.errors = [f"{typed.unreadable[0]} doesn't look like an e-mail address, such as bo@example.com."]
+        form.addresses.errors = [
+            _("%(word)s doesn't look like an e-mail address, such as bo@example.com.", word=typed.unreadable[0])
+        ]
     elif not typed.addresses:
-        form.addresses.errors = ["Enter one or more addresses, or choose a file with some."]
+        form.addresses.errors = [_("Enter one or more addresses, or choose a file with some.")]
     elif len(typed.addresses) > MOST:
         form.addresses.errors = [_("Enter at most %(most)s addresses at once.", most=MOST)]
     if has_control_characters(text_of(form.words), allowed="\r\n\t"):
-        form.words.errors = ["This contains an invisible control character. Please type it instead of pasting."]
+        form.words.errors = [_("This contains an invisible control character. Please type it instead of pasting.")]
     return not form.errors
 
 

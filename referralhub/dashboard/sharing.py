@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from flask_babel import gettext as _
+
 from referralhub.models import Channel
 from referralhub.services.referrals.statistics import Statistics
 from referralhub.words.amounts import format_amount
@@ -28,8 +30,14 @@ class Shares:
 
 def share_links(link: str, stats: Statistics) -> Shares:
     """Make the share buttons for a member's link; each marks the link with its channel."""
-    gift = f" You get {format_amount(stats.friend_amount, stats.unit)}." if stats.friend_amount else ""
-    text = f"I'm using ReferralHub and think you'd like it.{gift} Join me with my link:"
+    if stats.friend_amount:
+        text = _(
+            "I'm using %(brand)s and think you'd like it. You get %(amount)s. Join me with my link:",
+            brand="ReferralHub", amount=format_amount(stats.friend_amount, stats.unit),
+        )  # fmt: skip
+    else:
+        text = _("I'm using %(brand)s and think you'd like it. Join me with my link:", brand="ReferralHub")
+    subject = _("An invitation to %(brand)s", brand="ReferralHub")
 
     def via(channel: Channel) -> str:
         return f"{link}?via={channel.value}"
@@ -46,8 +54,9 @@ def share_links(link: str, stats: Statistics) -> Shares:
         ),
         Share(
             Channel.EMAIL,
-            "E-mail",
-            "mailto:?" + query(subject="An invitation to ReferralHub", body=f"{text} {via(Channel.EMAIL)}"),
+            _("E-mail"),
+            "mailto:?"
+            + query(subject=_("An invitation to %(brand)s", brand="ReferralHub"), body=f"{text} {via(Channel.EMAIL)}"),
         ),
         Share(Channel.WHATSAPP, "WhatsApp", "https://wa.me/?" + query(text=f"{text} {via(Channel.WHATSAPP)}")),
         Share(

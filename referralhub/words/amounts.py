@@ -25,3 +25,9 @@ def format_amount(number: int, unit: Unit | str) -> str:
             return f"{format_number(number)} MB"
         case Unit.US_CENTS:
             return format_currency(Decimal(number) / 100, "USD", locale=locale())
+
+
+def figure_and_unit(amount: str) -> tuple[str, str]:
+    """Part an amount, as it was written, where a line may break: "10 points" is "10" and "points"."""
+    figure, _, unit = amount.partition(" ")
+    return figure, unit

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import Reason, ReasonCode
+from referralhub.models import Reason, ReasonCode, ReferralState
 from referralhub.services.referrals.invitations import DAILY, Objection
 from referralhub.words.language import N_, translated
 
@@ -24,12 +24,25 @@ OBJECTIONS = {
     Objection.INVITED: N_("was invited before"),
     Objection.OVER_LIMIT: N_("over the limit of {most} a day; try again tomorrow"),
 }
+STATES = {
+    ReferralState.PENDING: N_("pending"),
+    ReferralState.CONFIRMED: N_("confirmed"),
+    ReferralState.HELD: N_("held"),
+    ReferralState.REJECTED: N_("rejected"),
+    ReferralState.REVERSED: N_("reversed"),
+    ReferralState.EXPIRED: N_("expired"),
+}
 FORMER_MEMBER = "A former member"  # what an erased account is called
 
 
 def objection(code: Objection) -> str:
     """Return why an address is not invited."""
     return translated(OBJECTIONS[code]).format(most=DAILY)
+
+
+def state_name(state: ReferralState) -> str:
+    """Return what a state is called."""
+    return translated(STATES[state])
 
 
 def reason(why: Reason) -> str:
@@ -42,4 +55,4 @@ def spent_on(note: str) -> str:
     return _("for %(what)s", what=note.removeprefix("for "))
 
 
-FILTERS: dict[str, Any] = {"objection": objection, "reason": reason, "spent_on": spent_on}
+FILTERS: dict[str, Any] = {"objection": objection, "reason": reason, "state_name": state_name, "spent_on": spent_on}

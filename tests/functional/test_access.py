@@ -74,6 +74,7 @@ TABLE = {
         GET /account/data
         GET /account/email
         GET /account/export
+        GET /account/language
         GET /account/notifications
         GET /account/password
         GET /account/profile
@@ -111,6 +112,7 @@ TABLE = {
         POST /account/confirm
         POST /account/delete
         POST /account/email
+        POST /account/language
         POST /account/password
         POST /account/profile
         POST /account/two-factor

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
@@ -68,7 +69,7 @@ class RulesForm(FlaskForm):
 
     version = HiddenField()  # which the form was made from
     name = StringField(
-        _l(LABELS["name"]),
+        lazy_gettext(LABELS["name"]),
         [
             DataRequired(_l("Give it a name.")),
             Length(max=LONGEST_NAME, message=_l("Use at most %(most)s characters.", most=LONGEST_NAME)),
@@ -76,22 +77,22 @@ class RulesForm(FlaskForm):
         ],
         filters=[strip],
     )
-    unit = SelectField(_l(LABELS["unit"]), choices=amounts.unit_choices())
-    referrer_amount = StringField(_l(LABELS["referrer_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
-    friend_amount = StringField(_l(LABELS["friend_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
-    member_cap = StringField(_l(LABELS["member_cap"]), filters=[strip])
+    unit = SelectField(lazy_gettext(LABELS["unit"]), choices=amounts.unit_choices())
+    referrer_amount = StringField(lazy_gettext(LABELS["referrer_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
+    friend_amount = StringField(lazy_gettext(LABELS["friend_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
+    member_cap = StringField(lazy_gettext(LABELS["member_cap"]), filters=[strip])
     window_days = StringField(
         _l("Days for which a followed link counts"), [InputRequired(_l("Enter a number of days."))]
     )
     touch = SelectField(
-        _l(LABELS["touch"]),
+        lazy_gettext(LABELS["touch"]),
         choices={Touch.LAST.value: "the last one", Touch.FIRST.value: "the first one"},
     )
     hold_days = StringField(
         _l("Days until a reward can be spent"), [InputRequired(_l("Enter a number of days; it may be 0."))]
     )
-    tiers = TextAreaField(_l(LABELS["tiers"]), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
-    milestones = TextAreaField(_l(LABELS["milestones"]))
+    tiers = TextAreaField(lazy_gettext(LABELS["tiers"]), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
+    milestones = TextAreaField(lazy_gettext(LABELS["milestones"]))
     email_invitations = BooleanField(_l("Members can invite by mail"))
     personal_landing = BooleanField(_l("The signup page speaks in the referrer's name"))
 

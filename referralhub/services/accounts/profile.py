@@ -1,4 +1,4 @@
-"""How a member appears to others."""
+"""How a member appears to others, and is spoken to."""
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -8,6 +8,13 @@ from referralhub.models import Profile, User
 from referralhub.services.ledger import leaderboard
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import Taken
+
+
+def set_language(user_id: int, language: str | None) -> None:
+    """Set the language in which a member is spoken to; none is what their browser asks for."""
+    with transaction() as session:
+        session.execute(update(User).where(User.id == user_id).values(language=language))
+        figure_changes.note_member(session, user_id)
 
 
 def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, func, or_, select
@@ -16,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import (
+    Amount,
     Invitation,
     InvitationState,
     MailRefusal,
@@ -170,8 +170,17 @@ def page_of(profile_id: int, after: int | None, now: datetime) -> InvitationPage
     return InvitationPage(parts.part([line for line, _ in rows], after), _left_today(profile_id, now), now, closed)
 
 
-def letter(invitation_id: int) -> dict[str, Any]:
-    """Return what an invitation's mail says: the inviter's name and words, and what both sides get."""
+@dataclass(frozen=True)
+class InvitationLetter:
+    """What an invitation's mail says; `reward` is what the friend gets, if anything."""
+
+    inviter: str
+    words: str
+    reward: Amount | None
+
+
+def letter(invitation_id: int) -> InvitationLetter:
+    """Return what an invitation's mail says."""
     words, name = (
         reading()
         .execute(
@@ -182,7 +191,13 @@ def letter(invitation_id: int) -> dict[str, Any]:
         )
         .one()
     )
-    return {"inviter": name, "words": words.splitlines(), "program": rules.current()}
+    return InvitationLetter(name, words, friend_reward())
+
+
+def friend_reward() -> Amount | None:
+    """Return what a friend gets for joining, if anything. One query."""
+    program = rules.current()
+    return Amount(program.friend_amount, program.unit) if program.friend_amount else None
 
 
 def still_wanted(address: str) -> bool:

@@ -39,16 +39,17 @@
     } catch {
       input.select(); // plain http, or the browser said no: the old way
       if (!document.execCommand("copy")) {
-        announce("Press Ctrl and C to copy the selected link.");
+        announce(button.dataset.byHand);
         return;
       }
     }
-    label.textContent = "Copied!";
+    button.dataset.before ??= label.textContent;
+    label.textContent = button.dataset.done;
     button.classList.add("copied");
-    announce("Link copied.");
+    announce(button.dataset.announce);
     clearTimeout(button.reset);
     button.reset = setTimeout(() => {
-      label.textContent = "Copy link";
+      label.textContent = button.dataset.before;
       button.classList.remove("copied");
       announce("");
     }, 2000);
@@ -56,7 +57,7 @@
 
   function share(button) {
     const { shareText: text, shareUrl: url } = button.dataset;
-    navigator.share({ title: "ReferralHub", text, url }).catch(() => {}); // closing the sheet is no error
+    navigator.share({ title: button.dataset.shareTitle, text, url }).catch(() => {}); // closing the sheet is no error
   }
 
   document.addEventListener("click", (event) => {
@@ -70,23 +71,20 @@
   // How long a new password would last, judged here: nothing is sent while somebody types.
   function strength(password) {
     const left = 8 - [...password].length;
-    if (left > 0) return [0, `${left} more character${left === 1 ? "" : "s"} needed.`];
+    if (left > 0) return [0, left];
     const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/, /[^a-zA-Z0-9]/].filter((kind) => kind.test(password)).length;
     const parts = password.toLowerCase().replace(/(.)\1+/g, "$1").replace(/0?123(4(5(6(7(8(90?)?)?)?)?)?)?|abc(def)?|qwert[yz]?|asdf(gh)?|passw[o0]rd/g, "1");
     const guesses = new Set(parts).size + parts.length + 2 * kinds; // rough: length counts most
-    if (guesses < 16) return [1, "Weak: easy to guess. Add a word or two."];
-    if (guesses < 24) return [2, "Fair: a few more characters make it good."];
-    if (guesses < 34) return [3, "Good."];
-    return [4, "Strong."];
+    return [guesses < 16 ? 1 : guesses < 24 ? 2 : guesses < 34 ? 3 : 4, 0];
   }
 
   document.addEventListener("input", (event) => {
     const box = document.getElementById(event.target.dataset.strength ?? "");
     if (!box) return;
-    const [level, words] = strength(event.target.value);
+    const [level, missing] = strength(event.target.value);
     box.hidden = !event.target.value;
     box.querySelector("meter").value = Math.max(level, 0.5);
-    box.querySelector("[data-words]").textContent = words;
+    box.querySelector("[data-words]").textContent = box.dataset[`level${level}`].replace("%n", missing);
   });
 
   // A menu closes when the person goes elsewhere.
@@ -105,14 +103,14 @@
   function countUp(stat, from, to) {
     const figure = stat.firstElementChild; // and not its text: a browser that translates puts another in its place
     const text = figure.textContent; // as the server wrote it
-    const number = to.toLocaleString("en");
+    const number = to.toLocaleString(root.lang);
     if (still.matches || document.hidden || !text.includes(number)) return; // money is not counted up
     const start = performance.now();
     const step = (time) => {
       if (Number(stat.dataset.value) !== to) return; // a newer figure came while the tab was not looked at
       const part = Math.min(1, Math.max(0, (time - start) / 600)); // the frame may have begun before
       const value = Math.round(from + (to - from) * (1 - (1 - part) ** 3));
-      figure.textContent = part < 1 ? text.replace(number, value.toLocaleString("en")) : text;
+      figure.textContent = part < 1 ? text.replace(number, value.toLocaleString(root.lang)) : text;
       if (part < 1) requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
@@ -128,13 +126,13 @@
         tile.classList.remove("risen");
         void tile.offsetWidth; // restarts the animation
         tile.classList.add("risen");
-        if (name === "total_referrals") announce(`A friend was confirmed. You now have ${value}.`);
+        if (name === "total_referrals") announce(document.getElementById("stats").dataset.confirmed.replace("%n", value.toLocaleString(root.lang)));
       }
     });
     document.querySelectorAll("[data-badge][data-earned='true']").forEach((badge) => {
       if (shown[badge.dataset.badge] !== "false") return;
       badge.classList.add("new");
-      announce(`A new badge: ${badge.textContent.trim()}`);
+      announce(`${document.getElementById("stats").dataset.badge}: ${badge.textContent.trim()}`);
     });
     readStats();
   }

@@ -1,0 +1,37 @@
+"""In which language a member is spoken to."""
+
+from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user, login_required
+from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
+from wtforms import SelectField
+
+from referralhub import languages
+from referralhub.account.views import bp
+from referralhub.services.accounts import profile
+
+
+def _choices() -> list[tuple[str, str]]:
+    return [("", _("As my browser asks")), *((each, languages.in_own_words(each)) for each in languages.LANGUAGES)]
+
+
+class LanguageForm(FlaskForm):
+    """One of the languages there are, or what the browser asks for."""
+
+    language = SelectField(_l("Language"), choices=_choices)
+
+
+@bp.route("/account/language", methods=["GET", "POST"])
+@login_required
+def choose_language() -> Response | tuple[str, int]:
+    """Choose the language of pages and mail."""
+    form = LanguageForm(language=current_user.language or "")
+    if form.validate_on_submit():
+        chosen = form.language.data or None
+        profile.set_language(current_user.id, chosen)
+        with languages.speaking(chosen or languages.of_browser()):
+            flash(_("Saved."))
+        return redirect(url_for("account.choose_language"), 303)
+    return render_template("account/language.html", form=form), 422 if form.errors else 200
