@@ -3,9 +3,10 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
+CATALOGUES := referralhub/translations
 INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
-.PHONY: run test test-deep bench lint format lock sbom advisories help
+.PHONY: run test test-deep bench lint format translations lock sbom advisories help
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
@@ -35,6 +36,13 @@ format: .venv/dev ## Put the code into the form that lint expects
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 	-@$(BIN)/djlint --quiet --reformat referralhub/templates
+
+translations: .venv/dev ## Bring the catalogues of texts up to date with the code, and compile them
+	@cd referralhub && ../$(BIN)/pybabel -q extract -F translations/babel.cfg -k N_ -k _l -k Plural:2,3 \
+		--no-location --no-wrap --sort-output -o translations/messages.pot .
+	@$(BIN)/pybabel -q update -i $(CATALOGUES)/messages.pot -d $(CATALOGUES) \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
+	@$(BIN)/pybabel -q compile -d $(CATALOGUES)
 
 lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \

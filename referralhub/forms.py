@@ -94,26 +94,26 @@ def username_field() -> StringField:
         [
             InputRequired(_l("Choose a user name.")),
             Length(3, 30, _l("Use 3 to 30 characters.")),
-            Regexp(USERNAME, message=_("Use letters a–z, digits, and . _ - in between.")),
+            Regexp(USERNAME, message=_l("Use letters a–z, digits, and . _ - in between.")),
         ],
         filters=[strip],
     )
 
 
-def email_field(label: str = "E-mail") -> EmailField:
+def email_field(label: str = _l("E-mail")) -> EmailField:
     """An address that gets mail."""
     return EmailField(
         label,
         [
             InputRequired(_l("Enter your e-mail address.")),
-            Length(max=254, message=_("This is too long.")),
+            Length(max=254, message=_l("This is too long.")),
             email_address,
         ],
         filters=[strip],
     )
 
 
-def new_password_fields(first: str, label: str = "Password") -> tuple[PasswordField, PasswordField]:
+def new_password_fields(first: str, label: str = _l("Password")) -> tuple[PasswordField, PasswordField]:
     """A password to be set, typed twice; `first` is the name of the first field."""
     return (
         PasswordField(

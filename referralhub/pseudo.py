@@ -9,7 +9,7 @@ from babel.support import NullTranslations
 ACCENTED = str.maketrans(
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", "åƀçðéƒĝĥîĵķļɱñöþǫŕšţûṽŵẋýžÅƁÇÐÉƑĜĤÎĴĶĻṀÑÖÞǪŔŠŢÛṼŴẊÝŽ"
 )
-KEPT = re.compile(r"%\(\w+\)[sd]|%%|\{\w*[^{}]*\}|<[^<>]*>|&\w+;|^>|: (?=\{\}$)")  # placeholders and markup
+KEPT = re.compile(r"%\(\w+\)[sd]|%%\w?|\{\w*[^{}]*\}|<[^<>]*>|&\w+;")  # placeholders and markup
 PADDING = "·"  # which lines may break behind
 
 
@@ -19,7 +19,7 @@ def pseudo(text: str) -> str:
     marks = [*KEPT.findall(text), ""]
     said = "".join(part.translate(ACCENTED) + mark for part, mark in zip(parts, marks, strict=True))
     longer = sum(map(len, parts)) // 2
-    return f"{said}{PADDING * longer}" if longer and text.strip() else said
+    return f"{PADDING * longer}{said}"
 
 
 class PseudoTranslations(NullTranslations):

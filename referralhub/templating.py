@@ -14,6 +14,7 @@ from referralhub.words import fraud, referrals
 from referralhub.words.amounts import figure_and_unit, format_amount, format_number
 from referralhub.words.dates import ago, day, month, span
 from referralhub.words.letters import badge_name
+from referralhub.words.sign_in import browser
 
 
 def init_app(app: Flask) -> None:
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
         span=span,
         figure_and_unit=figure_and_unit,
         badge_name=badge_name,
+        browser=browser,
         **fraud.FILTERS,
         **referrals.FILTERS,
     )

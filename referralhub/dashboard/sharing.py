@@ -55,8 +55,7 @@ def share_links(link: str, stats: Statistics) -> Shares:
         Share(
             Channel.EMAIL,
             _("E-mail"),
-            "mailto:?"
-            + query(subject=_("An invitation to %(brand)s", brand="ReferralHub"), body=f"{text} {via(Channel.EMAIL)}"),
+            "mailto:?" + query(subject=subject, body=f"{text} {via(Channel.EMAIL)}"),
         ),
         Share(Channel.WHATSAPP, "WhatsApp", "https://wa.me/?" + query(text=f"{text} {via(Channel.WHATSAPP)}")),
         Share(

@@ -17,6 +17,12 @@ from referralhub.models import Touch, Unit
 from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
 from referralhub.words.program import LABELS
 
+
+def label(key: str) -> str:
+    """Return what a rule is called."""
+    return lazy_gettext(LABELS[key])
+
+
 MOST_STEPS = 30
 TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")
 MILESTONE = re.compile(r"(?P<at>[0-9,]+)(?:\s*=\s*(?P<bonus>\S.*))?")
@@ -69,7 +75,7 @@ class RulesForm(FlaskForm):
 
     version = HiddenField()  # which the form was made from
     name = StringField(
-        lazy_gettext(LABELS["name"]),
+        label("name"),
         [
             DataRequired(_l("Give it a name.")),
             Length(max=LONGEST_NAME, message=_l("Use at most %(most)s characters.", most=LONGEST_NAME)),
@@ -77,22 +83,22 @@ class RulesForm(FlaskForm):
         ],
         filters=[strip],
     )
-    unit = SelectField(lazy_gettext(LABELS["unit"]), choices=amounts.unit_choices())
-    referrer_amount = StringField(lazy_gettext(LABELS["referrer_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
-    friend_amount = StringField(lazy_gettext(LABELS["friend_amount"]), [InputRequired(_l("Enter an amount; it may be 0."))])
-    member_cap = StringField(lazy_gettext(LABELS["member_cap"]), filters=[strip])
+    unit = SelectField(label("unit"), choices=amounts.unit_choices())
+    referrer_amount = StringField(label("referrer_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
+    friend_amount = StringField(label("friend_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
+    member_cap = StringField(label("member_cap"), filters=[strip])
     window_days = StringField(
         _l("Days for which a followed link counts"), [InputRequired(_l("Enter a number of days."))]
     )
     touch = SelectField(
-        lazy_gettext(LABELS["touch"]),
+        label("touch"),
         choices={Touch.LAST.value: "the last one", Touch.FIRST.value: "the first one"},
     )
     hold_days = StringField(
         _l("Days until a reward can be spent"), [InputRequired(_l("Enter a number of days; it may be 0."))]
     )
-    tiers = TextAreaField(lazy_gettext(LABELS["tiers"]), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
-    milestones = TextAreaField(lazy_gettext(LABELS["milestones"]))
+    tiers = TextAreaField(label("tiers"), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
+    milestones = TextAreaField(label("milestones"))
     email_invitations = BooleanField(_l("Members can invite by mail"))
     personal_landing = BooleanField(_l("The signup page speaks in the referrer's name"))
 
