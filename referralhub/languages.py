@@ -64,8 +64,13 @@ def text_direction() -> str:
 @lru_cache(maxsize=1024)
 def negotiated(accept_language: str) -> str:
     """Return the language of ours that a browser likes best, by what it says in `Accept-Language`."""
-    accepted = parse_accept_header(accept_language[:256], LanguageAccept)
-    return accepted.best_match((*LANGUAGES, PSEUDO), SOURCE) or SOURCE
+    ours = {each.lower(): each for each in (*LANGUAGES, PSEUDO)}
+    for tag, _quality in parse_accept_header(accept_language[:256], LanguageAccept):  # the best first
+        wanted = tag.lower()
+        for each in (wanted, wanted.partition("-")[0]):  # who wants de-AT takes de
+            if each in ours:
+                return ours[each]
+    return SOURCE
 
 
 def of_browser() -> str:

@@ -15,6 +15,7 @@ from referralhub.words.amounts import figure_and_unit, format_amount, format_num
 from referralhub.words.dates import ago, day, month, span
 from referralhub.words.letters import badge_name
 from referralhub.words.sign_in import browser
+from referralhub.words.text import sentence_case
 
 
 def init_app(app: Flask) -> None:
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
         month=month,
         number=format_number,
         span=span,
+        sentence_case=sentence_case,
         figure_and_unit=figure_and_unit,
         badge_name=badge_name,
         browser=browser,

@@ -9,6 +9,7 @@ from referralhub.services.fraud.assessment import Verdict
 from referralhub.services.fraud.rules import Finding
 from referralhub.services.referrals.review import Group, GroupKind
 from referralhub.words.language import N_, locale, translated
+from referralhub.words.text import sentence_case
 
 VERDICTS = {
     Verdict.CLEAR: N_("clear"),
@@ -151,8 +152,7 @@ def group_title(group: Group) -> str:
             return _("From one network")
         case GroupKind.RULES:
             names = [rule_name(rule) for rule in group.rules]
-            said = format_list(names, locale=locale())
-            return said[:1].upper() + said[1:]
+            return sentence_case(format_list(names, locale=locale()))
         case GroupKind.PERSON:
             return _("Held by a person")
         case GroupKind.SINGLE:

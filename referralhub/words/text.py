@@ -5,9 +5,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import Amount
+from referralhub.models import Amount, ReferralState
 from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.language import Plural, translated, translated_plural
+from referralhub.words.referrals import STATES
 
 SHOWN = 5  # of a list
 
@@ -21,8 +22,15 @@ def fill(text: Text, values: Mapping[str, Any]) -> str:
     return said.format_map({name: _written(value) for name, value in values.items()})
 
 
+def sentence_case(text: str) -> str:
+    """Return a text as the beginning of a sentence: its first letter is a capital, the others stay."""
+    return text[:1].upper() + text[1:]
+
+
 def _written(value: Any) -> str:
     match value:
+        case ReferralState():
+            return translated(STATES[value])
         case Amount():
             return format_amount(value.number, value.unit)
         case int():

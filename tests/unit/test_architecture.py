@@ -72,7 +72,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "htmx": ("early_answers", "flask werkzeug"),
     "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
-        "compression config early_answers htmx observing security services.shared sessions",
+        "compression config early_answers htmx languages observing security services.shared sessions",
         "flask flask_login msgspec redis sqlalchemy",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
@@ -93,7 +93,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
-        "clock config database models urls words services.mailing services.referrals services.accounts",
+        "clock config database languages models urls words services.mailing services.referrals services.accounts",
         "flask css_inline",
     ),
     "mail_transport": ("config services.mailing", ""),
@@ -112,7 +112,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms outcome response_headers sessions urls words services.shared services.mailing "
+        "clock extensions forms languages outcome response_headers sessions urls words services.shared services.mailing "
         "services.referrals "
         "services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",

@@ -71,7 +71,7 @@ def test_what_is_read_was_made_of_what_is_written(language: str):
     ("text", "made_up"),
     [
         ("Sign in", "···Šîĝñ îñ"),
-        ("%(name)s joined", "····%(name)s ĵöîñéð"),
+        ("%(name)s joined", "···%(name)s ĵöîñéð"),
         ("Open: {url}", "···Öþéñ: {url}"),
         ("<strong>%(x)s</strong>, %%n", "·<strong>%(x)s</strong>, %%n"),
         ("", ""),

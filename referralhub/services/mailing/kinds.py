@@ -1,6 +1,6 @@
 """What each kind of mail is: news that a member can switch off, a link that proves something, an invitation.
 
-Its words are the template `templates/mail/<kind>.txt`; news has a name in `words/mail.py`, too.
+Its words are a letter of `words/letters.py`; news has a name in `words/mail.py`, too.
 """
 
 from dataclasses import dataclass

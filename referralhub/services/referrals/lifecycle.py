@@ -183,7 +183,7 @@ def _refusal(session: Session, referral_id: int, before: ReferralState, after: R
     state = session.scalar(select(Referral.state).where(Referral.id == referral_id))
     if state is None:
         return NotFound("no_such_referral")
-    return (AlreadyDecided if state is after else WrongState)(expected=before.value)
+    return (AlreadyDecided if state is after else WrongState)(expected=before)
 
 
 def _decided(
