@@ -112,9 +112,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms languages outcome response_headers sessions urls words services.shared services.mailing "
-        "services.referrals "
-        "services.accounts",
+        "clock extensions forms languages outcome response_headers sessions urls words services.shared "
+        "services.mailing services.referrals services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
