@@ -11,9 +11,11 @@ from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
-from referralhub.words.amounts import figure_and_unit, format_amount, format_number
-from referralhub.words.dates import ago, day, month, span
+from referralhub.words.amounts import figure_and_unit, format_amount, format_decimals, format_number, format_percent
+from referralhub.words.dates import ago, day, month, month_name, short_month, span
+from referralhub.words.language import translated
 from referralhub.words.letters import badge_name
+from referralhub.words.names import called
 from referralhub.words.sign_in import browser
 from referralhub.words.text import sentence_case
 
@@ -25,14 +27,20 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(
         ago=ago,
         amount=format_amount,
+        called=called,
         day=day,
+        decimals=format_decimals,
         month=month,
+        month_name=month_name,
         number=format_number,
+        percent=format_percent,
+        short_month=short_month,
         span=span,
         sentence_case=sentence_case,
         figure_and_unit=figure_and_unit,
         badge_name=badge_name,
         browser=browser,
+        translated=translated,
         **fraud.FILTERS,
         **referrals.FILTERS,
     )

@@ -15,23 +15,24 @@ from referralhub.admin.perks.pages import Perks
 from referralhub.admin.program.pages import Rules
 from referralhub.admin.referrals import Referrals, Review
 from referralhub.models import AuditLine, Invitation, OutboxMessage, Perk, Redemption, Referral, RewardEntry, User
+from referralhub.words.language import N_
 
 
 def init_app(app: Flask) -> None:
     """Put the panel at /admin/. An application has a panel of its own, since views know theirs."""
-    panel = Admin(name="ReferralHub", url="/admin", index_view=Growth("Growth", endpoint="admin", url="/admin"))
+    panel = Admin(name="ReferralHub", url="/admin", index_view=Growth(N_("Growth"), endpoint="admin", url="/admin"))
     views = (
-        Review("Review", endpoint="admin_review", url="/admin/review"),
-        Members(User, "Members", "members"),
-        Referrals(Referral, "Referrals", "referrals"),
-        Rewards(RewardEntry, "Ledger", "rewards"),
-        Customers("Customers", endpoint="admin_customers", url="/admin/customers"),
-        Rules("Program", endpoint="admin_program", url="/admin/program"),
-        Perks(Perk, "Perks", "perks"),
-        Claims(Redemption, "Claims", "claims"),
-        Invitations(Invitation, "Invitations", "invitations"),
-        Mail(OutboxMessage, "Mail", "mail"),
-        Audit(AuditLine, "Audit log", "audit"),
+        Review(N_("Review"), endpoint="admin_review", url="/admin/review"),
+        Members(User, N_("Members"), "members"),
+        Referrals(Referral, N_("Referrals"), "referrals"),
+        Rewards(RewardEntry, N_("Ledger"), "rewards"),
+        Customers(N_("Customers"), endpoint="admin_customers", url="/admin/customers"),
+        Rules(N_("Program"), endpoint="admin_program", url="/admin/program"),
+        Perks(Perk, N_("Perks"), "perks"),
+        Claims(Redemption, N_("Claims"), "claims"),
+        Invitations(Invitation, N_("Invitations"), "invitations"),
+        Mail(OutboxMessage, N_("Mail"), "mail"),
+        Audit(AuditLine, N_("Audit log"), "audit"),
     )
     for view in views:
         panel.add_view(view)

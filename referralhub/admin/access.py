@@ -44,7 +44,7 @@ def _proved_twice() -> bool:
 class AdminPage(BaseView):
     """A page of the panel."""
 
-    about = ""  # a sentence below the heading
+    about = ""  # a sentence below the heading, marked to be translated
 
     def _run_view(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return fn(self, *args, **kwargs)  # the library's own tries a view that raised TypeError once more

@@ -8,6 +8,7 @@ from wtforms.validators import ValidationError
 from referralhub.models import Unit
 from referralhub.services.program.rules import LARGEST
 from referralhub.words.amounts import UNITS
+from referralhub.words.language import translated
 
 _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
 _DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<cents>[0-9]{2}))?")
@@ -15,7 +16,7 @@ _DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})
 
 def unit_choices() -> dict[str, str]:
     """Return the units to choose from, each with its words."""
-    return {unit.value: words for unit, words in UNITS.items()}
+    return {unit.value: translated(words) for unit, words in UNITS.items()}
 
 
 def whole(text: str, least: int = 0, most: int = LARGEST) -> int:

@@ -10,37 +10,38 @@ from referralhub.admin.filters import Choice, Contains, Day
 from referralhub.admin.lists import ListPage
 from referralhub.models import AuditLine, Role
 from referralhub.services.shared import audit
-from referralhub.words.audit import audit_reason, change_in_words
+from referralhub.words.audit import audit_reason, change_in_words, subject_in_words
+from referralhub.words.language import N_
 
 
 class Audit(ListPage):
     """Every action, the newest first."""
 
     list_template = "admin/audit.html"
-    about = (
+    about = N_(
         "Every action of an admin, an operator or the system. Each line seals the one before it; none is ever changed."
     )
     columns = {
-        "id": "Number",
-        "created": "When",
-        "role": "As",
-        "actor.username": "Who",
-        "action": "Action",
-        "subject": "On what",
-        "before": "Change",
-        "reason": "Why",
+        "id": N_("Number"),
+        "created": N_("When"),
+        "role": N_("As"),
+        "actor.username": N_("Who"),
+        "action": N_("Action"),
+        "subject": N_("On what"),
+        "before": N_("Change"),
+        "reason": N_("Why"),
     }
     column_searchable_list = ("action", "reason", "actor.username")
     column_sortable_list = ("id", "created")
     column_filters = (
-        Choice(AuditLine.role, "As", of=Role),
-        Contains(AuditLine.action, "Action"),
-        Contains(AuditLine.subject, "On what"),
-        Day(AuditLine.created, "Since"),
-        Day(AuditLine.created, "Until", until=True),
+        Choice(AuditLine.role, N_("As"), of=Role),
+        Contains(AuditLine.action, N_("Action")),
+        Contains(AuditLine.subject, N_("On what")),
+        Day(AuditLine.created, N_("Since")),
+        Day(AuditLine.created, N_("Until"), until=True),
     )
     column_formatters: ClassVar = {
-        "subject": lambda _view, _context, line, _name: _subject(line),
+        "subject": lambda _view, _context, line, _name: subject_in_words(line),
         "before": lambda _view, _context, line, _name: change_in_words(line),
         "reason": lambda _view, _context, line, _name: audit_reason(line),
     }
@@ -59,7 +60,3 @@ class Audit(ListPage):
     def verify(self) -> str:
         """Read the whole log, and say whether each line follows from the one before."""
         return self.render("admin/audit_verify.html", chain=audit.verify())
-
-
-def _subject(line: AuditLine) -> str:
-    return line.subject if line.subject_id is None else f"{line.subject} {line.subject_id}"

@@ -16,7 +16,7 @@ from referralhub.services.referrals import customers
 from referralhub.services.referrals.customers import Known, Loaded, Wrong
 from referralhub.services.shared.errors import BadFile
 from referralhub.words.customers import LINES, said
-from referralhub.words.language import translated
+from referralhub.words.language import N_, translated
 
 SHOWN = 100  # lines that are wrong
 
@@ -36,7 +36,7 @@ class ListForm(FlaskForm):
 class Customers(AdminPage):
     """Who was a customer before a friend could bring them."""
 
-    about = "Whom nobody has to bring: a referral of theirs says “already a customer” and earns nothing."
+    about = N_("Whom nobody has to bring: a referral of theirs says “already a customer” and earns nothing.")
 
     @expose("/")
     def show(self) -> Answer:

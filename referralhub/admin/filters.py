@@ -1,4 +1,7 @@
-"""What lists can be narrowed to: a value, a span of days, one of several conditions, a part of a text."""
+"""What lists can be narrowed to: a value, a span of days, one of several conditions, a part of a text.
+
+Names and options are marked texts: pages translate them, and addresses have the name as it is written.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,13 +10,17 @@ from typing import Any
 
 from flask_admin.contrib.sqla.filters import BaseSQLAFilter
 
+from referralhub.words.language import N_
+from referralhub.words.names import NAMES
+
+YES_OR_NO = (("1", N_("yes")), ("0", N_("no")))
+
 
 class Choice(BaseSQLAFilter):
     """One of the values of an enum, or yes and no."""
 
     def __init__(self, column: Any, name: str, of: type[StrEnum] | None = None) -> None:
-        options = [(each.value, each.value.replace("_", " ")) for each in of] if of else [("1", "yes"), ("0", "no")]
-        super().__init__(column, name, options=options)
+        super().__init__(column, name, options=[(each.value, NAMES[of][each]) for each in of] if of else [*YES_OR_NO])
         self.of = of
 
     def clean(self, value: str) -> Any:
@@ -54,10 +61,10 @@ class Day(BaseSQLAFilter):
 
 
 class OneOf(BaseSQLAFilter):
-    """One of several conditions, chosen by name."""
+    """One of several conditions, chosen by name; `words` says each."""
 
-    def __init__(self, column: Any, name: str, conditions: Mapping[str, Any]) -> None:
-        super().__init__(column, name, options=[(each, each.replace("_", " ")) for each in conditions])
+    def __init__(self, column: Any, name: str, conditions: Mapping[str, Any], words: Mapping[str, str]) -> None:
+        super().__init__(column, name, options=[(each, words[each]) for each in conditions])
         self.conditions = conditions
 
     def clean(self, value: str) -> Any:

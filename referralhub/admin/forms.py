@@ -11,7 +11,7 @@ from referralhub.models import Unit
 from referralhub.services.accounts.administration import SAID
 
 
-def reason_field(label: str = "Reason", hint_required: str = "Say why; it is kept for good.") -> StringField:
+def reason_field(label: str = _l("Reason"), hint_required: str = _l("Say why; it is kept for good.")) -> StringField:
     """Why something is done: kept in the audit log, and read by the members it is about."""
     return StringField(
         label,

@@ -8,27 +8,28 @@ from referralhub.admin import links
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.lists import ListPage
 from referralhub.models import Invitation, InvitationState, Profile
+from referralhub.words.language import N_
 
 
 class Invitations(ListPage):
     """Everybody who was invited."""
 
-    about = "Whom members invited by mail, and what became of it. An address that was erased is shown as a dash."
+    about = N_("Whom members invited by mail, and what became of it. An address that was erased is shown as a dash.")
     columns = {
-        "id": "Number",
-        "profile.user.username": "Invited by",
-        "address": "Address",
-        "state": "State",
-        "created": "Invited",
-        "changed": "Last change",
-        "reminded_at": "Reminded",
+        "id": N_("Number"),
+        "profile.user.username": N_("Invited by"),
+        "address": N_("Address"),
+        "state": N_("State"),
+        "created": N_("Invited"),
+        "changed": N_("Last change"),
+        "reminded_at": N_("Reminded"),
     }
     column_searchable_list = ("profile.user.username", "address")
     column_sortable_list = ("id", "created", "changed")
     column_filters = (
-        Choice(Invitation.state, "State", of=InvitationState),
-        Day(Invitation.created, "Invited since"),
-        Day(Invitation.created, "Invited until", until=True),
+        Choice(Invitation.state, N_("State"), of=InvitationState),
+        Day(Invitation.created, N_("Invited since")),
+        Day(Invitation.created, N_("Invited until"), until=True),
     )
     load = (selectinload(Invitation.profile).selectinload(Profile.user),)
 

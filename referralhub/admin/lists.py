@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from enum import Enum
+from enum import Enum, StrEnum
 from math import ceil
 from typing import Any, ClassVar
 
@@ -12,13 +12,18 @@ from flask_admin import expose
 from flask_admin.contrib.sqla import ModelView
 from flask_admin.model.base import ViewArgs
 from flask_admin.model.filters import BaseFilter
+from flask_babel import gettext as _
+from flask_babel import ngettext
 from wtforms import Form
 
 from referralhub.admin.access import AdminPage
 from referralhub.admin.search import matching
 from referralhub.extensions import db
 from referralhub.forms import has_control_characters
+from referralhub.languages import SOURCE, speaking
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
+from referralhub.words.amounts import format_number
+from referralhub.words.names import called
 
 BATCH = 1000  # rows that an export reads at once
 MOST = 10_000  # rows that are counted and turned over; who looks for one behind them searches, or takes all as CSV
@@ -32,7 +37,7 @@ class ListPage(AdminPage, ModelView):
     page_size = 50
     simple_list_pager = True  # the library counts to the end; see `get_list`
     column_default_sort = ("id", True)
-    columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading; `a.b` is b of a
+    columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading, a marked text; `a.b` is b of a
     details_endpoint: str | None = None  # where a row leads, by its id
     load: tuple[Any, ...] = ()  # loader options: what belongs to each row, read for those shown and not joined to all
 
@@ -62,7 +67,7 @@ class ListPage(AdminPage, ModelView):
         page_size: int | None = None,
     ) -> tuple[int | None, Any]:
         """Return how many rows there are, as far as that is counted, and those of one page, or the query for all."""
-        _, query = super().get_list(None, sort_column, sort_desc, search, filters, execute=False, page_size=0)
+        query = super().get_list(None, sort_column, sort_desc, search, filters, execute=False, page_size=0)[1]
         if not execute:
             return None, query
         # Found once, by one statement that need not read on: it stands for the count, and for what this page shows.
@@ -74,15 +79,17 @@ class ListPage(AdminPage, ModelView):
 
     def how_many(self, count: int) -> str:
         """Return in words how many rows there are."""
-        return f"more than {MOST:,} rows" if count > MOST else f"{count:,} {'row' if count == 1 else 'rows'}"
+        if count > MOST:
+            return _("more than %(number)s rows", number=format_number(MOST))
+        return ngettext("%(number)s row", "%(number)s rows", count, number=format_number(count))
 
     def turned_to(self, count: int) -> int:
         """Return how many pages can be turned."""
         return ceil(min(count, MOST) / self.page_size)
 
     def get_filter_arg(self, index: int, flt: BaseFilter) -> str:
-        """Name a filter in the address: `joined_since`."""
-        return re.sub(r"\W+", "_", str(flt.name).lower())
+        """Name a filter in the address, in every language by its English name: `joined_since`."""
+        return re.sub(r"\W+", "_", flt.name.lower())
 
     def details_url(self, row: Any) -> str | None:
         """Return the page of a row, if rows have one."""
@@ -104,19 +111,20 @@ class ListPage(AdminPage, ModelView):
 
     @expose("/rows.csv")
     def take_away(self) -> Response:
-        """Return all rows that the filters leave, as CSV."""
+        """Return all rows that the filters leave, as CSV, which is in English whoever takes it away."""
         args = self._get_list_extra_args()
         sort = self._get_column_by_idx(args.sort)
-        _, query = self.get_list(None, sort and sort[0], args.sort_desc, args.search, args.filters, execute=False)
+        query = self.get_list(None, sort and sort[0], args.sort_desc, args.search, args.filters, execute=False)[1]
         headers = {"Content-Disposition": f'attachment; filename="{self.endpoint.removeprefix("admin_")}.csv"'}
         rows = self._cells(db.session.scalars(query.statement.execution_options(yield_per=BATCH)))
-        lines = csv_lines([label for _, label in self._list_columns], rows)
-        # Written while the database is being read, which ends with the request.
-        return Response("".join([BYTE_ORDER_MARK, *lines]), 200, headers, mimetype="text/csv")
+        with speaking(SOURCE):
+            # Written while the database is being read, which ends with the request.
+            lines = [BYTE_ORDER_MARK, *csv_lines(list(self.columns.values()), rows)]
+        return Response("".join(lines), 200, headers, mimetype="text/csv")
 
     def _cells(self, rows: Iterable[Any]) -> Iterator[list[Any]]:
         for row in rows:
-            yield [_plain(self.value(row, column)) for column, _ in self._list_columns]
+            yield [_plain(self.value(row, column)) for column in self.columns]
 
     def _get_list_filter_args(self) -> list[tuple[int, str, str]]:
         found = []
@@ -152,8 +160,6 @@ def _plain(value: Any) -> Any:
 def _as_read(value: Any) -> Any:
     if value is None or value == "":
         return "–"
-    if isinstance(value, dict):
-        return ", ".join(f"{key} {_as_read(each)}" for key, each in value.items()) or "–"
     for kind, words in _WORDS.items():
         if isinstance(value, kind):
             return words(value)
@@ -161,8 +167,8 @@ def _as_read(value: Any) -> Any:
 
 
 _WORDS: dict[type, Callable[[Any], str]] = {
-    bool: lambda value: "yes" if value else "no",
+    bool: lambda value: _("yes") if value else _("no"),
     datetime: lambda value: f"{value:%Y-%m-%d %H:%M}",
-    Enum: lambda value: str(value.value).replace("_", " "),
-    int: lambda value: f"{value:,}",
+    StrEnum: called,
+    int: format_number,
 }

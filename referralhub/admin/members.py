@@ -22,32 +22,33 @@ from referralhub.services.referrals import live_codes
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.errors import by_field
+from referralhub.words.language import N_
 
 
 class Members(ListPage):
     """Everybody who has an account, or had one."""
 
-    about = "Everybody who has an account. Who deleted theirs stays as a former member, so that totals stay right."
+    about = N_("Everybody who has an account. Who deleted theirs stays as a former member, so that totals stay right.")
     details_endpoint = "admin_members.show"
     columns = {
-        "id": "Number",
-        "username": "User name",
-        "email": "E-mail",
-        "profile.code": "Code",
-        "profile.referral_count": "Referrals",
-        "verified_at": "Confirmed",
-        "is_active": "Active",
-        "is_admin": "Admin",
-        "last_seen_at": "Last seen",
-        "created": "Joined",
+        "id": N_("Number"),
+        "username": N_("User name"),
+        "email": N_("E-mail"),
+        "profile.code": N_("Code"),
+        "profile.referral_count": N_("Referrals"),
+        "verified_at": N_("Confirmed"),
+        "is_active": N_("Active"),
+        "is_admin": N_("Admin"),
+        "last_seen_at": N_("Last seen"),
+        "created": N_("Joined"),
     }
     column_searchable_list = ("username", "email", "profile.code")
     column_sortable_list = ("id", "username", "profile.referral_count", "last_seen_at", "created")
     column_filters = (
-        Choice(User.is_active, "Active"),
-        Choice(User.is_admin, "Admin"),
-        Day(User.created, "Joined since"),
-        Day(User.created, "Joined until", until=True),
+        Choice(User.is_active, N_("Active")),
+        Choice(User.is_admin, N_("Admin")),
+        Day(User.created, N_("Joined since")),
+        Day(User.created, N_("Joined until"), until=True),
     )
     load = (selectinload(User.profile),)
 
@@ -141,25 +142,25 @@ class Members(ListPage):
 class Rewards(ListPage):
     """The ledger."""
 
-    about = "Every amount that was given or taken. Nothing here is ever changed; a member's page has “Adjust”."
+    about = N_("Every amount that was given or taken. Nothing here is ever changed; a member's page has “Adjust”.")
     columns = {
-        "id": "Number",
-        "profile.user.username": "Member",
-        "kind": "Kind",
-        "amount": "Amount",
-        "balance": "Balance",
-        "unit": "Unit",
-        "referral_id": "Referral",
-        "note": "Note",
-        "available_at": "Can be spent from",
-        "created": "Written",
+        "id": N_("Number"),
+        "profile.user.username": N_("Member"),
+        "kind": N_("Kind"),
+        "amount": N_("Amount"),
+        "balance": N_("Balance"),
+        "unit": N_("Unit"),
+        "referral_id": N_("Referral"),
+        "note": N_("Note"),
+        "available_at": N_("Can be spent from"),
+        "created": N_("Written"),
     }
     column_searchable_list = ("profile.user.username", "note")
     column_sortable_list = ("id", "amount", "created")
     column_filters = (
-        Choice(RewardEntry.kind, "Kind", of=RewardKind),
-        Day(RewardEntry.created, "Written since"),
-        Day(RewardEntry.created, "Written until", until=True),
+        Choice(RewardEntry.kind, N_("Kind"), of=RewardKind),
+        Day(RewardEntry.created, N_("Written since")),
+        Day(RewardEntry.created, N_("Written until"), until=True),
     )
     load = (selectinload(RewardEntry.profile).selectinload(Profile.user),)
 

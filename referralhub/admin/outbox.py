@@ -20,7 +20,7 @@ from referralhub.services.mailing.outbox import MailState
 from referralhub.services.shared.errors import Conflict
 from referralhub.urls import local_path
 from referralhub.words.errors import say
-from referralhub.words.language import translated
+from referralhub.words.language import N_, translated
 from referralhub.words.mail import STATES
 
 
@@ -28,25 +28,30 @@ class Mail(ListPage):
     """Every message."""
 
     list_template = "admin/mail.html"
-    about = (
+    about = N_(
         "What the program mails. A message that was given up is a dead letter: remove the cause, then send it again. "
         "What nobody wants any more is not sent."
     )
     columns = {
-        "id": "Number",
-        "kind": "Kind",
-        "user.username": "Member",
-        "address": "To",
-        "attempts": "Tries",
-        "delivered_at": "State",
-        "next_try_at": "Next try",
-        "created": "Written",
+        "id": N_("Number"),
+        "kind": N_("Kind"),
+        "user.username": N_("Member"),
+        "address": N_("To"),
+        "attempts": N_("Tries"),
+        "delivered_at": N_("State"),
+        "next_try_at": N_("Next try"),
+        "created": N_("Written"),
     }
     column_searchable_list = ("user.username", "user.email", "address")
     column_sortable_list = ("id", "attempts", "next_try_at", "created")
     column_filters = (
-        OneOf(OutboxMessage.next_try_at, "State", {each.value: rows for each, rows in outbox.IN_STATE.items()}),
-        Choice(OutboxMessage.kind, "Kind", of=MessageKind),
+        OneOf(
+            OutboxMessage.next_try_at,
+            N_("State"),
+            {state.value: condition for state, condition in outbox.IN_STATE.items()},
+            {state.value: words for state, words in STATES.items()},
+        ),
+        Choice(OutboxMessage.kind, N_("Kind"), of=MessageKind),
     )
     column_formatters: ClassVar = {
         "address": lambda _view, _context, message, _name: message.address or message.user.email,

@@ -5,6 +5,7 @@ from typing import ClassVar
 from flask import current_app, flash, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy.orm import selectinload
 
 from referralhub.admin.access import AdminPage, Answer, actor
@@ -17,30 +18,31 @@ from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
 from referralhub.services.referrals import detail, lifecycle, review
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.errors import say
+from referralhub.words.language import N_
 
 
 class Referrals(ListPage):
     """Who brought whom."""
 
-    about = "Who brought whom, how far that has come, and why."
+    about = N_("Who brought whom, how far that has come, and why.")
     details_endpoint = "admin_referrals.show"
     columns = {
-        "id": "Number",
-        "friend.user.username": "Friend",
-        "referrer.user.username": "Brought by",
-        "state": "State",
-        "channel": "Channel",
-        "score": "Points of suspicion",
-        "created": "Joined",
-        "decided_at": "Decided",
+        "id": N_("Number"),
+        "friend.user.username": N_("Friend"),
+        "referrer.user.username": N_("Brought by"),
+        "state": N_("State"),
+        "channel": N_("Channel"),
+        "score": N_("Points of suspicion"),
+        "created": N_("Joined"),
+        "decided_at": N_("Decided"),
     }
     column_searchable_list = ("friend.user.username", "referrer.user.username")
     column_sortable_list = ("id", "score", "created", "decided_at")
     column_filters = (
-        Choice(Referral.state, "State", of=ReferralState),
-        Choice(Referral.channel, "Channel", of=Channel),
-        Day(Referral.created, "Joined since"),
-        Day(Referral.created, "Joined until", until=True),
+        Choice(Referral.state, N_("State"), of=ReferralState),
+        Choice(Referral.channel, N_("Channel"), of=Channel),
+        Day(Referral.created, N_("Joined since")),
+        Day(Referral.created, N_("Joined until"), until=True),
     )
     load = (
         selectinload(Referral.referrer).selectinload(Profile.user),
@@ -86,7 +88,7 @@ class Referrals(ListPage):
 class Review(AdminPage):
     """What waits for a decision."""
 
-    about = (
+    about = N_(
         "Held by the fraud rules or by one of you. The friend has the account already; only the credit waits. "
         "After 30 days cases under 60 points confirm themselves."
     )
@@ -107,9 +109,9 @@ class Review(AdminPage):
                 result = review.decide(
                     ids, step == "confirm", Reason.stated(text_of(form.reason)), actor(), now(), **_verification()
                 )
-                flash(_said(result, "confirmed" if step == "confirm" else "rejected"))
+                flash(_said(result, confirmed=step == "confirm"))
                 return redirect(url_for(".index"), 303)
-            form.form_errors.append("Tick one or more cases, and choose “Confirm” or “Reject”.")
+            form.form_errors.append(_("Tick one or more cases, and choose “Confirm” or “Reject”."))
         return self._page(form, ids)
 
     def _page(self, form: ReasonForm, ticked: list[int] | None = None) -> tuple[str, int]:
@@ -123,6 +125,11 @@ def _verification() -> dict[str, bool]:
     return {"verification_required": current_app.config["SETTINGS"].require_email_verification}
 
 
-def _said(result: review.Decided, what: str) -> str:
-    cases = f"{result.done} case{'' if result.done == 1 else 's'} {what}."
-    return " ".join([cases, *(f"Referral {number}: {say(error)}" for number, error in result.refused)])
+def _said(result: review.Decided, confirmed: bool) -> str:
+    cases = (
+        ngettext("%(num)d case confirmed.", "%(num)d cases confirmed.", result.done)
+        if confirmed
+        else ngettext("%(num)d case rejected.", "%(num)d cases rejected.", result.done)
+    )
+    refused = (_("Referral %(number)s: %(why)s", number=number, why=say(error)) for number, error in result.refused)
+    return " ".join([cases, *refused])

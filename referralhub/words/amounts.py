@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_percent as _format_percent
 from flask_babel import ngettext
 
 from referralhub.models import Unit
@@ -11,9 +12,25 @@ from referralhub.words.language import N_, locale
 UNITS = {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.US_CENTS: N_("US dollars")}
 
 
-def format_number(number: int) -> str:
-    """Return a whole number: "1,000"."""
-    return format_decimal(number, locale=locale())
+def format_number(number: float) -> str:
+    """Return a number with all the digits that it has: "1,000"."""
+    return format_decimal(number, locale=locale(), decimal_quantization=False)
+
+
+def format_percent(share: float | None, digits: int = 1) -> str:
+    """Return a share of one: "5.1%"; what is not known is a dash."""
+    if share is None:
+        return "–"
+    pattern = locale().percent_formats[None].pattern.replace("0", f"0.{'0' * digits}")
+    return _format_percent(share, pattern, locale=locale())
+
+
+def format_decimals(figure: float | None, digits: int = 2) -> str:
+    """Return a figure with as many decimals: "1,234.50"; what is not known is a dash."""
+    if figure is None:
+        return "–"
+    pattern = locale().decimal_formats[None].pattern.replace(".###", f".{'0' * digits}")
+    return format_decimal(figure, pattern, locale=locale())
 
 
 def format_amount(number: int, unit: Unit | str) -> str:

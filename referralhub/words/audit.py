@@ -1,11 +1,71 @@
-"""What a line of the audit log changed, and why, in words."""
+"""What a line of the audit log is about, what it changed, and why, in words."""
 
+from enum import StrEnum
 from typing import Any
 
-from referralhub.models import AuditLine, Reason, Role
+from flask_babel import gettext as _
+
+from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch, Unit
 from referralhub.services.referrals.lifecycle import REASON_VALUES
 from referralhub.words.amounts import format_number
+from referralhub.words.language import N_, translated
+from referralhub.words.names import called
 from referralhub.words.referrals import REASONS, reason
+
+SUBJECTS = {
+    "member": N_("member"),
+    "referral": N_("referral"),
+    "program": N_("program"),
+    "perk": N_("perk"),
+    "claim": N_("claim"),
+    "message": N_("message"),
+    "customers": N_("customers"),
+}
+KEYS = {  # what is changed; in steps of the program, what they have
+    "amount": N_("amount"),
+    "at": N_("at"),
+    "balance": N_("balance"),
+    "bonus": N_("bonus"),
+    "coupons": N_("coupons"),
+    "earlier": N_("earlier"),
+    "email_invitations": N_("email invitations"),
+    "friend_amount": N_("friend amount"),
+    "handed_over": N_("handed over"),
+    "hold_days": N_("hold days"),
+    "identity": N_("identity"),
+    "is_active": N_("is active"),
+    "is_admin": N_("is admin"),
+    "mailed": N_("mailed"),
+    "member_cap": N_("member cap"),
+    "messages": N_("messages"),
+    "milestones": N_("milestones"),
+    "name": N_("name"),
+    "new": N_("new"),
+    "paid_customer_cost": N_("paid customer cost"),
+    "perk": N_("perk"),
+    "personal_landing": N_("personal landing"),
+    "pieces": N_("pieces"),
+    "price": N_("price"),
+    "recovery_codes": N_("recovery codes"),
+    "referrer": N_("referrer"),
+    "referrer_amount": N_("referrer amount"),
+    "state": N_("state"),
+    "stock": N_("stock"),
+    "thousand_units_cost": N_("thousand units cost"),
+    "tiers": N_("tiers"),
+    "touch": N_("touch"),
+    "two_factor": N_("two factor"),
+    "unit": N_("unit"),
+    "unlocked_at": N_("unlocked at"),
+    "window_days": N_("window days"),
+}
+ENUMS: dict[str, type[StrEnum]] = {"state": ReferralState, "touch": Touch, "unit": Unit}  # whose values are stored
+
+
+def subject_in_words(line: AuditLine) -> str:
+    """Return what a line is about: "member 3", or only the kind of thing where it is no single one."""
+    subject = translated(SUBJECTS.get(line.subject, line.subject))
+    return f"{subject} {line.subject_id}" if line.subject_id is not None else subject
 
 
 def change_in_words(line: AuditLine) -> str:
@@ -23,23 +83,29 @@ def audit_reason(line: AuditLine) -> str:
 
 
 def _changed(key: str, before: dict[str, Any], after: dict[str, Any]) -> str:
-    name = key.replace("_", " ")
+    name = _name(key)
     if key not in before:
-        return f"{name} {_said(after[key])}"
-    return f"{name}: {_said(before[key])} → {_said(after[key]) if key in after else 'gone'}"
+        return f"{name} {_said(after[key], key)}"
+    return f"{name}: {_said(before[key], key)} → {_said(after[key], key) if key in after else _('gone')}"
 
 
-def _said(value: Any) -> str:
+def _name(key: str) -> str:
+    return translated(KEYS[key]) if key in KEYS else key.replace("_", " ")  # a line of long ago may have others
+
+
+def _said(value: Any, key: str) -> str:  # noqa: PLR0911 - one line for each kind of value
     if value in (None, "", [], {}):
-        return "none"
+        return _("none")
     match value:
         case bool():
-            return "yes" if value else "no"
+            return _("yes") if value else _("no")
         case int():
             return format_number(value)
         case list():
-            return "; ".join(_said(each) for each in value)
+            return "; ".join(_said(each, key) for each in value)
         case dict():
-            return " ".join(f"{key} {_said(each)}" for key, each in value.items())
+            return " ".join(f"{_name(name)} {_said(each, name)}" for name, each in value.items())
+        case str() if key in ENUMS and value in set(ENUMS[key]):
+            return called(ENUMS[key](value))
         case _:
             return str(value)

@@ -38,6 +38,16 @@ def month(moment: date) -> str:
     return _written(moment, "yMMMM")
 
 
+def short_month(moment: date) -> str:
+    """Name a month with its year where there is little room: "Sep 2026"."""
+    return format_skeleton("yMMM", moment, locale=locale())
+
+
+def month_name(moment: date, short: bool = False) -> str:
+    """Name a month alone: "September", or "Sep"."""
+    return format_date(moment, "LLL" if short else "LLLL", locale=locale())
+
+
 def span(length: timedelta) -> str:
     """Return how long something took: "40 s", "12 min", "2 h", "3 days"."""
     seconds = int(length.total_seconds())

@@ -64,7 +64,7 @@ class CostsForm(FlaskForm):
     """What growth is compared with, in US dollars; empty is not known."""
 
     paid_customer_cost = StringField(_l("A customer won by advertising costs"), filters=[strip])
-    thousand_units_cost = StringField("1,000 points or megabytes cost you", filters=[strip])
+    thousand_units_cost = StringField(_l("1,000 points or megabytes cost you"), filters=[strip])
 
     @classmethod
     def of(cls, program: Program) -> "CostsForm":

@@ -18,12 +18,13 @@ from referralhub.services.growth import cohorts, costs, funnel, headlines, month
 from referralhub.services.program import rules
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 from referralhub.services.shared.errors import BadSetting
+from referralhub.words.language import N_
 
 
 class Growth(AdminPage):
     """Figures and charts for a span of time."""
 
-    about = "How many join, who brings them, and what that costs. Days and months are those of UTC."
+    about = N_("How many join, who brings them, and what that costs. Days and months are those of UTC.")
 
     @expose("/")
     def index(self) -> str:

@@ -16,28 +16,30 @@ from referralhub.clock import now
 from referralhub.models import Profile, Redemption
 from referralhub.services.perks import claims
 from referralhub.urls import local_path
+from referralhub.words.language import N_
 
-WAITING = {"waiting": Redemption.fulfilled_at.is_(None), "handed over": Redemption.fulfilled_at.is_not(None)}
+CONDITIONS = {"waiting": Redemption.fulfilled_at.is_(None), "handed over": Redemption.fulfilled_at.is_not(None)}
+STATES = {"waiting": N_("waiting"), "handed over": N_("handed over")}
 
 
 class Claims(ListPage):
     """Everything that was claimed."""
 
     list_template = "admin/claims.html"
-    about = "What members claimed. Coupons are handed over at once; the rest waits until one of you has done it."
+    about = N_("What members claimed. Coupons are handed over at once; the rest waits until one of you has done it.")
     columns = {
-        "id": "Number",
-        "perk.name": "Perk",
-        "profile.user.username": "Member",
-        "created": "Claimed",
-        "fulfilled_at": "Handed over",
+        "id": N_("Number"),
+        "perk.name": N_("Perk"),
+        "profile.user.username": N_("Member"),
+        "created": N_("Claimed"),
+        "fulfilled_at": N_("Handed over"),
     }
     column_searchable_list = ("perk.name", "profile.user.username")
     column_sortable_list = ("id", "created", "fulfilled_at")
     column_filters = (
-        OneOf(Redemption.fulfilled_at, "State", WAITING),
-        Day(Redemption.created, "Claimed since"),
-        Day(Redemption.created, "Claimed until", until=True),
+        OneOf(Redemption.fulfilled_at, N_("State"), CONDITIONS, STATES),
+        Day(Redemption.created, N_("Claimed since")),
+        Day(Redemption.created, N_("Claimed until"), until=True),
     )
     load = (selectinload(Redemption.perk), selectinload(Redemption.profile).selectinload(Profile.user))
 

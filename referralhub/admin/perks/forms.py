@@ -57,7 +57,7 @@ class PerkForm(FlaskForm):
         filters=[strip],
     )
     price = StringField(_l("Price"), [Optional()], filters=[strip])
-    unit = SelectField(_l("Unit of the price"), choices=amounts.unit_choices())
+    unit = SelectField(_l("Unit of the price"), choices=amounts.unit_choices)
     unlocked_at = StringField(_l("Or unlocked at"), [Optional()], filters=[strip])
     stock = StringField(_l("Pieces"), [Optional()], filters=[strip])
     coupons = TextAreaField(_l("Or coupon codes"), [Optional()])
@@ -88,7 +88,7 @@ class PerkForm(FlaskForm):
         """Look at each field, and whether there is a price or a mark at all."""
         fine: bool = super().validate(extra_validators)
         if not self.price.data and not self.unlocked_at.data:
-            self.price.errors = ["Give it a price, or say how many referrals unlock it."]
+            self.price.errors = [_("Give it a price, or say how many referrals unlock it.")]
             return False
         return fine
 

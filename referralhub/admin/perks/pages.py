@@ -21,8 +21,9 @@ from referralhub.forms import show_error, text_of
 from referralhub.models import Fulfilment, Perk
 from referralhub.services.perks import catalogue
 from referralhub.services.shared.errors import BadPerk, DomainError
-from referralhub.words.amounts import format_amount
+from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.audit import change_in_words
+from referralhub.words.language import N_
 
 REPEATED = _l("That form was sent before. Nothing was added a second time.")
 
@@ -31,34 +32,37 @@ def terms(perk: Perk) -> str:
     """Return what a perk takes."""
     if perk.price is not None:
         return format_amount(perk.price, perk.unit)
-    return f"unlocked by {perk.unlocked_at:,} referral{'' if perk.unlocked_at == 1 else 's'}"
+    number = perk.unlocked_at or 0
+    return ngettext(
+        "unlocked by %(number)s referral", "unlocked by %(number)s referrals", number, number=format_number(number)
+    )
 
 
 class Perks(ListPage):
     """Everything that members can claim."""
 
     list_template = "admin/perks.html"
-    about = "What members can claim: bought with what they earned, or unlocked by the number of their friends."
+    about = N_("What members can claim: bought with what they earned, or unlocked by the number of their friends.")
     details_endpoint = "admin_perks.show"
     columns = {
-        "id": "Number",
-        "name": "Perk",
-        "price": "Takes",
-        "left": "Left",
-        "claimed": "Claimed",
-        "fulfilment": "Handed over",
-        "is_active": "Offered",
-        "created": "Added",
+        "id": N_("Number"),
+        "name": N_("Perk"),
+        "price": N_("Takes"),
+        "left": N_("Left"),
+        "claimed": N_("Claimed"),
+        "fulfilment": N_("Handed over"),
+        "is_active": N_("Offered"),
+        "created": N_("Added"),
     }
     column_searchable_list = ("name", "description")
     column_sortable_list = ("id", "name", "created")
     column_filters = (
-        Choice(Perk.is_active, "Offered"),
-        Choice(Perk.fulfilment, "Handed over", of=Fulfilment),
+        Choice(Perk.is_active, N_("Offered")),
+        Choice(Perk.fulfilment, N_("Handed over"), of=Fulfilment),
     )
     column_formatters: ClassVar = {
         "price": lambda _view, _context, perk, _name: terms(perk),
-        "left": lambda _view, _context, perk, _name: "no limit" if perk.left is None else perk.left,
+        "left": lambda _view, _context, perk, _name: _("no limit") if perk.left is None else perk.left,
     }
     load = catalogue.COUNTS
 

@@ -70,6 +70,11 @@ def typed(rules: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def touch_choices() -> dict[str, str]:
+    """Return which links can count, each with its words."""
+    return {Touch.LAST.value: _("the last one"), Touch.FIRST.value: _("the first one")}
+
+
 class RulesForm(FlaskForm):
     """Every rule but those that only growth is reckoned with."""
 
@@ -83,17 +88,14 @@ class RulesForm(FlaskForm):
         ],
         filters=[strip],
     )
-    unit = SelectField(label("unit"), choices=amounts.unit_choices())
+    unit = SelectField(label("unit"), choices=amounts.unit_choices)
     referrer_amount = StringField(label("referrer_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
     friend_amount = StringField(label("friend_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
     member_cap = StringField(label("member_cap"), filters=[strip])
     window_days = StringField(
         _l("Days for which a followed link counts"), [InputRequired(_l("Enter a number of days."))]
     )
-    touch = SelectField(
-        label("touch"),
-        choices={Touch.LAST.value: "the last one", Touch.FIRST.value: "the first one"},
-    )
+    touch = SelectField(label("touch"), choices=touch_choices)
     hold_days = StringField(
         _l("Days until a reward can be spent"), [InputRequired(_l("Enter a number of days; it may be 0."))]
     )

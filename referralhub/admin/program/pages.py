@@ -14,7 +14,7 @@ from referralhub.services.program import rules
 from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
-from referralhub.words.language import translated
+from referralhub.words.language import N_, translated
 from referralhub.words.program import LABELS, differences, in_words
 
 NOTHING = _l("These rules are in force already. Nothing was changed.")
@@ -23,7 +23,7 @@ NOTHING = _l("These rules are in force already. Nothing was changed.")
 class Rules(AdminPage):
     """What each side gets, and when."""
 
-    about = "What each side gets, and when. A referral keeps the version of the rules that it began under."
+    about = N_("What each side gets, and when. A referral keeps the version of the rules that it began under.")
 
     @expose("/")
     def index(self) -> str:

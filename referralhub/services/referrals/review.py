@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import (
+    Channel,
     MessageKind,
     Once,
     Profile,
@@ -49,7 +50,7 @@ class Case:
     friend: str
     friend_user_id: int
     score: int | None
-    channel: str
+    channel: Channel
     created: datetime
     held_at: datetime
     reason: Reason | None
@@ -204,7 +205,7 @@ def _reasons(ids: Sequence[int]) -> dict[int, ReferralEvent]:
 
 def _case(row: Any, event: ReferralEvent | None) -> Case:
     return Case(
-        row.id, row.referrer, row.referrer_user_id, row.friend, row.friend_user_id, row.score, row.channel.value,
+        row.id, row.referrer, row.referrer_user_id, row.friend, row.friend_user_id, row.score, row.channel,
         row.created, row.decided_at, event.reason if event else None,
         explanations.read(event, ReferralState.HELD) if event else None, row.network,
     )  # fmt: skip

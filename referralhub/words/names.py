@@ -1,0 +1,78 @@
+"""What the values of enums are called where lists and pages name them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from referralhub.models import (
+    Channel,
+    Fulfilment,
+    InvitationState,
+    MessageKind,
+    ReferralState,
+    RewardKind,
+    Role,
+    Touch,
+    Unit,
+)
+from referralhub.words import referrals
+from referralhub.words.language import N_, translated
+
+NAMES: dict[type[StrEnum], Mapping[StrEnum, str]] = {
+    Role: {Role.ADMIN: N_("admin"), Role.OPERATOR: N_("operator"), Role.SYSTEM: N_("system")},
+    ReferralState: referrals.STATES,
+    Channel: {
+        Channel.LINK: N_("link"),
+        Channel.CODE: N_("code"),
+        Channel.EMAIL: N_("email"),
+        Channel.X: N_("x"),
+        Channel.FACEBOOK: N_("facebook"),
+        Channel.WHATSAPP: N_("whatsapp"),
+        Channel.LINKEDIN: N_("linkedin"),
+        Channel.TELEGRAM: N_("telegram"),
+        Channel.SHARE: N_("share"),
+        Channel.QR: N_("qr"),
+    },
+    RewardKind: {
+        RewardKind.REFERRER: N_("referrer"),
+        RewardKind.FRIEND: N_("friend"),
+        RewardKind.MILESTONE: N_("milestone"),
+        RewardKind.REDEMPTION: N_("redemption"),
+        RewardKind.ADJUSTMENT: N_("adjustment"),
+        RewardKind.REVERSAL: N_("reversal"),
+    },
+    InvitationState: {
+        InvitationState.QUEUED: N_("queued"),
+        InvitationState.SENT: N_("sent"),
+        InvitationState.BOUNCED: N_("bounced"),
+        InvitationState.VISITED: N_("visited"),
+        InvitationState.NOT_SENT: N_("not sent"),
+        InvitationState.JOINED: N_("joined"),
+        InvitationState.JOINED_OTHERWISE: N_("joined otherwise"),
+    },
+    MessageKind: {
+        MessageKind.VERIFY_ADDRESS: N_("verify address"),
+        MessageKind.CHANGE_ADDRESS: N_("change address"),
+        MessageKind.ADDRESS_CHANGED: N_("address changed"),
+        MessageKind.RESET_PASSWORD: N_("reset password"),
+        MessageKind.PASSWORD_CHANGED: N_("password changed"),
+        MessageKind.SIGN_IN_CHANGED: N_("sign in changed"),
+        MessageKind.FRIEND_JOINED: N_("friend joined"),
+        MessageKind.REFERRAL_CONFIRMED: N_("referral confirmed"),
+        MessageKind.REFERRAL_HELD: N_("referral held"),
+        MessageKind.REFERRAL_REVERSED: N_("referral reversed"),
+        MessageKind.BADGE_EARNED: N_("badge earned"),
+        MessageKind.TIER_REACHED: N_("tier reached"),
+        MessageKind.WEEKLY_DIGEST: N_("weekly digest"),
+        MessageKind.INVITATION: N_("invitation"),
+        MessageKind.INVITATION_REMINDER: N_("invitation reminder"),
+        MessageKind.REVIEW_REMINDER: N_("review reminder"),
+    },
+    Fulfilment: {Fulfilment.BY_HAND: N_("by hand"), Fulfilment.COUPON: N_("coupon")},
+    Touch: {Touch.FIRST: N_("first"), Touch.LAST: N_("last")},
+    Unit: {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.US_CENTS: N_("us cents")},
+}
+
+
+def called(value: StrEnum) -> str:
+    """Return what a value of an enum is called: "joined otherwise"."""
+    return translated(NAMES[type(value)][value])

@@ -1,0 +1,239 @@
+"""In the made-up language the panel has no English left: whatever admins read there is data, or can be translated."""
+
+import calendar
+import io
+import re
+from collections.abc import Iterable, Iterator
+
+import pytest
+from flask import Flask
+
+from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
+from referralhub.extensions import db
+from referralhub.models import (
+    AuditLine,
+    Coupon,
+    Invitation,
+    InvitationState,
+    MessageKind,
+    OutboxMessage,
+    Perk,
+    Profile,
+    Program,
+    Referral,
+    ReferralEvent,
+    RewardEntry,
+    Role,
+    Unit,
+    User,
+)
+from referralhub.pseudo import pseudo
+from referralhub.services.accounts import administration
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.program.rules import PRESETS
+from referralhub.services.referrals import customers
+from referralhub.services.shared import audit
+from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
+from tests.pages import Element, Page
+from tests.people import Person, user_named
+
+pytestmark = pytest.mark.one_database
+
+WORD = re.compile(r"[\w.@-]*[A-Za-z]{3,}[\w.@-]*")
+SHOWN = ("aria-label", "title", "placeholder", "alt")
+LISTS = ("members", "referrals", "rewards", "perks", "claims", "invitations", "mail", "audit")
+# What is the same in every language: our name, names of things, what one types, and the addresses of the tests' site.
+NAMES = "ReferralHub CSV UTF-8 UTC flask customers import email customer_since http://localhost"
+# Columns with what people and machines wrote, which nobody translates.
+DATA = (
+    User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address, OutboxMessage.address,
+    OutboxMessage.last_error, RewardEntry.note, AuditLine.action, AuditLine.reason, Program.name,
+)  # fmt: skip
+
+
+def words(texts: Iterable[str]) -> set[str]:
+    return {word.strip(".-") for text in texts for word in WORD.findall(text)}
+
+
+def texts_of(element: Element) -> Iterator[str]:
+    """Yield all that can be read in an element, or heard."""
+    yield from (element.attributes[name] for name in SHOWN if name in element.attributes)
+    for child in element.children:
+        if isinstance(child, str):
+            yield child
+        elif child.tag not in ("script", "style"):
+            yield from texts_of(child)
+
+
+def is_on_page(page: Page, text: str) -> bool:
+    return pseudo(text) in page.text
+
+
+@pytest.fixture
+def panel(run, app: Flask, post_office, bob: Person, clock) -> Person:
+    """The admin of the demo, whose browser asks for the made-up language, after a busy time."""
+    run("seed", "demo")
+    with app.app_context():
+        _be_busy(clock)
+        link = f"/{user_named(DEMO_MEMBER).profile.code}/"
+    bob.click(link)
+    bob.follow(bob.fill_in_signup(topic="https://example.com"))  # which people do not see
+    bob.confirm_address()
+    admin = Person(app, post_office, DEMO_ADMIN, HTTP_ACCEPT_LANGUAGE="en-XA")
+    admin.password = DEMO_PASSWORD
+    admin.sign_in()
+    return admin
+
+
+def _be_busy(clock) -> None:
+    """Write rows of every kind that a list shows, and a line of the audit log for every action."""
+    now, admin, mira = clock(), user_named(DEMO_ADMIN), user_named(DEMO_MEMBER)
+    mug = catalogue.add("Mug", "For coffee.", now, price=10, stock=5)
+    catalogue.add("Sticker", "", now, unlocked_at=1)
+    code = catalogue.add("Voucher", "", now, price=5, coupons=["AAA-111", "BBB-222"])
+    catalogue.add("Poster", "", now, price=2000, unit=Unit.US_CENTS)
+    for number, perk in enumerate((mug, mug, code)):
+        claims.redeem(mira.profile.id, perk, f"key-{number}", now)
+    actor = Actor(Role.ADMIN, admin.id)
+    claims.fulfil(1, actor, now)
+    administration.adjust(mira.id, 70, Unit.US_CENTS, "a gift", "key-4", OPERATOR, now)
+    customers.load(customers.read(["email,customer_since\n", "kim@example.com,2026-01-31\n"], now.date()), actor, now)
+    for state in InvitationState:
+        values = {"address": f"{state.value}@example.com", "address_hash": state.value, "words": ""}
+        db.session.add(Invitation(profile_id=mira.profile.id, state=state, created=now, changed=now, **values))
+    states = ({"next_try_at": now}, {"delivered_at": now}, {"attempts": 9, "last_error": "550 <no>"}, {})
+    for number, kind in enumerate(MessageKind):
+        values = {"attempts": 1, "address": None} | states[number % len(states)]
+        db.session.add(OutboxMessage(key=kind.value, user_id=mira.id, kind=kind, payload={}, created=now, **values))
+    values = {"mailed": True, "two_factor": False, "identity": True, "referrer": None, "handed_over": True}
+    audit.record(db.session(), SYSTEM, "member.made_up", "member", mira.id, {}, values, now)
+    db.session.commit()
+
+
+@pytest.fixture
+def left(app: Flask, panel: Person):
+    """Give the English words on a page that are no data."""
+    tiers = [str(tier["name"]) for rules in PRESETS.values() for tier in rules["tiers"]]
+    known = words([NAMES, *PRESETS, *tiers, *calendar.month_name, *calendar.month_abbr])
+
+    def find(page: Page) -> set[str]:
+        with app.app_context():
+            data = [text for column in DATA for text in db.session.scalars(db.select(column).distinct()) if text]
+            stated = [event.reason_values.get("text", "") for event in db.session.scalars(db.select(ReferralEvent))]
+        return words(texts_of(page.one("main"))) - known - words([*data, *stated])
+
+    return find
+
+
+def paths(app: Flask) -> Iterator[str]:
+    """Yield the address of every page of the panel, for each row that has one, and each list turned and narrowed."""
+    site = app.url_map.bind("localhost")
+    with app.app_context():
+        models = {"members": User, "referrals": Referral, "perks": Perk}
+        ids = {f"admin_{name}.show": list(db.session.scalars(db.select(model.id))) for name, model in models.items()}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/admin/") and "GET" in rule.methods and not rule.rule.endswith(".csv"):
+            rows = ids[rule.endpoint] if rule.arguments else [None]
+            yield from (site.build(rule.endpoint, {"row_id": row} if row else {}) for row in rows)
+    yield from (f"/admin/{name}/?{asked}" for name in LISTS for asked in ("search=nothing-like-it", "sort=0&desc=1"))
+    yield from (f"/admin/program/edit?preset={name}" for name in PRESETS)
+    yield from (
+        "/admin/?from=2026-01-01&to=2020-01-01",
+        "/admin/?from=2015-01-01&to=2015-03-01",
+        "/admin/members/?page=1",
+    )
+
+
+def test_every_page(app: Flask, panel: Person, left):
+    found = {path: left(panel.get(path)) for path in paths(app)}
+    assert len(found) > 80
+    assert {path: some for path, some in found.items() if some} == {}
+
+
+REFUSED = (  # forms of which everything is refused
+    ("/admin/members/3/", "/admin/members/3/adjust", {"adjust-amount": "many", "adjust-reason": ""}),
+    ("/admin/members/3/", "/admin/members/3/referrer", {"correct-code": "", "correct-reason": ""}),
+    ("/admin/members/3/", "/admin/members/3/active", {"active-reason": "x" * 201}),
+    ("/admin/perks/new", "/admin/perks/new", {}),
+    ("/admin/perks/new", "/admin/perks/new", {"name": "x", "price": "1", "unlocked_at": "1", "stock": "-1"}),
+    ("/admin/perks/1/", "/admin/perks/1/stock", {"pieces": ""}),
+    ("/admin/perks/3/", "/admin/perks/3/coupons", {"coupons": " "}),
+    ("/admin/customers/", "/admin/customers/", {}),
+    ("/admin/program/edit", "/admin/program/preview", {"name": "", "tiers": "x"}),
+    ("/admin/", "/admin/costs", {"paid_customer_cost": "x", "thousand_units_cost": "1.5"}),
+    ("/admin/review/", "/admin/review/", {"reason": ""}),
+    ("/admin/review/", "/admin/review/", {"reason": "none is ticked"}),
+)  # fmt: skip
+
+
+def test_what_forms_say_is_wrong(panel: Person, left):
+    for path, action, values in REFUSED:
+        form = panel.get(path).form(action)
+        chosen = {each["name"]: each.all("option")[0]["value"] for each in form.all("select")}
+        page = panel.submit(form, 422, **(chosen | values))
+        assert page.all(".notice"), path
+        assert left(page) == set(), path
+
+
+def test_wrong_lines_of_a_list_of_customers(panel: Person, left):
+    form = panel.get("/admin/customers/").form("/admin/customers/")
+    for text in (b"email,customer_since\nno address,2026-01-31\nbo@example.com,soon\n", b"email\n"):
+        values = {"csrf_token": form.one('[name="csrf_token"]')["value"], "file": (io.BytesIO(text), "list.csv")}
+        assert left(panel.post("/admin/customers/", values, 422)) == set()
+    values["file"] = (io.BytesIO(b"email,customer_since\nbo@example.com,2026-01-31\n"), "list.csv")
+    page = panel.post("/admin/customers/", values | {"check": "yes"}, 200)
+    assert is_on_page(page, "Nothing was changed. Loading this list would give: ")
+    assert left(page) == set()
+
+
+def test_looking_at_a_change_of_the_rules(panel: Person, left):
+    changed = {
+        "name": "Ours", "unit": "megabytes", "referrer_amount": "500", "friend_amount": "0", "member_cap": "16,000",
+        "hold_days": "14", "window_days": "1", "touch": "first", "tiers": "0 Bronze", "milestones": "5 = 10\n7",
+    }  # fmt: skip
+    page = panel.submit(panel.get("/admin/program/edit").form("/admin/program/preview"), 200, **changed)
+    assert is_on_page(page, "Look before you change the rules")
+    assert left(page) == set()
+    panel.submit(page.form("/admin/program/"))
+    assert left(panel.get("/admin/program/")) == set()
+    assert left(panel.get("/admin/audit/")) == set()
+
+
+def test_notices(panel: Person, left, records):
+    """What the panel says when something was done; by the number of the notice on the page that follows."""
+    held = next(each.id for each in records.all(Referral) if each.state == "held")
+    token = panel.get("/admin/").all('[name="csrf_token"]')[0]["value"]
+    key = "a-key-of-this-form"
+    adjusted = {"amount": "5", "unit": "points", "reason": "spam", "key": key}
+    for path, values in (
+        ("/admin/members/3/active", {"active-reason": "spam"}),
+        ("/admin/members/3/active/again", {"active-reason": "not spam"}),
+        ("/admin/members/3/verification", {}),
+        ("/admin/members/3/adjust", {f"adjust-{name}": each for name, each in adjusted.items()}),
+        ("/admin/perks/1/stock", {"pieces": "3", "key": key}),
+        ("/admin/perks/1/stock", {"pieces": "3", "key": key}),
+        ("/admin/perks/3/coupons", {"coupons": "CCC-333", "key": key}),
+        ("/admin/perks/1/off", {}),
+        ("/admin/perks/1/on", {}),
+        ("/admin/claims/2/fulfil", {}),
+        ("/admin/mail/again", {}),
+        ("/admin/mail/again", {}),
+        ("/admin/costs", {"paid_customer_cost": "40"}),
+        ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),
+        ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),
+        (f"/admin/referrals/{held}/reverse", {"reason": "spam"}),
+    ):  # fmt: skip
+        page = panel.follow(panel.post(path, {"csrf_token": token, **values}, 303))
+        assert page.all(".notice"), path
+        assert left(page) - {"spam", "not"} == set(), path
+
+
+def test_addresses_and_spreadsheets_stay_english(panel: Person):
+    def taken(name: str, language: str) -> tuple[list[str], list[str]]:
+        panel.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
+        fields = [field["name"] for tag in ("select", "input") for field in panel.get(f"/admin/{name}/").all(tag)]
+        return fields, panel.file(f"/admin/{name}/rows.csv").get_data(as_text=True).splitlines()
+
+    for name in LISTS:
+        assert taken(name, "en-XA") == taken(name, "en")
+    assert "flt_joined_since" in taken("members", "en-XA")[0]
