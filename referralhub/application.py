@@ -29,6 +29,7 @@ from referralhub import (
 from referralhub.account import bp as account
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
+from referralhub.branding.views import bp as brand
 from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
@@ -38,6 +39,7 @@ from referralhub.landing.views import bp as landing
 from referralhub.observing import counters, exporters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
+from referralhub.services.brand.in_force import InForce
 from referralhub.services.shared import codes
 from referralhub.sessions import former_cookie
 from referralhub.sessions.interface import Sessions
@@ -87,7 +89,7 @@ def wire(config: Settings | None = None) -> Flask:
     languages.init_app(app)
     templating.init_app(app)
     errors.init_app(app)
-    for blueprint in (landing, auth, account, dashboard, health.bp, metrics.bp):
+    for blueprint in (landing, brand, auth, account, dashboard, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)
@@ -125,6 +127,7 @@ def _begin(settings: Settings) -> Flask:
     if settings.debug_toolbar:
         app.config.update(debug_toolbar.CONFIG)
     app.extensions["redis"] = connect(settings.redis_url)
+    app.extensions["brand"] = InForce(clock.now)
     db.init_app(app)
     app.before_request(_note_hurry)
     with app.app_context():

@@ -59,6 +59,13 @@ def dialect() -> str:
 
 
 @contextmanager
+def apart() -> Iterator[Session]:
+    """Open a session of its own for a short look: it sees what is committed, whatever the one at work began to read."""
+    with Session(reading().get_bind()) as session:
+        yield session
+
+
+@contextmanager
 def transaction() -> Iterator[Session]:
     """Do one unit of work: all of it is committed at the end, or none of it after an error.
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
 from referralhub import outcome
+from referralhub.branding import shown
 from referralhub.database import is_unmigrated
 from referralhub.extensions import limiter
 from referralhub.observing import context
@@ -131,6 +132,8 @@ def _not_migrated(error: ProgrammingError) -> ResponseReturnValue:
 
 def _unavailable(error: BaseException) -> ResponseReturnValue:
     log.error("A service is away: %s", brief(error.__cause__ or error))
+    if not isinstance(error, RedisError):
+        shown.show_last_known()
     if request.method not in READS:
         if words := outcome.noted():
             title, advice = DONE

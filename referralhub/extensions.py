@@ -10,6 +10,7 @@ from referralhub import database
 from referralhub.models.base import Base
 from referralhub.queue import AppHuey
 from referralhub.security import FormProtection, client_address
+from referralhub.services.brand import in_force
 from referralhub.services.mailing import addresses
 
 
@@ -23,6 +24,7 @@ class LimitsInRedis(RedisStorage):
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 database.use(db.session)
 addresses.use_key(lambda: current_app.config["SECRET_KEY"])
+in_force.use(lambda: current_app.extensions["brand"])
 login_manager = LoginManager()
 csrf = FormProtection()
 limiter = Limiter(key_func=client_address)

@@ -20,6 +20,7 @@ from redis import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from referralhub import compression, htmx, languages
+from referralhub.branding import shown
 from referralhub.config import PROJECT, Settings
 from referralhub.early_answers import Answer
 from referralhub.observing import context
@@ -80,7 +81,7 @@ def keep(response: Response, *profile_ids: int, until: datetime, unless: str = "
     with suppress(RedisError):
         if not seen.trusted and not redis.exists(TRUSTED):
             figure_changes.renew_lease(redis)
-    if len(known) == len(versions):
+    if len(known) == len(versions) and shown.is_of(versions[EVERYBODY]):
         sign_in = current_user.sign_in.id if current_user.is_authenticated else NOBODY
         request.environ[KEEP] = Kept(known, until, [*seen.sign_ins, sign_in], unless, g.get("masked_csrf_token", ""))
     return response
@@ -131,6 +132,7 @@ class KeptAnswers:
         if None in versions and is_real:
             versions = figure_changes.versions(self.redis, *profile_ids)
         found = dict(zip(profile_ids, versions, strict=True))
+        self.app.extensions["brand"].note(found[EVERYBODY])  # a change of the brand is one of theirs
         kept = _valid(packed, found, self.app.config["CLOCK"]())
         environ[SEEN] = Seen(bool(trusted), found, kept.sign_ins if kept else [])
         if not trusted or kept is None or visitor.notices or (visitor.sign_in or NOBODY) not in kept.sign_ins:

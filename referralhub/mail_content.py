@@ -6,6 +6,7 @@ cannot differ; what is filled in cannot make a paragraph or a button of its own.
 
 import hashlib
 from email.message import EmailMessage
+from email.utils import formataddr, parseaddr
 from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,8 +17,10 @@ from referralhub import languages
 from referralhub.clock import now
 from referralhub.config import Settings
 from referralhub.database import reading, transaction
-from referralhub.models import OutboxMessage, TokenPurpose, User
+from referralhub.models import LogoType, OutboxMessage, TokenPurpose, User
 from referralhub.services.accounts import tokens
+from referralhub.services.brand import in_force
+from referralhub.services.brand.in_force import Branding
 from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
 from referralhub.services.mailing.kinds import KINDS
@@ -27,8 +30,6 @@ from referralhub.words import letters
 from referralhub.words.amounts import format_amount
 from referralhub.words.language import translated
 from referralhub.words.mail import unlinked
-
-BRAND = "ReferralHub"
 
 # The pages to which links with a token lead.
 TOKEN_PAGES = {
@@ -58,9 +59,9 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
 
 
 def _compose(message: OutboxMessage, user: User, address: str, token: str | None, settings: Settings) -> EmailMessage:
-    host = urlsplit(settings.base_url).hostname or "localhost"
+    brand, host = in_force.brand(), urlsplit(settings.base_url).hostname or "localhost"
     values = letters.values_of(message.payload) | _addresses(message, address, token, settings)
-    values |= {"name": user.username, "brand": BRAND}
+    values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
     reward = None
     if "referral_id" in message.payload:
         values["friend"] = unlinked(member_list.name_of_friend(message.payload["referral_id"]))
@@ -70,12 +71,14 @@ def _compose(message: OutboxMessage, user: User, address: str, token: str | None
         values |= _invitation(message, user, settings)
         values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward or ""}
     subject, body = letters.said(letters.letter_for(message.kind, message.payload, reward), values)
-    footer = letters.paragraphs(_footer(message).replace("\n", "\n\n"), values)
+    footer = letters.paragraphs(_footer(message, brand).replace("\n", "\n\n"), values)
 
     mail = EmailMessage()
     mail["Subject"] = " ".join(subject.split())  # a name may have a separator in it that counts as a line's end
-    mail["From"] = parse_qs(urlsplit(settings.mail_url).query).get("from", [f"{BRAND} <no-reply@{host}>"])[0]
+    mail["From"] = _sender(settings, brand, host)
     mail["To"] = address
+    if brand.support_email:
+        mail["Reply-To"] = brand.support_email
     mail["Message-ID"] = f"<{message.id:08}.{hashlib.sha256(message.key.encode()).hexdigest()[:24]}@{host}>"
     mail["Date"] = message.created
     if unsubscribe_url := values.get("unsubscribe_url"):  # RFC 8058: the mail program shows a button of its own
@@ -83,7 +86,15 @@ def _compose(message: OutboxMessage, user: User, address: str, token: str | None
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     text, foot = (separator.join(each.plain() for each in part) for separator, part in (("\n\n", body), ("\n", footer)))
     mail.set_content(f"{text}\n\n-- \n{foot}\n")
-    page = render_template("mail/layout.html", subject=subject, paragraphs=body, footer=footer)
+    page = render_template(
+        "mail/layout.html",
+        subject=subject,
+        paragraphs=body,
+        footer=footer,
+        brand=brand,
+        palette=brand.palette,
+        logo_url=_logo_url(brand),
+    )
     mail.add_alternative(_inliner().inline(page), subtype="html")
     return mail
 
@@ -113,9 +124,26 @@ def _invitation(message: OutboxMessage, user: User, settings: Settings) -> dict[
     return {"url": f"{public_url('landing.follow', code=user.profile.code)}?via=email&i={token}"}
 
 
-def _footer(message: OutboxMessage) -> str:
+def _footer(message: OutboxMessage, brand: Branding) -> str:
     kind = KINDS[message.kind]
-    return translated(letters.FOOTERS["invitation" if kind.is_invitation else "news" if kind.is_news else "account"])
+    lines = ["invitation" if kind.is_invitation else "news" if kind.is_news else "account"]
+    if brand.support_email:
+        lines.append("support")
+    return "\n".join(translated(letters.FOOTERS[each]) for each in lines)
+
+
+def _sender(settings: Settings, brand: Branding, host: str) -> str:
+    """Return whom a mail is from: the brand, at the address that MAIL_URL says."""
+    chosen = parse_qs(urlsplit(settings.mail_url).query).get("from", [""])[0]
+    name, address = parseaddr(chosen)
+    return formataddr((brand.sender_name or name or brand.name, address or f"no-reply@{host}"))
+
+
+def _logo_url(brand: Branding) -> str | None:
+    """Return the address of the logo, if it is one that mail programs show."""
+    if brand.logo is None or brand.logo.media_type is not LogoType.PNG:
+        return None
+    return public_url("brand.logo", digest=brand.logo.digest, extension="png")
 
 
 def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:

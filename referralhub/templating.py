@@ -6,6 +6,7 @@ from flask import Flask, current_app, request
 from flask_login import current_user
 from markupsafe import Markup
 
+from referralhub.branding import shown
 from referralhub.config import Settings
 from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
@@ -48,6 +49,9 @@ def init_app(app: Flask) -> None:
         # A proxy: pages that do not look at it load no session and no user.
         current_user=current_user,
         badges=list(Badge),
+        brand=shown.brand,
+        brand_mark=shown.mark,
+        brand_css=shown.css_url,
         base_url=settings.base_url,
         here=here,
         icon=icon,

@@ -26,6 +26,7 @@ from referralhub.extensions import db, huey, limiter
 from referralhub.migrations import upgrade
 from referralhub.models import MessageKind
 from referralhub.services.accounts import passwords, signup
+from referralhub.services.brand.in_force import InForce
 from referralhub.services.mailing import outbox
 from tests import servers
 from tests.factories import member
@@ -169,14 +170,15 @@ def database_url(database: str, instance: Path, request: pytest.FixtureRequest) 
 
 # Deleting a few rows is many times as fast as TRUNCATE or a copy of the database. The first setting silences the
 # triggers that keep the ledger from being deleted; nobody but a superuser may do that.
-_TABLES = [table.name for table in db.metadata.sorted_tables if table.name != "program"]
+_TABLES = [table.name for table in db.metadata.sorted_tables if table.name not in {"program", "brand"}]
 _EMPTY = "\n".join(
     [
         "SET session_replication_role = replica; SET lock_timeout = '5s';",
         *(f'DELETE FROM "{table}";' for table in _TABLES),
         "DELETE FROM program WHERE version > 1;",
+        "DELETE FROM brand WHERE version > 1;",
         "SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences",
-        "WHERE sequencename <> 'program_id_seq';",
+        "WHERE sequencename NOT IN ('program_id_seq', 'brand_id_seq');",
     ]
 )
 
@@ -261,6 +263,7 @@ class KeptApp:
             vars(extension).update(attributes)
         passwords.leave_room(self.app.config["SETTINGS"].web_threads)
         self.app.config["CLOCK"] = clock
+        self.app.extensions["brand"] = InForce(clock)  # another test may have put another one in force
         return self.app
 
     @property

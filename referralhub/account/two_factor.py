@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from referralhub import outcome
 from referralhub.account.views import bp
+from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.forms import code_field, own_password_field, show_error, text_of
@@ -18,7 +19,6 @@ from referralhub.services.shared.errors import AlreadyDone, DomainError
 from referralhub.sessions import contents
 
 FORM_LIMIT = "10 per minute; 60 per hour"  # each asks for a password
-ISSUER = "ReferralHub"  # beside the user name in the app
 
 
 class CodeAndPasswordForm(FlaskForm):
@@ -115,7 +115,7 @@ def _show(**sent: FlaskForm) -> tuple[str, int]:
     sealed, secret = two_factor.offer(contents.new_secret(), _key())
     contents.keep_new_secret(sealed)
     form = sent.get("on") or CodeAndPasswordForm()
-    picture = _picture(totp.address(secret, current_user.username, ISSUER))
+    picture = _picture(totp.address(secret, current_user.username, brand.name))
     required = current_user.is_admin and current_app.config["SETTINGS"].require_admin_two_factor
     page = "account/two_factor_off.html"
     return render_template(page, form=form, secret=secret, picture=picture, required=required), status

@@ -4,6 +4,7 @@ from flask import Flask
 
 from referralhub.cli.archive import export, import_
 from referralhub.cli.audit import audit
+from referralhub.cli.brand import commands as brand
 from referralhub.cli.customers import customers
 from referralhub.cli.doctor import doctor
 from referralhub.cli.growth import growth
@@ -17,7 +18,7 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, export, import_,
+    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, export, import_,
     doctor, worker
 )  # fmt: skip
 

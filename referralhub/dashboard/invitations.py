@@ -13,6 +13,7 @@ from wtforms import TextAreaField
 from wtforms.validators import Length
 
 from referralhub import htmx
+from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.dashboard.address_lists import candidates, decoded
 from referralhub.dashboard.views import bp, part_after
@@ -110,7 +111,7 @@ def _letter(words: str) -> str:
     reward = invitations.friend_reward()
     values = {
         "inviter": current_user.display_name or current_user.username,
-        "brand": "ReferralHub",
+        "brand": brand.name,
         "reward": format_amount(*reward) if reward else "",
         "words": words,
         "url": public_url("landing.follow", code=current_user.profile.code),

@@ -6,6 +6,7 @@ import segno
 from flask import Response, render_template
 from flask_login import current_user, login_required
 
+from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.dashboard.views import bp, member_link
 from referralhub.models import Channel
@@ -25,5 +26,5 @@ def qr_code() -> Response:
     """Draw the member's link as a QR code, for posters and for the phone across the table."""
     link = f"{member_link(current_user.profile.code)}?via={Channel.QR.value}"
     out = io.BytesIO()
-    segno.make(link, error="m").save(out, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
+    segno.make(link, error="m").save(out, kind="svg", scale=8, border=4, light="#fff", xmldecl=False, title=brand.name)
     return Response(out.getvalue(), mimetype="image/svg+xml")

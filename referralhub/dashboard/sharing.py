@@ -28,16 +28,16 @@ class Shares:
     buttons: list[Share]
 
 
-def share_links(link: str, stats: Statistics) -> Shares:
-    """Make the share buttons for a member's link; each marks the link with its channel."""
+def share_links(link: str, stats: Statistics, name: str) -> Shares:
+    """Make the share buttons for a member's link to the program of this name; each marks the link with its channel."""
     if stats.friend_amount:
         text = _(
             "I'm using %(brand)s and think you'd like it. You get %(amount)s. Join me with my link:",
-            brand="ReferralHub", amount=format_amount(stats.friend_amount, stats.unit),
+            brand=name, amount=format_amount(stats.friend_amount, stats.unit),
         )  # fmt: skip
     else:
-        text = _("I'm using %(brand)s and think you'd like it. Join me with my link:", brand="ReferralHub")
-    subject = _("An invitation to %(brand)s", brand="ReferralHub")
+        text = _("I'm using %(brand)s and think you'd like it. Join me with my link:", brand=name)
+    subject = _("An invitation to %(brand)s", brand=name)
 
     def via(channel: Channel) -> str:
         return f"{link}?via={channel.value}"

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from flask_login import current_user, login_required
 
 from referralhub import htmx
+from referralhub.branding.shown import brand
 from referralhub.browsers import request_origin
 from referralhub.clock import now
 from referralhub.dashboard.sharing import share_links
@@ -42,7 +43,7 @@ def home() -> Response:
         recent=found.recent,
         board=leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5),
         link=member_link(profile.code),
-        shares=share_links(member_link(profile.code), found.statistics),
+        shares=share_links(member_link(profile.code), found.statistics, brand.name),
     )
     until = min(found.until, Period.MONTH.end(at), sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
     unless = visits.key(profile.code)  # there are visits to be booked

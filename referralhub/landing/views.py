@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
+from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
@@ -93,7 +94,7 @@ def picture(code: str) -> BaseResponse:
         f"and gives you {format_amount(program.friend_amount, program.unit)} to start" if program.friend_amount else ""
     )
     headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600"}
-    return Response(draw(referrer.name, gift), mimetype="image/png", headers=headers)
+    return Response(draw(referrer.name, gift, brand.name, brand.accent), mimetype="image/png", headers=headers)
 
 
 def _arrive(visit: FollowedLink) -> BaseResponse:

@@ -3,6 +3,7 @@
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
+from referralhub.models.brand import Brand, Logo, LogoType
 from referralhub.models.customer import Customer
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
@@ -38,6 +39,7 @@ __all__ = [
     "Badge",
     "BadgeAward",
     "Base",
+    "Brand",
     "Channel",
     "Coupon",
     "Customer",
@@ -49,6 +51,8 @@ __all__ = [
     "Invitation",
     "InvitationState",
     "LeaderboardChange",
+    "Logo",
+    "LogoType",
     "MailRefusal",
     "MessageKind",
     "Once",

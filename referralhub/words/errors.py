@@ -120,6 +120,22 @@ ERRORS: dict[str, Text] = {
         "Version {version} came in force while you were at this form. What you typed is still here: "
         "look at what changed, then preview it again."
     ),
+    # The brand: the same
+    "text_invisible": "needs a letter or a digit, and no invisible characters",
+    "accent_malformed": "must be a colour such as #e5342b",
+    "support_email_malformed": "must be a mail address such as help@example.com",
+    "url_malformed": "must be a whole address such as https://example.com/terms",
+    "logo_empty": "there is nothing in this file; choose a PNG or SVG file",
+    "logo_unreadable": "this file cannot be read ({why})",
+    "logo_too_heavy": "this file is too heavy; use one of at most {most} kB",
+    "logo_too_large": "this picture has {width} by {height} pixels; use one of at most {most} million in all",
+    "logo_damaged": "this PNG file is damaged or no picture; save it anew",
+    "logo_of_another_kind": "this is neither a PNG nor an SVG file",
+    "logo_with_entities": "this SVG file defines entities, which can unfold to anything; save it as plain SVG",
+    "logo_with_style_sheet": "this SVG file has a style sheet; save it with “presentation attributes” instead",
+    "logo_without_size": "this SVG file does not say how large it is; give it a viewBox",
+    "logo_draws_nothing": "nothing of this SVG file can be shown; turn text and pictures in it into paths",
+    "logo_too_intricate": "this SVG file is too intricate; simplify it, or use a PNG file",
     # Whatever has a number
     "no_such_account": N_("There is no account with this user name."),
     "no_such_member": N_("There is no member with this number."),

@@ -230,6 +230,7 @@ No more invitations, from anybody: {unsubscribe_url}"""),
 No more of these: {unsubscribe_url}
 Choose what we mail you: {settings_url}"""),
     "account": N_("You get this because of your account at {brand}."),
+    "support": N_("Questions? Write to {support_email}"),
 }
 SIGN_IN_CHANGES = {
     "two_factor_on": N_(

@@ -16,8 +16,8 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "fraud", "perks", "referrals", "accounts", "growth", "operations",
-    "sample",
+    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "referrals", "accounts", "growth",
+    "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
@@ -40,6 +40,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
+    "services.brand": (f"{ROW} services.shared services.mailing", "lxml PIL sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
@@ -47,7 +48,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.accounts": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.brand services.fraud "
+        "services.referrals",
         "sqlalchemy cryptography nacl",
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
@@ -72,7 +74,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "htmx": ("early_answers", "flask werkzeug"),
     "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
-        "compression config early_answers htmx languages observing security services.shared sessions",
+        "branding compression config early_answers htmx languages observing security services.shared sessions",
         "flask flask_login msgspec redis sqlalchemy",
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
@@ -84,16 +86,18 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "templating": ("config models static_files urls words", "flask flask_login markupsafe"),
+    "branding": ("extensions models response_headers services.brand static_files", "flask werkzeug"),
+    "templating": ("branding config models static_files urls words", "flask flask_login markupsafe"),
     "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
     "errors": (
-        "database extensions observing outcome security services.shared sessions words",
+        "branding database extensions observing outcome security services.shared sessions words",
         "flask flask_babel flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
-        "clock config database languages models urls words services.mailing services.referrals services.accounts",
+        "clock config database languages models urls words services.mailing services.brand services.referrals "
+        "services.accounts",
         "flask css_inline",
     ),
     "mail_transport": ("config services.mailing", ""),
@@ -101,8 +105,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "clock early_answers extensions observing response_headers sessions words services.shared services.program "
-        "services.ledger services.referrals",
+        "branding clock early_answers extensions observing response_headers sessions words services.shared "
+        "services.program services.ledger services.brand services.referrals",
         "flask flask_babel werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
@@ -112,26 +116,26 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "clock extensions forms languages outcome response_headers sessions urls words services.shared "
+        "branding clock extensions forms languages outcome response_headers sessions urls words services.shared "
         "services.mailing services.referrals services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
-        "browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
+        "branding browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
         "services.ledger services.perks services.referrals services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "clock config extensions forms languages models urls words services.shared services.program services.mailing "
-        "services.perks services.referrals services.accounts services.growth",
+        "branding clock config extensions forms htmx languages models urls words services.shared services.program "
+        "services.mailing services.brand services.perks services.referrals services.accounts services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
         "clock config database errors extensions forms mail_transport models openid redis_client words services.shared "
-        "services.program services.ledger services.mailing services.fraud services.perks services.referrals "
-        "services.accounts services.growth services.operations services.sample",
+        "services.program services.ledger services.mailing services.brand services.fraud services.perks "
+        "services.referrals services.accounts services.growth services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
     # Putting it together.
@@ -139,7 +143,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "redis_client": ("breaker", "redis"),
     "queue": ("observing redis_client", "flask huey redis"),
     "extensions": (
-        "database models queue security services.mailing",
+        "database models queue security services.brand services.mailing",
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("observing", "flask"),
@@ -153,9 +157,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth cli clock commits compression config dashboard database debug_toolbar early_answers "
-        "errors extensions health kept_answers languages landing mailbox metrics migrations observing redis_client "
-        "response_headers sessions static_files tasks templating urls services.shared services.accounts",
+        "account admin auth branding cli clock commits compression config dashboard database debug_toolbar "
+        "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
+        "redis_client response_headers sessions static_files tasks templating urls services.shared services.brand "
+        "services.accounts",
         "flask werkzeug",
     ),
     "launch": (

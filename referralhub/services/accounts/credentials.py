@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.kinds import KINDS
@@ -87,7 +88,7 @@ def reset_password(token: str, password: str, now: datetime) -> User:
 def _reset(token: str, password: str, now: datetime) -> User:
     user_id = tokens.find(TokenPurpose.RESET_PASSWORD, token, now).user_id
     user = reading().get_one(User, user_id)
-    passwords.accept(password, user.username, user.email)
+    passwords.accept(password, user.username, user.email, in_force.brand().name)
     password_hash = passwords.hash_password(password)
     with transaction() as session:
         if tokens.use(session, TokenPurpose.RESET_PASSWORD, token, now) is None:
@@ -113,7 +114,7 @@ def change_password(user: User, old: str, new: str, now: datetime) -> None:
         if passwords.matches(user.password_hash, new):
             return
         raise
-    passwords.accept(new, user.username, user.email, field="new_password")
+    passwords.accept(new, user.username, user.email, in_force.brand().name, field="new_password")
     password_hash = passwords.hash_password(new)
     with transaction() as session:
         session.execute(update(User).where(User.id == user.id).values(password_hash=password_hash))

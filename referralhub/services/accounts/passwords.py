@@ -17,7 +17,7 @@ from nacl.pwhash import argon2id
 from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
 
 SHORTEST, LONGEST = 8, 128
-OURS = {"referralhub", "referral", "referrals", "refer"}  # what this is called, which is guessed first here
+OURS = {"referralhub", "referral", "referrals", "refer"}  # what this is, which is guessed first here
 UNUSABLE = "!"  # a stored value that no password matches
 
 
@@ -55,14 +55,18 @@ def _nobodys_hash() -> str:
     return _hash("nobody")  # checked where there is no account, so that the answer takes as long
 
 
-def accept(password: str, username: str, email: str, field: str = "password") -> None:
-    """Raise WeakPassword unless it would take an attacker more than a list of guesses (NIST SP 800-63B, 5.1.1.2)."""
+def accept(password: str, username: str, email: str, site: str = "", field: str = "password") -> None:
+    """Raise WeakPassword unless it would take an attacker more than a list of guesses (NIST SP 800-63B, 5.1.1.2).
+
+    `site` is what members know the program as.
+    """
     if not SHORTEST <= len(password) <= LONGEST:
         raise WeakPassword("password_length", field, shortest=SHORTEST, longest=LONGEST)
     lowered = password.lower()
     if lowered in _common() or len(set(lowered)) < 3:
         raise WeakPassword("password_common", field)
     names = {username.lower(), email.lower(), email.lower().partition("@")[0]} | OURS
+    names |= {site.lower(), "".join(site.lower().split())}
     if lowered in names or lowered.strip(digits + punctuation) in {name.strip(digits + punctuation) for name in names}:
         raise WeakPassword("password_is_name", field)
 

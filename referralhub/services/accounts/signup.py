@@ -10,6 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from referralhub.database import insert, reading, transaction
 from referralhub.models import Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import credentials, passwords
+from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
 from referralhub.services.referrals import attribution, invitation_progress, lifecycle
@@ -41,7 +42,7 @@ def sign_up(
     `language` is the one that their browser asks for.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
-    passwords.accept(password, username, email)
+    passwords.accept(password, username, email, in_force.brand().name)
     password_hash = passwords.hash_password(password)
     with transaction() as session:
         user: User | None = session.scalar(

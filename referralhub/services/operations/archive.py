@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 import zlib
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from referralhub.database import SQLITE_WAITS, is_locked, keep_others_out, reading, snapshot, transaction
-from referralhub.models import Base, Program
+from referralhub.models import Base, Brand, Program
 from referralhub.models.base import UtcDateTime
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import AlreadyDone, BadFile, Conflict
@@ -28,6 +29,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 BATCH = 2000  # rows that are read at once
 FOR_REDIS = {"figure_change", "leaderboard_change"}  # what the Redis of this place is still to be told
+BEGIN_WITH_ONE = (Program, Brand)  # row, the first version, which is in every database from the beginning
 # Each after those that it refers to.
 TABLES: list[Table] = [table for table in Base.metadata.sorted_tables if table.name not in FOR_REDIS]
 
@@ -120,7 +122,8 @@ def restore(path: Path, progress: Progress = lambda _: None) -> Manifest:
                 raise BadFile("archive_damaged")
             if not _is_empty(session):
                 raise AlreadyDone("archive_is_here") if _has(session, manifest) else Conflict("database_not_empty")
-            session.execute(delete(Program))  # the rules with which every database begins
+            for each in BEGIN_WITH_ONE:
+                session.execute(delete(each))
             try:
                 for table in TABLES:
                     forget_plans(session)
@@ -229,6 +232,8 @@ def _value(column: Column[Any], value: Any) -> Any:
     kind = column.type.python_type
     if kind is date:
         return date.fromisoformat(value)
+    if kind is bytes:
+        return b64decode(value, validate=True)
     if issubclass(kind, Enum):
         return kind(value)
     if type(value) is not kind:
@@ -242,9 +247,9 @@ def _revision(session: Session) -> str:
 
 def _is_empty(session: Session) -> bool:
     """Whether nothing has happened in this database yet."""
-    if session.scalar(select(func.count()).select_from(Program)) != 1:
+    if any(session.scalar(select(func.count()).select_from(each)) != 1 for each in BEGIN_WITH_ONE):
         return False
-    others = (table for table in TABLES if table is not Program.__table__)
+    others = (table for table in TABLES if table not in {each.__table__ for each in BEGIN_WITH_ONE})
     return not any(session.scalar(select(exists(select(table)))) for table in others)
 
 

@@ -56,8 +56,8 @@
   }
 
   function share(button) {
-    const { shareText: text, shareUrl: url } = button.dataset;
-    navigator.share({ title: button.dataset.shareTitle, text, url }).catch(() => {}); // closing the sheet is no error
+    const { shareTitle: title, shareText: text, shareUrl: url } = button.dataset;
+    navigator.share({ title, text, url }).catch(() => {}); // closing the sheet is no error
   }
 
   document.addEventListener("click", (event) => {

@@ -1,0 +1,97 @@
+"""The brand that an answer shows, the same one from its beginning to its end, and where its files are."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from flask import current_app, g, has_request_context, url_for
+from werkzeug.local import LocalProxy
+
+from referralhub.models import LogoType
+from referralhub.services.brand import in_force
+from referralhub.services.brand.in_force import Branding, Mark
+from referralhub.services.brand.palette import palette_of, stylesheet
+from referralhub.static_files import digest
+
+HEIGHT = 28  # pixels of the mark in the top bar
+EXTENSIONS = {LogoType.SVG: "svg", LogoType.PNG: "png"}
+OURS = "img/mark.svg"  # of who has no logo, in the colours of the default accent
+
+
+class MarkFile(NamedTuple):
+    """A mark as a page loads it."""
+
+    url: str
+    media_type: str
+    width: int
+    height: int = HEIGHT
+
+
+def _brand() -> Branding:
+    if not has_request_context():
+        return in_force.brand()
+    if "brand" not in g:
+        g.brand = in_force.get()
+    known: in_force.Known = g.brand
+    return known.brand
+
+
+brand: Branding = LocalProxy(_brand)  # type: ignore[assignment]  # it behaves like one
+
+
+def show_last_known() -> None:
+    """Let the answer at hand ask the database for no brand: it is why there is another answer."""
+    g.setdefault("brand", in_force.last_known())
+
+
+def is_of(version: bytes | None) -> bool:
+    """Whether the answer at hand shows no brand, or one that was loaded under this version of everybody's figures."""
+    return "brand" not in g or g.brand.version == version
+
+
+def css_url() -> str:
+    """Return the address of the brand's colours, which names their content."""
+    return url_for("brand.colours", accent=brand.accent[1:], v=digest_of(css(brand.accent)))
+
+
+def mark() -> MarkFile:
+    """Return the brand's logo, or our mark in the brand's colours."""
+    if brand.logo:
+        return MarkFile(logo_url(brand.logo), brand.logo.media_type, _width(brand.logo))
+    if not brand.has_own_colours:
+        url = url_for("static", filename=OURS, v=digest(f"{current_app.static_folder}/{OURS}"))
+    else:
+        url = url_for("brand.mark", accent=brand.accent[1:], v=digest_of(mark_svg(brand.accent)))
+    return MarkFile(url, LogoType.SVG, HEIGHT)
+
+
+def logo_url(logo: Mark) -> str:
+    """Return the address of a logo, whose content never changes."""
+    return url_for("brand.logo", digest=logo.digest, extension=EXTENSIONS[logo.media_type])
+
+
+@lru_cache(64)
+def css(accent: str, selector: str = ":root") -> str:
+    """Write the style sheet of an accent."""
+    return stylesheet(palette_of(accent), selector)
+
+
+@lru_cache(64)
+def mark_svg(accent: str) -> str:
+    """Draw our mark in the colours of an accent."""
+    palette = palette_of(accent)
+    text = (Path(__file__).parent.parent / "static" / OURS).read_text(encoding="utf-8")
+    for old, new in (("#9333ea", palette.start), ("#2563eb", palette.end), ("#fff", palette.on_fill)):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    return text
+
+
+@lru_cache(256)
+def digest_of(text: str) -> str:
+    """Return what names a content in an address."""
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _width(logo: Mark) -> int:
+    return max(1, round(HEIGHT * logo.width / logo.height))

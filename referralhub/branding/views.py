@@ -1,0 +1,64 @@
+"""The brand's files: its colours, its mark and its logo, under addresses that name their content."""
+
+import re
+
+from flask import Blueprint, Response, abort, request
+
+from referralhub.branding import shown
+from referralhub.extensions import limiter
+from referralhub.response_headers import FOR_EVERYBODY
+from referralhub.services.brand import versions
+from referralhub.static_files import FOREVER, SHORT
+
+ACCENT = re.compile(r"[0-9a-f]{6}")
+# Whatever a picture had in it, a browser that opens it by itself runs and loads nothing. Mail shows it, too.
+OF_LOGO = FOR_EVERYBODY | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": FOREVER}
+
+bp = Blueprint("brand", __name__, url_prefix="/brand")
+limiter.exempt(bp)
+
+
+@bp.get("/<accent>.css")
+def colours(accent: str) -> Response:
+    """Give the colours that follow from an accent."""
+    return _file(shown.css(_checked(accent)), "text/css")
+
+
+@bp.get("/<accent>/sample.css")
+def sample_colours(accent: str) -> Response:
+    """Give the same for a part of a page: the preview of a brand that is not in force."""
+    return _file(shown.css(_checked(accent), f".sample-{accent}"), "text/css")
+
+
+@bp.get("/<accent>.svg")
+def mark(accent: str) -> Response:
+    """Give our mark in the colours of an accent."""
+    return _file(shown.mark_svg(_checked(accent)), "image/svg+xml")
+
+
+@bp.get("/logo/<digest>.<any(svg, png):extension>")
+def logo(digest: str, extension: str) -> Response:
+    """Give a logo that is or was in force."""
+    found = versions.logo_of(digest)
+    if found is None or shown.EXTENSIONS[found.media_type] != extension:
+        abort(404)
+    response = Response(found.content, mimetype=found.media_type, headers=OF_LOGO)
+    response.set_etag(digest)
+    response.make_conditional(request)
+    return response
+
+
+def _checked(accent: str) -> str:
+    if not ACCENT.fullmatch(accent):
+        abort(404)
+    return f"#{accent}"
+
+
+def _file(text: str, mimetype: str) -> Response:
+    """Answer with a file that is kept for good under the address that names its content, else for a minute."""
+    response = Response(text, mimetype=mimetype)
+    tag = shown.digest_of(text)
+    response.headers["Cache-Control"] = FOREVER if request.args.get("v") == tag else f"public, max-age={SHORT}"
+    response.set_etag(tag)
+    response.make_conditional(request)
+    return response
