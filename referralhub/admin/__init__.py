@@ -5,6 +5,7 @@ from flask_admin import Admin
 
 from referralhub.admin import access
 from referralhub.admin.audit import Audit
+from referralhub.admin.brand.pages import BrandPage
 from referralhub.admin.customers import Customers
 from referralhub.admin.growth.pages import Growth
 from referralhub.admin.invitations import Invitations
@@ -20,7 +21,7 @@ from referralhub.words.language import N_
 
 def init_app(app: Flask) -> None:
     """Put the panel at /admin/. An application has a panel of its own, since views know theirs."""
-    panel = Admin(name="ReferralHub", url="/admin", index_view=Growth(N_("Growth"), endpoint="admin", url="/admin"))
+    panel = Admin(url="/admin", index_view=Growth(N_("Growth"), endpoint="admin", url="/admin"))
     views = (
         Review(N_("Review"), endpoint="admin_review", url="/admin/review"),
         Members(User, N_("Members"), "members"),
@@ -28,6 +29,7 @@ def init_app(app: Flask) -> None:
         Rewards(RewardEntry, N_("Ledger"), "rewards"),
         Customers(N_("Customers"), endpoint="admin_customers", url="/admin/customers"),
         Rules(N_("Program"), endpoint="admin_program", url="/admin/program"),
+        BrandPage(N_("Brand"), endpoint="admin_brand", url="/admin/brand"),
         Perks(Perk, N_("Perks"), "perks"),
         Claims(Redemption, N_("Claims"), "claims"),
         Invitations(Invitation, N_("Invitations"), "invitations"),

@@ -23,6 +23,9 @@ TABLE = {
     (200, 200, 200, 200): """
         GET /<code:code>/picture.png
         GET /account/email/<token>
+        GET /brand/<accent>.css
+        GET /brand/<accent>.svg
+        GET /brand/<accent>/sample.css
         GET /dev/mailbox
         GET /healthz
         GET /leaderboard
@@ -49,8 +52,9 @@ TABLE = {
         POST /password/forgot
         POST /password/reset/<token>
     """,
-    # Where no provider is set
+    # Where no provider is set, and no logo
     (404, 404, 404, 404): """
+        GET /brand/logo/<digest>.<any(svg, png):extension>
         GET /login/provider
         GET /login/provider/return
     """,
@@ -124,6 +128,7 @@ TABLE = {
         GET /admin/audit/
         GET /admin/audit/rows.csv
         GET /admin/audit/verify
+        GET /admin/brand/
         GET /admin/claims/
         GET /admin/claims/rows.csv
         GET /admin/customers/
@@ -150,6 +155,7 @@ TABLE = {
         POST /admin/program/edit
     """,
     (404, 404, 404, 303): """
+        POST /admin/brand/logo/remove
         POST /admin/claims/<row:row_id>/fulfil
         POST /admin/costs
         POST /admin/mail/<row:row_id>/again
@@ -159,6 +165,9 @@ TABLE = {
         POST /admin/perks/<row:row_id>/on
     """,
     (404, 404, 404, 422): """
+        POST /admin/brand/
+        POST /admin/brand/logo
+        POST /admin/brand/preview
         POST /admin/customers/
         POST /admin/members/<row:row_id>/active
         POST /admin/members/<row:row_id>/active/again
@@ -226,6 +235,9 @@ def test_everybody_is_answered_as_the_table_says(app: Flask, people: dict[str, V
         "filename": "css/app.css",
         "step": "release",
         "which": "monthly",
+        "accent": "e5342b",
+        "digest": "0" * 64,
+        "extension": "png",
     }
     site = app.url_map.bind("localhost")
     arguments = {rule.endpoint: {name: in_paths[name] for name in rule.arguments} for rule in app.url_map.iter_rules()}

@@ -1,0 +1,1 @@
+"""The brand in the panel."""
