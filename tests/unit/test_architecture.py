@@ -126,7 +126,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "branding clock config extensions forms htmx languages models urls words services.shared services.program "
+        "clock config extensions forms htmx languages models urls words services.shared services.program "
         "services.mailing services.brand services.perks services.referrals services.accounts services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),

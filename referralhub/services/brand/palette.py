@@ -21,15 +21,16 @@ SAMPLES = [step / 4 for step in range(5)]  # of a gradient
 WHITE, INK, INK_HOVER = "#ffffff", "#141a2a", "#2a3350"
 NONE = "transparent"
 
-# Lightness and chroma of the neutrals, light and dark, as they were drawn by hand; the hue is the accent's.
+# Lightness and chroma of the neutrals, light and dark; the hue is the accent's. The lightness is as it was drawn by
+# hand; in the dark there is less chroma than there, since a warm hue is seen more than blue.
 NEUTRALS = {
-    "page": ((0.974, 0.007), (0.165, 0.022)),
-    "surface": ((1.0, 0.0), (0.207, 0.028)),
-    "sunken": ((0.956, 0.010), (0.179, 0.024)),
-    "line": ((0.916, 0.016), (0.299, 0.036)),
-    "line-strong": ((0.666, 0.036), (0.525, 0.045)),
+    "page": ((0.974, 0.007), (0.165, 0.013)),
+    "surface": ((1.0, 0.0), (0.207, 0.017)),
+    "sunken": ((0.956, 0.010), (0.179, 0.015)),
+    "line": ((0.916, 0.016), (0.299, 0.024)),
+    "line-strong": ((0.666, 0.036), (0.525, 0.032)),
     "text": ((0.220, 0.033), (0.946, 0.014)),
-    "muted": ((0.479, 0.041), (0.728, 0.042)),
+    "muted": ((0.479, 0.041), (0.728, 0.030)),
 }
 GROUNDS = ("page", "surface", "sunken")
 VIVID = 0.12  # chroma from which neutrals have all of theirs; greyer accents give greyer ones

@@ -1,0 +1,156 @@
+"""With a brand set, visitors, friends and members meet no other name: on no page, in no mail, in no picture."""
+
+import html
+from collections.abc import Iterator
+from unittest import mock
+
+import pytest
+from flask import Flask
+from PIL import ImageDraw
+from werkzeug.test import TestResponse
+
+from referralhub.landing.picture import draw as picture_of
+from referralhub.models import Channel, MessageKind
+from referralhub.services.accounts import totp
+from tests.factories import befriend
+from tests.functional.mailing.test_mail import PAYLOADS, invite_bob
+from tests.pages import Visitor
+from tests.people import Person, PostOffice, path_of
+
+OURS = "referralhub"
+NAME = "Tomato Club"
+CRAWLER = {"User-Agent": "WhatsApp/2.23"}
+# Where the former names of a brand are a part of what happened, for admins alone.
+HISTORY = {"/admin/brand/", "/admin/audit/"}
+
+
+@pytest.fixture
+def app(lend_app) -> Flask:
+    """These are more requests than a person sends."""
+    return lend_app(ratelimit_enabled=False)
+
+
+@pytest.fixture(autouse=True)
+def tomato(run) -> None:
+    run("brand", "set", "name", NAME)
+
+
+def asked(app: Flask, visitor: Visitor, code: str, methods: str = "GET") -> Iterator[TestResponse]:
+    """Ask for every route there is, signing out last; what a form lacks is said on its page."""
+    values = {"code": code, "filename": "css/app.css", "token": "nonsense", "step": "hold", "which": "monthly"}
+    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "svg"}
+    site = app.url_map.bind("localhost")
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule == "/logout"):
+        for method in sorted((rule.methods or set()) & {methods}):
+            path = site.build(rule.endpoint, {name: values.get(name, 1) for name in rule.arguments}, method)
+            page = visitor.client.get("/privacy" if "/login" not in rule.rule else "/login")
+            token = page.text.partition('name="csrf_token" value="')[2].partition('"')[0]
+            with visitor.client.open(
+                path, method=method, data={"csrf_token": token} if methods == "POST" else None
+            ) as it:
+                yield it
+
+
+def named(answers: Iterator[TestResponse]) -> tuple[list[str], int]:
+    """Return which answers have our name in them, and how many have the brand's."""
+    ours, theirs = [], 0
+    for each in answers:
+        if each.mimetype.startswith(("text/html", "text/plain", "image/svg", "application/json")):
+            said = html.unescape(each.get_data(as_text=True))
+            theirs += NAME in said
+            if OURS in said.lower() and each.request.path not in HISTORY:
+                ours.append(f"{each.request.method} {each.request.path}: {each.status}")
+    return ours, theirs
+
+
+@pytest.fixture
+def people(app: Flask, post_office: PostOffice, alice: Person, bob: Person, admin: Person) -> dict[str, Visitor]:
+    alice.sign_up()
+    bob.click(alice.link)
+    bob.sign_up()
+    bob.confirm_address()
+    friend = Visitor(app)
+    friend.get(path_of(alice.link), 302)
+    return {"visitor": Visitor(app), "friend": friend, "member": alice, "admin": admin}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("who", ["visitor", "friend", "member"])
+def test_every_page_has_the_brand_and_no_other(app: Flask, people, alice: Person, who: str, method: str):
+    ours, theirs = named(asked(app, people[who], alice.code, method))
+    assert ours == []
+    assert theirs > 10
+
+
+def test_the_panel_has_the_brand_and_no_other(app: Flask, people, alice: Person):
+    answers = (each for each in asked(app, people["admin"], alice.code) if each.request.path.startswith("/admin"))
+    ours, theirs = named(each for each in answers if not each.request.path.startswith("/admin/program"))
+    assert ours == []  # what the program's page says of presets is their name
+    assert theirs > 10
+
+
+def test_what_is_shared(app: Flask, alice: Person, people):
+    page = Visitor(app).client.get(path_of(alice.link), headers=CRAWLER)
+    assert f'property="og:site_name" content="{NAME}"' in page.text
+    assert f"alice invites you to {NAME}" in page.text
+    assert OURS not in page.text.lower()
+
+
+def test_what_is_drawn(app: Flask, alice: Person, people):
+    drawn: list[str] = []
+    picture_of.cache_clear()
+    with mock.patch.object(
+        ImageDraw.ImageDraw,
+        "text",
+        autospec=True,
+        side_effect=lambda _, place, text, *more, **options: drawn.append(text),
+    ):
+        picture = Visitor(app).file(f"{path_of(alice.link)}picture.png")
+    assert picture.mimetype == "image/png"
+    assert NAME in drawn
+    assert OURS not in " ".join(drawn).lower()
+
+
+def test_codes_to_be_scanned(app: Flask, alice: Person, people):
+    assert f"<title>{NAME}</title>" in alice.file("/dashboard/qr.svg").text
+    with mock.patch.object(totp, "address", wraps=totp.address) as address:
+        alice.get("/account/two-factor")
+    assert address.call_args.args[2] == NAME
+
+
+def test_what_a_phone_shares(alice: Person, people):
+    page = alice.get("/dashboard/")
+    links = [each["href"] for each in page.all("a[data-channel]")]
+    assert len(links) == len(set(Channel) & {Channel(each["data-channel"]) for each in page.all("a[data-channel]")})
+    assert any("Tomato%20Club" in each for each in links)
+    assert OURS not in " ".join(links).lower()
+
+
+@pytest.mark.parametrize("kind", MessageKind)
+def test_every_mail_has_the_brand_and_no_other(app: Flask, queue, records, clock, kind: MessageKind):
+    befriend(app, "alice", 1, clock())
+    records.change(lambda: invite_bob(clock))
+    payload = PAYLOADS[kind]
+    queue("one", kind=kind, **payload)
+    post_office = PostOffice(app)
+    post_office.deliver()
+    (letter,) = post_office.letters(str(payload.get("address", "alice@example.com")))
+    assert NAME in letter["From"]
+    for part in letter.walk():
+        if not part.is_multipart():
+            said = html.unescape(part.get_content())
+            assert NAME in said
+            assert OURS not in said.lower()
+    assert OURS not in str(letter["Subject"]).lower()
+
+
+def test_what_goes_wrong(app: Flask, visitor: Visitor):
+    for path, status in (("/nothing", 404), ("/account/unsubscribe/x", 400), ("/admin/", 404)):
+        page = visitor.get(path, status)
+        assert NAME in page.text
+        assert OURS not in page.text.lower()
+    with mock.patch.dict(app.view_functions, {"landing.privacy": lambda: 1 / 0}):
+        page = visitor.client.get("/privacy")
+    assert page.status_code == 500
+    assert NAME in page.text
+    assert OURS not in page.text.lower()
