@@ -1,7 +1,7 @@
 """brand
 
-Revision ID: 0016
-Revises: 0013
+Revision ID: 0018
+Revises: 0017
 Created: 2026-11-29 20:20:00
 """
 
@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0016"
-down_revision = "0013"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from referralhub.models import (
     Channel,
@@ -17,7 +18,7 @@ from referralhub.models import (
 from referralhub.words import referrals
 from referralhub.words.language import N_, translated
 
-NAMES: dict[type[StrEnum], Mapping[StrEnum, str]] = {
+NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
     Role: {Role.ADMIN: N_("admin"), Role.OPERATOR: N_("operator"), Role.SYSTEM: N_("system")},
     ReferralState: referrals.STATES,
     Channel: {

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
 from wtforms import EmailField, HiddenField, StringField, URLField
@@ -15,17 +17,21 @@ from referralhub.services.shared.errors import BadSetting
 from referralhub.words.brand import LABELS
 
 
+def _label(key: str) -> str:
+    return lazy_gettext(LABELS[key])
+
+
 class BrandForm(FlaskForm):
     """Every part of the brand but the logo; nothing typed is the default of what can be left out."""
 
     version = HiddenField()  # which the form was made from
-    name = StringField(LABELS["name"], [no_control_characters], filters=[strip])
-    accent = ColorField(LABELS["accent"])
-    headline = StringField(LABELS["headline"], [no_control_characters], filters=[strip])
-    support_email = EmailField(LABELS["support_email"], filters=[strip])
-    sender_name = StringField(LABELS["sender_name"], [no_control_characters], filters=[strip])
-    terms_url = URLField(LABELS["terms_url"], filters=[strip])
-    privacy_url = URLField(LABELS["privacy_url"], filters=[strip])
+    name = StringField(_label("name"), [no_control_characters], filters=[strip])
+    accent = ColorField(_label("accent"))
+    headline = StringField(_label("headline"), [no_control_characters], filters=[strip])
+    support_email = EmailField(_label("support_email"), filters=[strip])
+    sender_name = StringField(_label("sender_name"), [no_control_characters], filters=[strip])
+    terms_url = URLField(_label("terms_url"), filters=[strip])
+    privacy_url = URLField(_label("privacy_url"), filters=[strip])
 
     @classmethod
     def of(cls, values: dict[str, Any], version: int) -> "BrandForm":
@@ -55,7 +61,7 @@ class BrandForm(FlaskForm):
 class LogoForm(FlaskForm):
     """A file to be the logo."""
 
-    logo = FileField(LABELS["logo"], [InputRequired("Choose a file.")])
+    logo = FileField(_label("logo"), [InputRequired(_l("Choose a file."))])
 
     def picture(self) -> logos.Picture | None:
         """Return the picture in the file; None where the field says what is wrong with it."""

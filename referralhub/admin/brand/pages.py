@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import flash, redirect, url_for
 from flask_admin import expose
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from referralhub import htmx
 from referralhub.admin import links
@@ -16,13 +18,13 @@ from referralhub.services.brand.logos import MOST
 from referralhub.services.shared.errors import StaleRules
 from referralhub.words.brand import differences, removed_in_words
 
-NOTHING = "This is in force already. Nothing was changed."
+NOTHING = _l("This is in force already. Nothing was changed.")
 
 
 class BrandPage(AdminPage):
     """What the program is called, and how it looks."""
 
-    about = "What the program is called, and how it looks, on every page, in every mail and where links are shared."
+    about = _l("What the program is called, and how it looks, on every page, in every mail and where links are shared.")
 
     @expose("/")
     def index(self) -> Answer:
@@ -51,7 +53,7 @@ class BrandPage(AdminPage):
             show_error(error, form)
             form.version.data = str(error.version)  # who sends it again has been told
             return self._page(form, sample=values)
-        return self._back(f"Version {brand.version} is in force." if new else NOTHING)
+        return self._back(_("Version %(version)s is in force.", version=brand.version) if new else str(NOTHING))
 
     @expose("/logo", methods=["POST"])
     def put_up_logo(self) -> Answer:
@@ -61,14 +63,16 @@ class BrandPage(AdminPage):
         if picture is None:
             return self._page(logo_form=form)
         brand, new = versions.put_in_force({"logo": picture}, now(), actor())
-        told = f"Version {brand.version} is in force, with this logo." if new else NOTHING
+        told = _("Version %(version)s is in force, with this logo.", version=brand.version) if new else str(NOTHING)
         return self._back(f"{told} {removed_in_words(picture.removed)}".strip())
 
     @expose("/logo/remove", methods=["POST"])
     def take_down_logo(self) -> Answer:
         """Make a new version without a logo."""
         brand, new = versions.put_in_force({"logo": None}, now(), actor())
-        return self._back(f"Version {brand.version} is in force, without a logo." if new else NOTHING)
+        return self._back(
+            _("Version %(version)s is in force, without a logo.", version=brand.version) if new else str(NOTHING)
+        )
 
     def _back(self, words: str) -> Answer:
         flash(words)
