@@ -1,7 +1,7 @@
 """languages
 
 Revision ID: 0017
-Revises: 0013
+Revises: 0014
 Created: 2026-11-29 20:30:00
 """
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
