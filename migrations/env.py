@@ -16,10 +16,26 @@ from referralhub.services.shared.errors import in_short
 
 def run() -> None:
     """Migrate in one transaction, so that a failure leaves the schema as it was."""
-    with db.engine.connect() as connection, one_at_a_time(connection):
+    with db.engine.connect() as connection, unguarded(connection), one_at_a_time(connection):
         context.configure(connection=connection, target_metadata=db.metadata, render_as_batch=True)
         with context.begin_transaction():
             context.run_migrations()
+
+
+@contextmanager
+def unguarded(connection: Connection) -> Iterator[None]:
+    """Let SQLite not look at foreign keys: to change a table, a migration puts another in its place.
+
+    SQLite's own way of doing it (https://sqlite.org/lang_altertable.html#otheralter), and only outside a transaction.
+    """
+    driver = connection.connection.driver_connection if connection.dialect.name == "sqlite" else None
+    if driver:
+        driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        if driver:
+            driver.execute("PRAGMA foreign_keys=ON")
 
 
 @contextmanager

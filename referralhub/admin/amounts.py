@@ -5,21 +5,31 @@ import re
 from flask_babel import gettext as _
 from wtforms.validators import ValidationError
 
-from referralhub.models import Unit
-from referralhub.services.program.rules import LARGEST
-from referralhub.words.amounts import UNITS
+from referralhub.services.program.rules import LARGEST, MOST
+from referralhub.services.shared import currencies
+from referralhub.words.amounts import UNITS, currency_symbol, unit_name
 from referralhub.words.language import translated
 
 _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
-_DOLLARS = re.compile(r"\$?(?P<dollars>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<cents>[0-9]{2}))?")
+_MONEY = re.compile(r"(?P<whole>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<rest>[0-9]+))?")
 
 
-def unit_choices() -> dict[str, str]:
-    """Return the units to choose from, each with its words."""
+def program_unit_choices() -> dict[str, str]:
+    """Return what a program can count in, each with its words."""
     return {unit.value: translated(words) for unit, words in UNITS.items()}
 
 
-def whole(text: str, least: int = 0, most: int = LARGEST) -> int:
+def currency_choices() -> dict[str, str]:
+    """Return the currencies to choose from, each with its code and name."""
+    return {code: f"{code}: {unit_name(code)}" for code in sorted(currencies.codes())}
+
+
+def unit_choices() -> dict[str, str]:
+    """Return the units of amounts to choose from: what is no money, then every currency."""
+    return {unit: unit_name(unit) for unit in currencies.THINGS} | currency_choices()
+
+
+def whole(text: str, least: int = 0, most: int = MOST) -> int:
     """Read a whole number. Raises ValidationError."""
     found = _WHOLE.fullmatch(text.strip())
     if not found:
@@ -27,22 +37,26 @@ def whole(text: str, least: int = 0, most: int = LARGEST) -> int:
     return _within(int(found[0].replace(",", "")), least, most, f"{least:,}", f"{most:,}")
 
 
-def amount(text: str, unit: Unit, least: int = 0) -> int:
-    """Read an amount in its unit; dollars may have two decimals. Raises ValidationError."""
-    if unit is not Unit.US_CENTS:
-        return whole(text, least)
-    found = _DOLLARS.fullmatch(text.strip())
-    if not found:
-        raise ValidationError(_("Use dollars, such as 20 or 20.00."))
-    cents = int(found["dollars"].replace(",", "")) * 100 + int(found["cents"] or 0)
-    return _within(cents, least, LARGEST, *(typed(each, unit) for each in (least, LARGEST)))
+def amount(text: str, unit: str, least: int = 0) -> int:
+    """Read an amount in its unit; money may have the decimals of its currency, or none. Raises ValidationError."""
+    if not currencies.is_money(unit):
+        return whole(text, least, LARGEST)
+    decimals = currencies.decimals(unit)
+    found = _MONEY.fullmatch(text.strip().removeprefix(currency_symbol(unit)).removeprefix(unit).strip())
+    if not found or len(found["rest"] or "") not in {0, decimals}:
+        if not decimals:
+            raise ValidationError(_("Use %(currency)s, such as 20.", currency=unit_name(unit)))
+        example = f"{20:.{decimals}f}"
+        raise ValidationError(
+            _("Use %(currency)s, such as 20 or %(example)s.", currency=unit_name(unit), example=example)
+        )
+    smallest = int(found["whole"].replace(",", "") + (found["rest"] or "0" * decimals))
+    return _within(smallest, least, LARGEST, *(typed(each, unit) for each in (least, LARGEST)))
 
 
-def typed(figure: int | None, unit: Unit) -> str:
+def typed(figure: int | None, unit: str) -> str:
     """Write an amount as one types it; nothing where there is none."""
-    if figure is None:
-        return ""
-    return f"{figure // 100}.{figure % 100:02}" if unit is Unit.US_CENTS else str(figure)
+    return "" if figure is None else str(currencies.major(figure, unit))
 
 
 def _within(figure: int, least: int, most: int, least_words: str, most_words: str) -> int:

@@ -2,13 +2,13 @@
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, StringField
-from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Regexp
+from wtforms import Field, HiddenField, StringField
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from referralhub.admin import amounts
 from referralhub.forms import code_shape, no_control_characters, pasted_code, strip, text_of
-from referralhub.models import Unit
 from referralhub.services.accounts.administration import SAID
+from referralhub.services.shared import currencies
 
 
 def reason_field(label: str = _l("Reason"), hint_required: str = _l("Say why; it is kept for good.")) -> StringField:
@@ -24,6 +24,12 @@ def reason_field(label: str = _l("Reason"), hint_required: str = _l("Say why; it
 def key_field() -> HiddenField:
     """Name this very form, so that sending it twice does things once."""
     return HiddenField(validators=[InputRequired(), Regexp(r"[\w-]{8,60}\Z")])
+
+
+def known_unit(_form: object, field: Field) -> None:
+    """Refuse what amounts cannot be counted in."""
+    if not currencies.is_unit(text_of(field)):
+        raise ValidationError("Use one of the units.")
 
 
 class PanelForm(FlaskForm):
@@ -45,20 +51,20 @@ class AdjustForm(PanelForm):
     """An amount to give or take, in the unit that the form was shown for."""
 
     amount = StringField(_l("Amount"), [InputRequired(_l("Enter an amount."))], filters=[strip])
-    unit = HiddenField(validators=[AnyOf(list(Unit))])
+    unit = HiddenField(validators=[InputRequired(), known_unit])
     reason = reason_field()
     key = key_field()
 
     def validate_amount(self, field: StringField) -> None:
         """Refuse what is no amount, or nothing at all."""
-        if self.unit.data in list(Unit):
-            amounts.amount(text_of(field).removeprefix("-"), Unit(self.unit.data), least=1)
+        if currencies.is_unit(text_of(self.unit)):
+            amounts.amount(text_of(field).removeprefix("-"), text_of(self.unit), least=1)
 
     @property
     def signed(self) -> int:
         """Return the amount, below zero where it is taken."""
         typed = text_of(self.amount)
-        found = amounts.amount(typed.removeprefix("-"), Unit(text_of(self.unit)))
+        found = amounts.amount(typed.removeprefix("-"), text_of(self.unit))
         return -found if typed.startswith("-") else found
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum, StrEnum
 from math import ceil
 from typing import Any, ClassVar
@@ -171,4 +172,5 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     datetime: lambda value: f"{value:%Y-%m-%d %H:%M}",
     StrEnum: called,
     int: format_number,
+    Decimal: format_number,
 }

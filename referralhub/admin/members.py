@@ -1,7 +1,8 @@
 """Members, and what an admin can do for one."""
 
 import secrets
-from typing import Any
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from flask import current_app, flash, redirect, url_for
 from flask_admin import expose
@@ -15,12 +16,14 @@ from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
 from referralhub.admin.lists import ListPage
 from referralhub.clock import now
 from referralhub.forms import show_error, text_of
-from referralhub.models import Profile, RewardEntry, RewardKind, Unit, User
+from referralhub.models import Profile, RewardEntry, RewardKind, User
 from referralhub.services.accounts import administration
 from referralhub.services.program import rules
 from referralhub.services.referrals import live_codes
 from referralhub.services.shared import codes
+from referralhub.services.shared.currencies import is_money, major
 from referralhub.services.shared.errors import AlreadyDone, Conflict
+from referralhub.words.amounts import unit_name
 from referralhub.words.errors import by_field
 from referralhub.words.language import N_
 
@@ -84,7 +87,7 @@ class Members(ListPage):
         form = AdjustForm(prefix="adjust-")
         if not form.validate_on_submit():
             return self._page(row_id, adjust=form)
-        unit = Unit(text_of(form.unit))
+        unit = text_of(form.unit)
         done = administration.adjust(row_id, form.signed, unit, text_of(form.reason), text_of(form.key), actor(), now())
         flash(_("The ledger has a new line.") if done else _("That was done before."))
         return redirect(url_for(".show", row_id=row_id), 303)
@@ -124,19 +127,24 @@ class Members(ListPage):
     def _page(self, row_id: int, **forms: FlaskForm) -> tuple[str, int]:
         found = administration.page_of(row_id, now())
         # Fresh ones take nothing from the form that was sent, which was another one.
-        unit = rules.current().unit
+        unit = rules.current().ledger_unit
         usual: dict[str, Any] = {
             "active": ReasonForm(formdata=None, prefix="active-"),
-            "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16), unit=unit.value),
+            "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16), unit=unit),
             "correct": CorrectForm(formdata=None, prefix="correct-"),
         }
         page = self.render(
             "admin/member.html",
             found=found,
             forms=usual | forms,
-            unit=unit,
+            unit=unit_name(unit),
         )
         return page, 422 if any(form.errors for form in forms.values()) else 200
+
+
+def _in_its_unit(number: int, unit: str) -> int | Decimal:
+    """Return an amount as the number that stands before its unit."""
+    return major(number, unit) if is_money(unit) else number
 
 
 class Rewards(ListPage):
@@ -154,6 +162,10 @@ class Rewards(ListPage):
         "note": N_("Note"),
         "available_at": N_("Can be spent from"),
         "created": N_("Written"),
+    }
+    column_formatters: ClassVar = {
+        name: lambda _view, _context, entry, name: _in_its_unit(getattr(entry, name), entry.unit)
+        for name in ("amount", "balance")
     }
     column_searchable_list = ("profile.user.username", "note")
     column_sortable_list = ("id", "amount", "created")

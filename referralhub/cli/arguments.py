@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 
 from referralhub.forms import USERNAME, normal_address
-from referralhub.services.program.rules import LARGEST
+from referralhub.services.program.rules import LARGEST, MOST
+from referralhub.services.shared import currencies
 
 ROW = click.IntRange(1, 2**31 - 1)  # the number of a referral or a message
 AMOUNT = click.IntRange(1, LARGEST)
+REFERRALS = click.IntRange(1, MOST)
 
 Check = Callable[[click.Context, click.Parameter, str], str]
 
@@ -23,6 +25,14 @@ def at_most(length: int, least: int = 1) -> Check:
         return text
 
     return check
+
+
+def unit(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Take what amounts can be counted in."""
+    typed = currencies.typed_unit(text)
+    if not currencies.is_unit(typed):
+        raise click.BadParameter("points, megabytes, or the ISO 4217 code of a currency, such as EUR.")
+    return typed
 
 
 def codes(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> list[str] | None:

@@ -17,9 +17,15 @@ perks = Commands("perks", help="What members can claim.")
 @perks.command("add")
 @click.argument("name", callback=arguments.at_most(80))
 @click.option("--description", default="", callback=arguments.at_most(500, least=0), help="A sentence for members.")
-@click.option("--price", type=arguments.AMOUNT, help="In the unit; US dollars in cents.")
-@click.option("--unit", type=click.Choice([unit.value for unit in Unit]), default=Unit.POINTS.value, show_default=True)
-@click.option("--unlocked-at", type=arguments.AMOUNT, help="Confirmed referrals that unlock it, instead of a price.")
+@click.option("--price", type=arguments.AMOUNT, help="In the unit; money in the smallest unit of its currency.")
+@click.option(
+    "--unit",
+    callback=arguments.unit,
+    default=Unit.POINTS.value,
+    show_default=True,
+    help="points, megabytes, or the ISO 4217 code of a currency.",
+)
+@click.option("--unlocked-at", type=arguments.REFERRALS, help="Confirmed referrals that unlock it, instead of a price.")
 @click.option("--stock", type=click.IntRange(0, 2**31 - 1), help="How many there are; without it there is no limit.")
 @click.option(
     "--coupons",
@@ -52,7 +58,7 @@ def add(
             description,
             now(),
             price=price,
-            unit=Unit(unit),
+            unit=unit,
             unlocked_at=unlocked_at,
             stock=stock,
             coupons=coupons,

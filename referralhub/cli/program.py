@@ -41,7 +41,8 @@ def preset(name: str, as_json: bool) -> None:
 def set_value(key: str, value: str, as_json: bool) -> None:
     """Change one rule, and print those in force then.
 
-    Lists are JSON, amounts whole numbers in the unit (US dollars in cents), and "none" takes a limit off. A value that
+    Lists are JSON, amounts whole numbers in the unit (money in the smallest one of its
+    currency: cents, or whole yen), and "none" takes a limit off. A value that
     is in force already makes no new version. `program show` names the rules.
     """
     _change(rules.parse(key, value), as_json)
@@ -60,6 +61,7 @@ def _values(program: Program) -> dict[str, Any]:
 def _lines(program: Program) -> Iterator[str]:
     for key, value in _values(program).items():
         shown = json.dumps(value) if isinstance(value, list) else value
-        if key in {"referrer_amount", "friend_amount", "member_cap"} and value is not None:
-            shown = f"{value}  ({format_amount(value, program.unit)})"
+        if key in {"referrer_amount", "friend_amount", "member_cap", *rules.COSTS} and value is not None:
+            unit = program.currency if key in rules.COSTS else program.ledger_unit
+            shown = f"{value}  ({format_amount(value, unit)})"
         yield f"{key:18} {shown}"

@@ -23,7 +23,7 @@ def show_rewards() -> Response:
     return htmx.page_or_fragment(
         "dashboard/rewards.html",
         "dashboard/_ledger.html",
-        balances=entries.balances(profile_id, rules.current().unit, now()),
+        balances=entries.balances(profile_id, rules.current().ledger_unit, now()),
         ledger=entries.lines(profile_id, part_after()),
         offers=catalogue.offers(profile_id),
         claims=claims.claims_of(profile_id, part_after("claims_after")),

@@ -91,7 +91,9 @@ def picture(code: str) -> BaseResponse:
         abort(404)
     program = rules.current()
     gift = (
-        f"and gives you {format_amount(program.friend_amount, program.unit)} to start" if program.friend_amount else ""
+        f"and gives you {format_amount(program.friend_amount, program.ledger_unit)} to start"
+        if program.friend_amount
+        else ""
     )
     headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600"}
     return Response(draw(referrer.name, gift, brand.name, brand.accent), mimetype="image/png", headers=headers)

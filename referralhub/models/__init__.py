@@ -12,7 +12,7 @@ from referralhub.models.once import Once
 from referralhub.models.outbox import MessageKind, OutboxMessage
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
-from referralhub.models.program import Amount, Program, Touch, Unit
+from referralhub.models.program import Amount, Program, Touch, Unit, ledger_unit
 from referralhub.models.referral import (
     NEVER_JUDGED,
     Channel,
@@ -79,4 +79,5 @@ __all__ = [
     "Unit",
     "User",
     "VisitDaily",
+    "ledger_unit",
 ]

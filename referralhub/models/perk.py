@@ -3,12 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, query_expression, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
 from referralhub.models.profile import Profile
-from referralhub.models.program import Unit
+from referralhub.models.program import unit_of_amounts
 
 
 class Fulfilment(StrEnum):
@@ -25,14 +25,15 @@ class Perk(Base):
     __table_args__ = (
         CheckConstraint("(price IS NULL) <> (unlocked_at IS NULL)", name="bought_or_unlocked"),
         CheckConstraint("price > 0", name="price"),
+        unit_of_amounts(),
         CheckConstraint("stock >= 0", name="stock"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
     description: Mapped[str] = mapped_column(String(500), default="")
-    price: Mapped[int | None]  # in `unit`
-    unit: Mapped[Unit] = mapped_column(stored_by_value(Unit, "unit"))
+    price: Mapped[int | None] = mapped_column(BigInteger)  # in `unit`
+    unit: Mapped[str] = mapped_column(String(24))  # points, megabytes, or the ISO 4217 code of a currency
     unlocked_at: Mapped[int | None]  # confirmed referrals
     stock: Mapped[int | None]  # how many are left; none: no limit. Coupons are their own stock
     fulfilment: Mapped[Fulfilment] = mapped_column(stored_by_value(Fulfilment, "fulfilment"))

@@ -4,25 +4,36 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, String, case, type_coerce
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
 
 
 class Unit(StrEnum):
-    """What amounts count. Always whole numbers, so dollars are kept in cents."""
+    """What a program counts rewards in."""
 
     POINTS = "points"
     MEGABYTES = "megabytes"
-    US_CENTS = "us_cents"
+    MONEY = "money"
+
+
+def unit_of_amounts() -> CheckConstraint:
+    """Make the constraint of a column `unit`: points, megabytes, or the ISO 4217 code of a currency."""
+    return CheckConstraint("unit IN ('points', 'megabytes') OR (length(unit) = 3 AND unit = upper(unit))", name="unit")
+
+
+def ledger_unit(unit: Unit, currency: str) -> str:
+    """Return how the ledger names the unit of a program's amounts: that of money is the currency's code."""
+    return currency if unit is Unit.MONEY else unit.value
 
 
 class Amount(NamedTuple):
-    """A whole number of a unit."""
+    """A whole number of a unit: points, megabytes, or the smallest unit of the currency with that ISO 4217 code."""
 
     number: int
-    unit: Unit
+    unit: str
 
 
 class Touch(StrEnum):
@@ -36,15 +47,19 @@ class Program(Base):
     """One version of the rules; the highest version is in force. Rows are added, never changed."""
 
     __tablename__ = "program"
-    __table_args__ = (CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name="amounts"),)
+    __table_args__ = (
+        CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name="amounts"),
+        CheckConstraint("length(currency) = 3 AND currency = upper(currency)", name="currency"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(unique=True)
     name: Mapped[str] = mapped_column(String(40))
     unit: Mapped[Unit] = mapped_column(stored_by_value(Unit, "unit"))
-    referrer_amount: Mapped[int]
-    friend_amount: Mapped[int]
-    member_cap: Mapped[int | None]  # most that one member can earn, in the unit
+    currency: Mapped[str] = mapped_column(String(3))  # ISO 4217, of amounts of money and of the costs below
+    referrer_amount: Mapped[int] = mapped_column(BigInteger)
+    friend_amount: Mapped[int] = mapped_column(BigInteger)
+    member_cap: Mapped[int | None] = mapped_column(BigInteger)  # most that one member can earn, in the unit
     window_days: Mapped[int]
     touch: Mapped[Touch] = mapped_column(stored_by_value(Touch, "touch"))
     hold_days: Mapped[int]
@@ -52,7 +67,17 @@ class Program(Base):
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"at": 10, "bonus": 50}, …]
     email_invitations: Mapped[bool] = mapped_column(default=False)
     personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
-    # What growth is compared with; no rule depends on these. In US cents.
-    paid_customer_cost: Mapped[int | None]  # what it costs to win a customer by advertising
-    thousand_units_cost: Mapped[int | None]  # what 1,000 points or megabytes cost the business
+    # What growth is compared with; no rule depends on these. In the smallest unit of the currency.
+    paid_customer_cost: Mapped[int | None] = mapped_column(BigInteger)  # to win a customer by advertising
+    thousand_units_cost: Mapped[int | None] = mapped_column(BigInteger)  # of 1,000 points or megabytes, to the business
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @hybrid_property
+    def ledger_unit(self) -> str:
+        """The unit of its amounts as the ledger names it."""
+        return ledger_unit(self.unit, self.currency)
+
+    @ledger_unit.inplace.expression
+    @classmethod
+    def _ledger_unit(cls) -> ColumnElement[str]:
+        return case((cls.unit == Unit.MONEY, cls.currency), else_=type_coerce(cls.unit, String))

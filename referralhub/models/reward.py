@@ -3,12 +3,12 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
 from referralhub.models.profile import Profile
-from referralhub.models.program import Unit
+from referralhub.models.program import unit_of_amounts
 
 
 class RewardKind(StrEnum):
@@ -35,6 +35,7 @@ class RewardEntry(Base):
         UniqueConstraint("profile_id", "unit", "number"),
         Index("ix_reward_entry_profile_id_id", "profile_id", "id"),
         Index("ix_reward_entry_created", "created", "kind", "unit", "amount"),  # sums of a span, without the rows
+        unit_of_amounts(),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"),
         CheckConstraint("kind <> 'redemption' OR (amount < 0 AND balance >= 0)", name="spends_what_is_there"),
         CheckConstraint("kind NOT IN ('referrer', 'friend', 'milestone') OR amount > 0", name="credit_is_positive"),
@@ -45,10 +46,12 @@ class RewardEntry(Base):
     referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("reward_entry.id"), unique=True)
     kind: Mapped[RewardKind] = mapped_column(stored_by_value(RewardKind, "kind"))
-    amount: Mapped[int]
-    balance: Mapped[int]  # of this member in this unit, after this entry; below zero is a debt
+    amount: Mapped[int] = mapped_column(BigInteger)
+    balance: Mapped[int] = mapped_column(
+        BigInteger
+    )  # of this member in this unit, after this entry; below zero is a debt
     number: Mapped[int]  # of this member's entries in this unit, from 1
-    unit: Mapped[Unit] = mapped_column(stored_by_value(Unit, "unit"))
+    unit: Mapped[str] = mapped_column(String(24))  # points, megabytes, or the ISO 4217 code of a currency
     mark: Mapped[int | None]  # a milestone's: how many referrals it was for
     note: Mapped[str] = mapped_column(String(200), default="")
     available_at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it can be spent: after the hold period

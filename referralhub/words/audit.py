@@ -5,9 +5,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch, Unit
+from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch
 from referralhub.services.referrals.lifecycle import REASON_VALUES
-from referralhub.words.amounts import format_number
+from referralhub.services.shared.currencies import is_unit, typed_unit
+from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.language import N_, translated
 from referralhub.words.names import called
 from referralhub.words.referrals import REASONS, reason
@@ -27,6 +28,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "balance": N_("balance"),
     "bonus": N_("bonus"),
     "coupons": N_("coupons"),
+    "currency": N_("currency"),
     "earlier": N_("earlier"),
     "email_invitations": N_("email invitations"),
     "friend_amount": N_("friend amount"),
@@ -59,7 +61,8 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "unlocked_at": N_("unlocked at"),
     "window_days": N_("window days"),
 }
-ENUMS: dict[str, type[StrEnum]] = {"state": ReferralState, "touch": Touch, "unit": Unit}  # whose values are stored
+AMOUNTS = ("amount", "balance", "price")  # which are in the unit that stands beside them
+ENUMS: dict[str, type[StrEnum]] = {"state": ReferralState, "touch": Touch}  # whose values are stored
 
 
 def subject_in_words(line: AuditLine) -> str:
@@ -72,7 +75,8 @@ def change_in_words(line: AuditLine) -> str:
     """Return what was before and what is after: "stock: 5 → 8", or only what is where nothing was."""
     # Sorted, since PostgreSQL keeps no order.
     keys = {*line.before, *line.after} - {REASON_VALUES}
-    return ", ".join(_changed(key, line.before, line.after) for key in sorted(keys))
+    before, after = (_with_units(values) for values in (line.before, line.after))
+    return ", ".join(_changed(key, before, after) for key in sorted(keys))
 
 
 def audit_reason(line: AuditLine) -> str:
@@ -80,6 +84,15 @@ def audit_reason(line: AuditLine) -> str:
     if line.role is Role.SYSTEM and line.reason in REASONS:
         return reason(Reason(line.reason, line.after.get(REASON_VALUES, {})))
     return line.reason
+
+
+def _with_units(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what a line has on one side, its amounts in the unit that stands beside them."""
+    unit = typed_unit(str(values.get("unit")))  # older lines have dollars by their former name
+    if not is_unit(unit):
+        return values
+    written = {key: format_amount(values[key], unit) for key in AMOUNTS if isinstance(values.get(key), int)}
+    return values | written
 
 
 def _changed(key: str, before: dict[str, Any], after: dict[str, Any]) -> str:

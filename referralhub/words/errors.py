@@ -104,6 +104,7 @@ ERRORS: dict[str, Text] = {
     "setting_unreadable": N_("'{text}' is not a value for it"),
     "setting_out_of_range": N_("must be between {least} and {most}"),
     "window_out_of_range": N_("must be between {least} and {most}, as long as a visitor is remembered"),
+    "currency_unknown": N_("must be the ISO 4217 code of a currency that is in use, such as EUR or JPY"),
     "name_length": N_("must have {least} to {most} characters"),
     "tiers_malformed": (
         N_(
@@ -112,7 +113,10 @@ ERRORS: dict[str, Text] = {
         )
     ),
     "milestones_malformed": (
-        N_('must be a list such as [{{"at": 10, "bonus": 50}}], each mark from 1 and each number at most {most}')
+        N_(
+            'must be a list such as [{{"at": 10, "bonus": 50}}], each mark from 1 to {most} '
+            "and each bonus at most {largest}"
+        )
     ),
     "steps_not_rising": N_("must rise, each mark once"),
     "tiers_not_from_zero": N_("must begin at 0"),

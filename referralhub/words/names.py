@@ -70,7 +70,7 @@ NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
     },
     Fulfilment: {Fulfilment.BY_HAND: N_("by hand"), Fulfilment.COUPON: N_("coupon")},
     Touch: {Touch.FIRST: N_("first"), Touch.LAST: N_("last")},
-    Unit: {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.US_CENTS: N_("us cents")},
+    Unit: {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.MONEY: N_("money")},
 }
 
 

@@ -6,13 +6,14 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from referralhub.models import Touch, Unit
-from referralhub.words.amounts import UNITS, format_amount, format_number
+from referralhub.models import Touch, Unit, ledger_unit
+from referralhub.words.amounts import UNITS, format_amount, format_number, unit_name
 from referralhub.words.language import N_, translated
 
 LABELS = {
     "name": N_("Name"),
     "unit": N_("Rewards are counted in"),
+    "currency": N_("Currency of money and costs"),
     "referrer_amount": N_("Who refers gets"),
     "friend_amount": N_("The friend gets"),
     "member_cap": N_("One member earns at most"),
@@ -26,7 +27,6 @@ LABELS = {
     "paid_customer_cost": N_("A customer won by advertising costs"),
     "thousand_units_cost": N_("1,000 units cost"),
 }
-AMOUNTS = ("referrer_amount", "friend_amount", "member_cap")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,10 @@ class Difference:
 
 def in_words(rules: dict[str, Any]) -> dict[str, str]:
     """Return what each rule is, by its name."""
-    return {key: _said(key, value, rules["unit"]) for key, value in rules.items()}
+    unit = ledger_unit(rules["unit"], rules["currency"])
+    return {
+        key: _said(key, value, rules["currency"] if key.endswith("_cost") else unit) for key, value in rules.items()
+    }
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
@@ -54,7 +57,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[Difference]:
     ]
 
 
-def _said(key: str, value: Any, unit: Unit) -> str:  # noqa: PLR0911 - one line for each kind of rule
+def _said(key: str, value: Any, unit: str) -> str:  # noqa: PLR0911 - one line for each kind of rule
     match value:
         case None:
             return _("no limit") if key == "member_cap" else _("not known")
@@ -62,6 +65,8 @@ def _said(key: str, value: Any, unit: Unit) -> str:  # noqa: PLR0911 - one line 
             return _("on") if value else _("off")
         case Unit():
             return translated(UNITS[value])
+        case str() if key == "currency":
+            return f"{value}: {unit_name(value)}"
         case Touch():
             return _("the first one") if value is Touch.FIRST else _("the last one")
         case list():
@@ -71,17 +76,15 @@ def _said(key: str, value: Any, unit: Unit) -> str:  # noqa: PLR0911 - one line 
     return str(value)
 
 
-def _figure(key: str, value: int, unit: Unit) -> str:
-    if key in AMOUNTS:
-        return format_amount(value, unit)
+def _figure(key: str, value: int, unit: str) -> str:
     if not key.endswith("_days"):
-        return format_amount(value, Unit.US_CENTS)
+        return format_amount(value, unit)
     if key == "hold_days":
         return ngettext("after %(num)d day", "after %(num)d days", value) if value else _("at once")
     return ngettext("%(num)d day", "%(num)d days", value)
 
 
-def _step(step: dict[str, Any], unit: Unit) -> str:
+def _step(step: dict[str, Any], unit: str) -> str:
     if "name" in step:
         return _("%(tier)s from %(number)s", tier=step["name"], number=format_number(step["at"]))
     friends = ngettext("%(number)s friend", "%(number)s friends", step["at"], number=format_number(step["at"]))

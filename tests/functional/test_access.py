@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
-from referralhub.models import Invitation, Redemption, RewardEntry, SignIn, Unit
+from referralhub.models import Invitation, Redemption, RewardEntry, SignIn
 from referralhub.services.accounts import administration, signup
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
@@ -197,7 +197,7 @@ def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
     alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
     with app.app_context():
         rules.change(rules.PRESETS["paypal"], clock())
-        catalogue.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS)
+        catalogue.add("Mug", "", clock(), price=10, unit="USD")
     for person in (alice, bob):
         person.sign_up()
         person.confirm_address()
@@ -206,7 +206,7 @@ def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
     charlie.click(alice.link)
     charlie.sign_up()
     with app.app_context():
-        administration.adjust(1, 100, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
+        administration.adjust(1, 100, "USD", "a present", "a-present", OPERATOR, clock())
         claims.redeem(1, 1, "the-first-one", clock())
         signup.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()

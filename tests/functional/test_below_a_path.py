@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.test import Client
 
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Referral, ReferralState, Unit
+from referralhub.models import MessageKind, Referral, ReferralState
 from referralhub.public_address import OUR_PAGES
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import catalogue
@@ -155,7 +155,7 @@ def everybody(app: Flask, alice: Person, bob: Person, admin: Person, clock) -> d
     """Who looks at pages: a visitor, a member with something on each page of hers, an admin."""
     with app.app_context():
         rules.change(rules.PRESETS["paypal"], clock())
-        catalogue.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS)
+        catalogue.add("Mug", "", clock(), price=10, unit="USD")
     alice.sign_up()
     alice.confirm_address()
     bob.click(alice.link)

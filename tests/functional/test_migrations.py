@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from warnings import catch_warnings, simplefilter
 
 import pytest
@@ -20,7 +20,7 @@ from referralhub import create_app
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
 from referralhub.migrations import downgrade, upgrade
-from referralhub.models import Invitation, Profile, Reason, Referral, ReferralEvent, RewardEntry
+from referralhub.models import Invitation, OutboxMessage, Profile, Reason, Referral, ReferralEvent, RewardEntry
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.assessment import Assessment, Verdict
 from referralhub.services.fraud.rules import Finding
@@ -398,3 +398,91 @@ class TestInvitationsThatWereSaidToWait:
             assert states == ["joined", "joined", "sent", "sent", "queued", "queued", "sent", "sent"]
             db.session.rollback()
             upgrade()
+
+
+class TestDollarsAndOtherCurrencies:
+    """Amounts in US cents, as they were before a program could pay in any currency."""
+
+    @pytest.fixture
+    def before(self, empty_app: Flask, clock) -> Flask:
+        """A database of before: points, then a program in dollars, an entry of each, a perk and a mail that waits."""
+        with empty_app.app_context():
+            upgrade()
+        member(empty_app, "alice", clock())
+        befriend(empty_app, "alice", 1, clock())
+        with empty_app.app_context():
+            downgrade(revision="0013")
+            for statement in (
+                "INSERT INTO program SELECT 2, 2, 'paypal', 'us_cents', 2000, 2000, NULL, 30, 'last', 0, tiers, "
+                "milestones, email_invitations, personal_landing, created, 4000, 100 FROM program",
+                "INSERT INTO reward_entry (profile_id, kind, amount, balance, number, unit, note, available_at, "
+                "created) SELECT profile_id, 'adjustment', 2000, 2000, 1, 'us_cents', '', created, created "
+                "FROM reward_entry",
+                "INSERT INTO perk VALUES (1, 'Mug', '', 500, 'us_cents', NULL, NULL, 'by_hand', true, "
+                "'2026-11-01 00:00:00+00:00')",
+                "INSERT INTO outbox (key, kind, user_id, payload, attempts, created) "
+                "VALUES ('a', 'referral_confirmed', "
+                '1, \'{"amount": 2000, "unit": "us_cents"}\', 0, \'2026-11-01 00:00:00+00:00\')',
+            ):
+                db.session.execute(text(statement.replace(":", r"\:")))
+            db.session.commit()
+        return empty_app
+
+    def kept(self) -> list[tuple[Any, ...]]:
+        db.session.rollback()
+        found = [
+            *db.session.execute(text("SELECT unit, paid_customer_cost FROM program ORDER BY version")),
+            *db.session.execute(text("SELECT unit, amount FROM reward_entry ORDER BY id")),
+            *db.session.execute(text("SELECT unit, price FROM perk")),
+            *db.session.execute(select(OutboxMessage.payload)),
+        ]
+        db.session.rollback()
+        return [tuple(row) for row in found]
+
+    def test_become_money_in_dollars_and_us_cents_again_on_the_way_back(self, before: Flask):
+        with before.app_context():
+            old = self.kept()
+            upgrade()
+            assert self.kept() == [
+                ("points", None), ("money", 4000), ("points", 10), ("USD", 2000), ("USD", 500),
+                ({"amount": 2000, "unit": "USD"},),
+            ]  # fmt: skip
+            assert list(db.session.scalars(text("SELECT currency FROM program"))) == ["USD", "USD"]
+            db.session.rollback()
+            downgrade(revision="0013")
+            assert self.kept() == old
+            upgrade()
+        assert differences(before) == []
+
+    def test_what_held_before_still_holds(self, before: Flask):
+        with before.app_context():
+            upgrade()
+            for statement, why in (
+                ("UPDATE reward_entry SET amount = 1", "append-only"),
+                ("DELETE FROM reward_entry", "append-only"),
+                ("UPDATE perk SET unit = 'us_cents'", "ck_perk_unit"),
+                ("UPDATE program SET unit = 'EUR'", "ck_program_unit"),
+                ("UPDATE program SET currency = 'eur'", "ck_program_currency"),
+                (
+                    "INSERT INTO redemption (profile_id, perk_id, key, created) VALUES (1, 9, 'k', '2026-11-01 00:00')",
+                    "fk_redemption_perk_id_perk|FOREIGN KEY",
+                ),
+                ("DELETE FROM program WHERE id = 1", "fk_referral_program_id_program|FOREIGN KEY"),
+            ):
+                with pytest.raises(DBAPIError, match=why):
+                    db.session.execute(text(statement))
+                db.session.rollback()
+            if db.engine.dialect.name == "sqlite":
+                assert db.session.execute(text("PRAGMA foreign_keys")).scalar() == 1
+                assert db.session.execute(text("PRAGMA foreign_key_check")).all() == []
+                db.session.rollback()
+
+    def test_there_is_no_way_back_for_other_money(self, before: Flask, caplog):
+        with before.app_context():
+            upgrade()
+            db.session.execute(text("UPDATE perk SET unit = 'EUR'"))
+            db.session.commit()
+        refused = before.test_cli_runner().invoke(args=["db", "downgrade", "0013"])
+        assert refused.exit_code != 0
+        assert "no money but US dollars; here there is EUR." in caplog.text
+        assert differences(before) == []

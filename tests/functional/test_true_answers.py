@@ -14,7 +14,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from referralhub.extensions import db
-from referralhub.models import Invitation, MessageKind, OutboxMessage, Referral, ReferralState, Unit
+from referralhub.models import Invitation, MessageKind, OutboxMessage, Referral, ReferralState
 from referralhub.services.accounts import administration
 from referralhub.services.mailing import subscriptions
 from referralhub.services.perks import catalogue, claims
@@ -83,9 +83,9 @@ def world(
         friend.follow(friend.fill_in_signup(topic="https://example.com" if friend is bob else ""))
     bob.confirm_address()
     with app.app_context():
-        administration.adjust(2, 100_000, Unit.US_CENTS, "a present", "a-present", OPERATOR, clock())
-        catalogue.add("Mug", "", clock(), price=10, unit=Unit.US_CENTS, stock=5)
-        catalogue.add("Ticket", "", clock(), price=10, unit=Unit.US_CENTS, coupons=["one", "two"])
+        administration.adjust(2, 100_000, "USD", "a present", "a-present", OPERATOR, clock())
+        catalogue.add("Mug", "", clock(), price=10, unit="USD", stock=5)
+        catalogue.add("Ticket", "", clock(), price=10, unit="USD", coupons=["one", "two"])
         claims.redeem(2, 1, "the-first-one", clock())
         given_up = {"attempts": 9, "last_error": "550 no", "created": clock(), "payload": {}, "user_id": 2}
         db.session.add(OutboxMessage(key="given up", kind=MessageKind.FRIEND_JOINED, **given_up))
@@ -281,7 +281,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/perks/<row:row_id>/off": of_grace("/admin/perks/1/", "/admin/perks/1/off"),
     "POST /admin/perks/<row:row_id>/on": offer_again,
     "POST /admin/perks/<row:row_id>/stock": of_grace("/admin/perks/1/", "/admin/perks/1/stock", pieces="3"),
-    "POST /admin/perks/new": of_grace("/admin/perks/new", name="Cap", price="5", unit="us_cents"),
+    "POST /admin/perks/new": of_grace("/admin/perks/new", name="Cap", price="5", unit="USD"),
     "POST /admin/program/": put_in_force,
     "POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>": of_grace(
         "/admin/referrals/1/", "/admin/referrals/1/release", reason="a friend indeed"

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from referralhub.extensions import db
 from referralhub.migrations import upgrade
-from referralhub.models import Referral, RewardEntry, User
+from referralhub.models import Program, Referral, RewardEntry, User
 from tests.conftest import extra_database
 from tests.people import Person, PostOffice, Records
 
@@ -62,8 +62,12 @@ def command(app: Flask, *words: str) -> str:
 
 def test_every_balance_state_and_code_is_what_it_was_and_the_books_are_right(upgraded: Flask):
     records = Records(upgraded)
-    ledger = [(e.profile_id, e.kind.value, e.amount, e.balance, e.unit.value) for e in records.all(RewardEntry)]
-    assert ledger == before("reward_entry", "profile_id", "kind", "amount", "balance", "unit")
+    ledger = [(e.profile_id, e.kind.value, e.amount, e.balance, e.unit) for e in records.all(RewardEntry)]
+    was = before("reward_entry", "profile_id", "kind", "amount", "balance", "unit")
+    assert ledger == [(*entry, "USD" if unit == "us_cents" else unit) for *entry, unit in was]
+    assert [(p.unit, p.currency) for p in records.all(Program)] == [
+        ("money" if unit == "us_cents" else unit, "USD") for (unit,) in before("program", "unit")
+    ]
     states = [(r.id, r.referrer_id, r.friend_id, r.state.value) for r in records.all(Referral)]
     assert states == before("referral", "id", "referrer_id", "friend_id", "state")
     codes = sorted((user.id, user.profile.code) for user in records.all(User))

@@ -243,7 +243,7 @@ class CheckedMachine(RuleBasedStateMachine):
                 if number == self.steps % 3:
                     found = _plain(leaderboard.from_sql(period, self.now, who.id, limit=3))
                     holds(5, found == expected, f"the leaderboard {period} by SQL is {found}, not {expected}")
-            for balance in entries.balances(who.id, truth.rules["unit"], self.now):
+            for balance in entries.balances(who.id, truth.unit_of(truth.rules), self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
             kept, now = figures.read(self.world.redis, who.id, self.now), statistics.of_member(who.id, self.now)
@@ -256,7 +256,12 @@ class CheckedMachine(RuleBasedStateMachine):
             return
         waiting = sum(r.referrer == who.id and r.state in {"pending", "held"} for r in truth.referrals.values())
         found = signed_in and (counted.total_referrals, counted.rewards, counted.pending, counted.standing.tier)
-        expected = len(truth.confirmed(who.id)), truth.balance(who.id, truth.rules["unit"]), waiting, truth.tier(who.id)
+        expected = (
+            len(truth.confirmed(who.id)),
+            truth.balance(who.id, truth.unit_of(truth.rules)),
+            waiting,
+            truth.tier(who.id),
+        )
         holds(5, found == expected, f"the dashboard of {who} says {found}, not {expected}")
 
     def compare_pages(self, who: Member) -> None:

@@ -18,6 +18,7 @@ from tests.properties import model
 from tests.properties.invariants import CheckedMachine, holds
 from tests.properties.model import Member, Perk, Referral, Visit
 from tests.properties.strategies import (
+    CURRENCIES,
     EARLY_RULES,
     OFTEN,
     PICK,
@@ -51,7 +52,8 @@ class JoiningRules(CheckedMachine):
             ("sticker", 10, Unit.POINTS, None, 2, None),
             ("voucher", 15, Unit.POINTS, None, None, ["V-1", "V-2"]),
             ("storage", 500, Unit.MEGABYTES, None, None, None),
-            ("travel", 2000, Unit.US_CENTS, None, 1, None),
+            ("travel", 2000, "USD", None, 1, None),
+            *((f"gift in {currency}", 15, currency, None, None, None) for currency in CURRENCIES),
             ("badge", None, Unit.POINTS, 1, 2, None),
             ("jacket", None, Unit.POINTS, 2, None, ["J-1"]),
         ):

@@ -94,6 +94,10 @@ class Program:
     def rules(self) -> dict[str, Any]:
         return self.versions[-1]
 
+    @staticmethod
+    def unit_of(rules: dict[str, Any]) -> str:
+        return str(rules["currency"] if rules["unit"] == "money" else rules["unit"])
+
     def owner(self, code: str) -> Member | None:
         return next((m for m in self.members.values() if m.code == code.lower() and m.active), None)
 
@@ -191,7 +195,9 @@ class Program:
 
         def give(profile: int, kind: str, amount: int, mark: int | None = None) -> int:
             if amount:
-                self.ledger.append(Entry(profile, kind, amount, rules["unit"], now, available, referral.id, None, mark))
+                self.ledger.append(
+                    Entry(profile, kind, amount, self.unit_of(rules), now, available, referral.id, None, mark)
+                )
             return amount
 
         referral.given = {
@@ -201,7 +207,7 @@ class Program:
         bonus = {milestone["at"]: milestone.get("bonus", 0) for milestone in rules["milestones"]}.get(count, 0)
         give(who, "milestone", self.within_cap(who, rules, bonus), count)
         amount = referral.given["referrer"]
-        self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=str(rules["unit"]), total=count)
+        self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=self.unit_of(rules), total=count)
         tier = next((tier["name"] for tier in self.rules["tiers"] if tier["at"] == count), None)
         if count in BADGES:
             self.tell_referrer(referral, "badge_earned", badge=BADGES[count], tier=tier, total=count)
@@ -260,7 +266,7 @@ class Program:
         earned = sum(
             e.amount
             for _, e in self.standing()
-            if (e.profile, e.unit) == (profile, rules["unit"]) and e.kind in {"referrer", "milestone"}
+            if (e.profile, e.unit) == (profile, self.unit_of(rules)) and e.kind in {"referrer", "milestone"}
         )
         return max(0, min(amount, rules["member_cap"] - earned))
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from referralhub.models import Touch, Unit
 from referralhub.services.program import rules
 
+CURRENCIES = ["USD", "EUR", "JPY", "BHD"]  # of two decimals, none and three
 PICK = st.integers(0, 59)  # one of a list: the position, around and around
 OFTEN = st.sampled_from([True, True, True, False])
 WISHES = st.sampled_from(["possible", "possible", "on hold", "on hold", "nearly", "any"])
@@ -31,6 +32,7 @@ RULES = st.fixed_dictionaries(
     {},
     optional={
         "unit": st.sampled_from(Unit),
+        "currency": st.sampled_from(CURRENCIES),
         "referrer_amount": st.integers(0, 40),
         "friend_amount": st.integers(0, 40),
         "member_cap": st.one_of(st.none(), st.integers(0, 50), st.integers(0, 50)),
@@ -54,5 +56,12 @@ LIVELY_RULES = st.fixed_dictionaries(
     }
 )
 EARLY_RULES = st.one_of(PRESETS, RULES, LIVELY_RULES)
-NOT_RULES = [{"referrer_amount": -1}, {"window_days": 0}, {"hold_days": -3}, {"tiers": []}, {"milestones": [{"at": 0}]}]
+NOT_RULES = [
+    {"referrer_amount": -1},
+    {"currency": "XXX"},
+    {"window_days": 0},
+    {"hold_days": -3},
+    {"tiers": []},
+    {"milestones": [{"at": 0}]},
+]
 BAD_RULES = st.sampled_from(NOT_RULES)

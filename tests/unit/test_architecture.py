@@ -36,7 +36,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "migration_files": ("config", ""),
     "processes": ("", ""),
     "embedded": ("processes", ""),  # the wheel is asked for its program, and not imported
-    "services.shared": (ROW, "nacl sqlalchemy redis"),
+    "services.shared": (ROW, "babel nacl sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),

@@ -50,8 +50,8 @@ def test_progress_never_leaves_its_bar(referrals: int):
     [
         (0, "points", "0 points"), (1, "points", "1 point"), (-1, "points", "-1 point"), (10, "points", "10 points"),
         (1234567, "points", "1,234,567 points"), (500, "megabytes", "500 MB"), (16000, "megabytes", "16,000 MB"),
-        (2000, "us_cents", "$20.00"), (5, "us_cents", "$0.05"), (-150, "us_cents", "-$1.50"),
-        (123456, "us_cents", "$1,234.56"),
+        (2000, "USD", "$20.00"), (5, "USD", "$0.05"), (-150, "USD", "-$1.50"),
+        (123456, "USD", "$1,234.56"),
     ],
 )  # fmt: skip
 def test_amounts_as_people_write_them(amount: int, unit: str, written: str):

@@ -18,9 +18,3 @@ def scale(values: Sequence[float], lines: int = 4, least: float = 0.0) -> list[f
     if least and step != int(step):
         step = math.ceil(step)
     return [round(step * number, 10) for number in range(math.ceil(round(highest / step, 9)) + 1)]
-
-
-def dollars(cents: float) -> str:
-    """Write an amount of US cents in dollars, with more decimals for what is less than ten cents."""
-    digits = 2 if abs(cents) >= 10 or not cents else 4
-    return f"{'−' if cents < 0 else ''}${abs(cents) / 100:,.{digits}f}"

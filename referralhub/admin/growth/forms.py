@@ -15,9 +15,10 @@ from wtforms.widgets import DateInput
 from referralhub.admin import amounts
 from referralhub.admin.forms import PanelForm
 from referralhub.forms import strip, text_of
-from referralhub.models import Program, Unit
+from referralhub.models import Program
 from referralhub.services.growth import ranges
 from referralhub.services.growth.ranges import DateRange
+from referralhub.services.program.rules import COSTS
 
 YEARS = range(2000, 2101)
 MOST_YEARS = 5  # so that every month has room in a chart
@@ -61,7 +62,9 @@ class RangeForm(PanelForm):
 
 
 class CostsForm(FlaskForm):
-    """What growth is compared with, in US dollars; empty is not known."""
+    """What growth is compared with, in the program's currency; empty is not known."""
+
+    currency: str
 
     paid_customer_cost = StringField(_l("A customer won by advertising costs"), filters=[strip])
     thousand_units_cost = StringField(_l("1,000 points or megabytes cost you"), filters=[strip])
@@ -69,21 +72,28 @@ class CostsForm(FlaskForm):
     @classmethod
     def of(cls, program: Program) -> "CostsForm":
         """Make the form with the costs in force filled in."""
-        costs = {name: amounts.typed(getattr(program, name), Unit.US_CENTS) for name in COSTS}
+        costs = {name: amounts.typed(getattr(program, name), program.currency) for name in COSTS}
         return cls(formdata=None, **costs)
+
+    @classmethod
+    def sent(cls, currency: str) -> "CostsForm":
+        """Return the form as it was sent, with amounts in that currency."""
+        form = cls()
+        form.currency = currency
+        return form
 
     def validate_paid_customer_cost(self, field: Field) -> None:
         """Refuse what is no amount."""
-        _cents(field.data)
+        self._amount(field.data)
 
     validate_thousand_units_cost = validate_paid_customer_cost
 
     def costs(self) -> dict[str, Any]:
-        """Return what was typed, in US cents."""
-        return {name: _cents(self[name].data) for name in COSTS}
+        """Return what was typed, in the smallest unit of the currency."""
+        return {name: self._amount(self[name].data) for name in COSTS}
 
-
-COSTS = ("paid_customer_cost", "thousand_units_cost")
+    def _amount(self, text: str | None) -> int | None:
+        return amounts.amount(text, self.currency) if text else None
 
 
 def _day(text: str) -> date:
@@ -96,7 +106,3 @@ def _day(text: str) -> date:
             _("Use a date such as 2026-01-31, from %(first)s to %(last)s.", first=YEARS[0], last=YEARS[-1])
         )
     return day
-
-
-def _cents(text: str | None) -> int | None:
-    return amounts.amount(text, Unit.US_CENTS) if text else None

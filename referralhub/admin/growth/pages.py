@@ -1,5 +1,6 @@
 """How the program grows: the first page of the panel."""
 
+from functools import partial
 from itertools import chain
 
 from flask import Response, abort, flash, redirect, url_for
@@ -18,6 +19,7 @@ from referralhub.services.growth import cohorts, costs, funnel, headlines, month
 from referralhub.services.program import rules
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 from referralhub.services.shared.errors import BadSetting
+from referralhub.words.amounts import format_cost, unit_name
 from referralhub.words.language import N_
 
 
@@ -47,7 +49,7 @@ class Growth(AdminPage):
     @expose("/costs", methods=("POST",))
     def set_costs(self) -> BaseResponse | tuple[str, int]:
         """Say what things cost, so that growth can be compared with buying customers."""
-        form = CostsForm()
+        form = CostsForm.sent(rules.current().currency)
         if form.validate_on_submit():
             try:
                 rules.change(form.costs(), now(), actor())
@@ -70,7 +72,7 @@ class Growth(AdminPage):
             form=form,
             days=days,
             today=now().date(),
-            headlines=headlines.read(program.unit, now()),
+            headlines=headlines.read(program.ledger_unit, now()),
             months=months,
             months_scale=charts.scale([month.signups for month in months], least=1),
             funnel=funnel.read(days, now()),
@@ -79,6 +81,8 @@ class Growth(AdminPage):
             referrers=referrers.top(days, confirmed),
             costs=costs.read(days, program, confirmed),
             costs_form=costs_form,
-            dollars=charts.dollars,
+            money=partial(format_cost, currency=program.currency),
+            currency=unit_name(program.currency),
+            unit_name=unit_name,
             member=links.member,
         )

@@ -82,8 +82,8 @@ def _referrers(days: DateRange, now: datetime) -> Rows:
 
 def _costs(days: DateRange, now: datetime) -> Rows:
     found = costs.read(days, rules.current(), referrers.count_confirmed(days))
-    return ("unit", *(kind.value for kind in costs.KINDS), "net", "us_cents"), [
-        (each.unit.value, *(each.by_kind[kind] for kind in costs.KINDS), each.net, _rounded(each.cents, 2))
+    return ("unit", *(kind.value for kind in costs.KINDS), "net", "currency", "cost"), [
+        (each.unit, *(each.by_kind[kind] for kind in costs.KINDS), each.net, found.currency, _rounded(each.cost, 2))
         for each in found.units
     ]
 

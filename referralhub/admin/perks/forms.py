@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, Length, Optional, ValidationError
 from referralhub.admin import amounts
 from referralhub.admin.forms import key_field
 from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
-from referralhub.models import Unit
+from referralhub.services.shared import currencies
 from referralhub.words.amounts import format_number
 
 MOST_CODES = 5000  # in one form
@@ -67,8 +67,8 @@ class PerkForm(FlaskForm):
         """Refuse what is no amount of that unit."""
         if self.unlocked_at.data:
             raise ValidationError(_("A perk is either bought or unlocked. Leave one of the two empty."))
-        if self.unit.data in set(Unit):
-            amounts.amount(field.data, Unit(self.unit.data), least=1)
+        if currencies.is_unit(text_of(self.unit)):
+            amounts.amount(field.data, self.unit.data, least=1)
 
     def validate_unlocked_at(self, field: Field) -> None:
         """Refuse what is no number of referrals."""
@@ -94,7 +94,7 @@ class PerkForm(FlaskForm):
 
     def terms(self) -> dict[str, Any]:
         """Return what was typed as plain values."""
-        unit = Unit(self.unit.data)
+        unit = text_of(self.unit)
         return {
             "price": amounts.amount(self.price.data, unit) if self.price.data else None,
             "unit": unit,

@@ -13,8 +13,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, ValidationEr
 from referralhub.admin import amounts
 from referralhub.config import SESSION_DAYS
 from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
-from referralhub.models import Touch, Unit
+from referralhub.models import Touch, Unit, ledger_unit
 from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
+from referralhub.services.shared import currencies
 from referralhub.words.program import LABELS
 
 
@@ -41,7 +42,7 @@ def tiers(text: str) -> list[dict[str, Any]]:
     return steps
 
 
-def milestones(text: str, unit: Unit) -> list[dict[str, Any]]:
+def milestones(text: str, unit: str) -> list[dict[str, Any]]:
     """Read milestones, one on each line: `10 = 50` with its bonus, or `10` alone. Raises ValidationError."""
     steps: list[dict[str, Any]] = []
     for line in _lines(text):
@@ -57,8 +58,8 @@ def milestones(text: str, unit: Unit) -> list[dict[str, Any]]:
 
 def typed(rules: dict[str, Any]) -> dict[str, Any]:
     """Return rules as they stand in the fields of the form."""
-    unit = rules["unit"]
-    fields = {key: rules[key] for key in ("name", "email_invitations", "personal_landing")}
+    unit = ledger_unit(rules["unit"], rules["currency"])
+    fields = {key: rules[key] for key in ("name", "currency", "email_invitations", "personal_landing")}
     fields |= {key: amounts.typed(rules[key], unit) for key in ("referrer_amount", "friend_amount", "member_cap")}
     fields |= {key: str(rules[key]) for key in ("window_days", "hold_days")}
     fields |= {key: rules[key].value for key in ("unit", "touch")}
@@ -88,7 +89,8 @@ class RulesForm(FlaskForm):
         ],
         filters=[strip],
     )
-    unit = SelectField(label("unit"), choices=amounts.unit_choices)
+    unit = SelectField(label("unit"), choices=amounts.program_unit_choices)
+    currency = SelectField(label("currency"), choices=amounts.currency_choices)
     referrer_amount = StringField(label("referrer_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
     friend_amount = StringField(label("friend_amount"), [InputRequired(_l("Enter an amount; it may be 0."))])
     member_cap = StringField(label("member_cap"), filters=[strip])
@@ -110,9 +112,10 @@ class RulesForm(FlaskForm):
         return cls(formdata=None, version=str(version), **typed(rules))
 
     @property
-    def chosen_unit(self) -> Unit:
+    def chosen_unit(self) -> str:
         """The unit in which the amounts are typed; points where it is none, which its own field says."""
-        return Unit(self.unit.data) if self.unit.data in set(Unit) else Unit.POINTS
+        unit = self.currency.data if self.unit.data == Unit.MONEY else self.unit.data
+        return unit if currencies.is_unit(unit or "") else Unit.POINTS.value
 
     @property
     def made_from(self) -> int:
@@ -152,7 +155,8 @@ class RulesForm(FlaskForm):
         unit = self.chosen_unit
         return {
             "name": self.name.data,
-            "unit": unit,
+            "unit": Unit(self.unit.data),
+            "currency": self.currency.data,
             "referrer_amount": amounts.amount(text_of(self.referrer_amount), unit),
             "friend_amount": amounts.amount(text_of(self.friend_amount), unit),
             "member_cap": amounts.amount(self.member_cap.data, unit) if self.member_cap.data else None,

@@ -47,7 +47,7 @@ class Rules(AdminPage):
     def edit(self) -> Answer:
         """Show the form with the rules in force, or with those of a well-known program."""
         program, preset = rules.current(), request.args.get("preset", "")
-        values = PRESETS.get(preset) or rules.rules_of(program)
+        values = rules.rules_of(program) | PRESETS.get(preset, {})
         return self._form(RulesForm.of(values, program.version), preset if preset in PRESETS else None)
 
     @expose("/edit", methods=["POST"])

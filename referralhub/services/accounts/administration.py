@@ -14,7 +14,6 @@ from referralhub.models import (
     ReferralState,
     RewardEntry,
     RewardKind,
-    Unit,
     User,
 )
 from referralhub.services.accounts import credentials, sign_ins
@@ -64,7 +63,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
         referral,
         referral.referrer.user if referral else None,
         counts,
-        entries.balances(profile.id, rules.current().unit, now),
+        entries.balances(profile.id, rules.current().ledger_unit, now),
         entries.lines(profile.id).lines,
         audit.about("member", user.id),
     )
@@ -106,7 +105,7 @@ def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
     return True
 
 
-def adjust(user_id: int, amount: int, unit: Unit, reason: str, key: str, actor: Actor, now: datetime) -> bool:
+def adjust(user_id: int, amount: int, unit: str, reason: str, key: str, actor: Actor, now: datetime) -> bool:
     """Give a member an amount, or take it; a balance below zero is a debt.
 
     `key` is the form's own: sending it again does nothing, and is answered with False. Raises NotFound.
@@ -119,7 +118,7 @@ def adjust(user_id: int, amount: int, unit: Unit, reason: str, key: str, actor: 
             return False
         entries.lock_profile(session, profile_id)
         entry = entries.post(session, profile_id, RewardKind.ADJUSTMENT, amount, unit, now, note=reason)
-        before, after = ({"balance": each, "unit": unit.value} for each in (entry.balance - amount, entry.balance))
+        before, after = ({"balance": each, "unit": unit} for each in (entry.balance - amount, entry.balance))
         audit.record(session, actor, "member.adjust", "member", user_id, before, after, now, reason)
     return True
 
@@ -147,7 +146,7 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
         else:
             program = rules.current()
             amount = entries.within_cap(session, right.profile_id, program, program.referrer_amount)
-            unit, available_at = program.unit, now + timedelta(days=program.hold_days)
+            unit, available_at = program.ledger_unit, now + timedelta(days=program.hold_days)
         moves = [(right.profile_id, amount)] + ([(credited.profile_id, -amount)] if credited else [])
         for profile_id, change in moves:
             if change:
@@ -156,7 +155,7 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
                     available_at=available_at, referral_id=referral.id if referral else None, note=reason,
                 )  # fmt: skip
         before = {"referrer": _user_of(session, credited.profile_id) if credited else None}
-        after = {"referrer": _user_of(session, right.profile_id), "amount": amount, "unit": unit.value}
+        after = {"referrer": _user_of(session, right.profile_id), "amount": amount, "unit": unit}
         audit.record(session, actor, CORRECTED, "member", user_id, before, after, now, reason)
 
 

@@ -30,6 +30,7 @@ from referralhub.models import (
     VisitDaily,
 )
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_text
+from referralhub.services.shared.currencies import major
 from referralhub.services.shared.names import shown_name
 
 Rows = list[dict[str, Any]]
@@ -124,7 +125,10 @@ def everything_about(user: User) -> dict[str, Rows]:
 
 
 def archive(user: User, now: datetime) -> bytes:
-    """Pack it as a zip: one JSON file with all of it, and a CSV file for each table."""
+    """Pack it as a zip: one JSON file with all of it, and a CSV file for each table.
+
+    Amounts are in their smallest unit in JSON, as everywhere for programs, and as people count them in CSV.
+    """
     tables = everything_about(user)
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as pack:
@@ -132,12 +136,18 @@ def archive(user: User, now: datetime) -> bytes:
         pack.writestr("everything.json", json.dumps(whole, indent=2, ensure_ascii=False, default=_plain))
         for name, rows in tables.items():
             if rows:
-                pack.writestr(f"{name}.csv", BYTE_ORDER_MARK + csv_text(rows))
+                pack.writestr(f"{name}.csv", BYTE_ORDER_MARK + csv_text([_counted(row) for row in rows]))
     return out.getvalue()
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Rows:
     return [dict(row._mapping) for row in reading().execute(query)]
+
+
+def _counted(row: dict[str, Any]) -> dict[str, Any]:
+    if "unit" not in row:
+        return row
+    return row | {name: major(row[name], row["unit"]) for name in ("amount", "balance")}
 
 
 def _plain(value: Any) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from referralhub.database import reading
-from referralhub.models import Program, RewardEntry, RewardKind, Unit
+from referralhub.models import Program, RewardEntry, RewardKind
 from referralhub.services.growth.ranges import DateRange
+from referralhub.services.shared.currencies import THINGS, is_money
 
 KINDS = (
     RewardKind.REFERRER,
@@ -23,12 +24,13 @@ KINDS = (
 class UnitCost:
     """What was credited in one unit, by kind; what was taken back is below zero.
 
-    `cents` is what all of it costs, in US cents; none while nobody said what 1,000 of the unit cost.
+    `cost` is what all of it costs, in the smallest unit of the program's currency; none while nobody said what 1,000 of
+    the unit cost, and for other currencies, whose rates nobody says.
     """
 
-    unit: Unit
+    unit: str
     by_kind: Mapping[RewardKind, int]
-    cents: float | None
+    cost: float | None
 
     @property
     def net(self) -> int:
@@ -40,18 +42,24 @@ class UnitCost:
 class Costs:
     """All units, the friends whose referral was confirmed in the range, and what is set to compare with.
 
-    `cents` is none while the cost of a unit in use is not known.
+    `cost` is none while the cost of a unit in use is not known; costs are in the smallest unit of `currency`.
     """
 
     units: list[UnitCost]
     friends: int
-    cents: float | None
+    currency: str
+    cost: float | None
     paid_customer_cost: int | None
 
     @property
     def per_friend(self) -> float | None:
-        """What one confirmed friend cost, in US cents."""
-        return self.cents / self.friends if self.cents is not None and self.friends else None
+        """What one confirmed friend cost."""
+        return self.cost / self.friends if self.cost is not None and self.friends else None
+
+    @property
+    def foreign(self) -> list[str]:
+        """The other currencies that were credited: an earlier program's, or given by hand."""
+        return [each.unit for each in self.units if is_money(each.unit) and each.unit != self.currency]
 
 
 def read(days: DateRange, program: Program, friends: int) -> Costs:
@@ -64,17 +72,18 @@ def read(days: DateRange, program: Program, friends: int) -> Costs:
         .where(RewardEntry.created >= days.since, RewardEntry.created < days.until, RewardEntry.kind.in_(KINDS))
         .group_by(RewardEntry.unit, RewardEntry.kind)
     )
-    sums: dict[Unit, dict[RewardKind, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
+    sums: dict[str, dict[RewardKind, int]] = defaultdict(lambda: dict.fromkeys(KINDS, 0))
     for unit, kind, amount in rows:
         sums[unit][kind] = int(amount)
-    units = [_unit_cost(unit, sums[unit], program) for unit in Unit if unit in sums]
-    known = [each.cents for each in units if each.cents is not None]
-    cents = sum(known) if len(known) == len(units) else None
-    return Costs(units, friends, cents, program.paid_customer_cost)
+    things_first = sorted(sums, key=lambda unit: (is_money(unit), THINGS.index(unit) if unit in THINGS else unit))
+    units = [_unit_cost(unit, sums[unit], program) for unit in things_first]
+    known = [each.cost for each in units if each.cost is not None]
+    cost = sum(known) if len(known) == len(units) else None
+    return Costs(units, friends, program.currency, cost, program.paid_customer_cost)
 
 
-def _unit_cost(unit: Unit, by_kind: Mapping[RewardKind, int], program: Program) -> UnitCost:
+def _unit_cost(unit: str, by_kind: Mapping[RewardKind, int], program: Program) -> UnitCost:
     net, cost = sum(by_kind.values()), program.thousand_units_cost
-    if unit is Unit.US_CENTS:
-        return UnitCost(unit, by_kind, net)
+    if is_money(unit):
+        return UnitCost(unit, by_kind, net if unit == program.currency else None)
     return UnitCost(unit, by_kind, None if cost is None else net * cost / 1000)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Label, Select, SQLColumnExpression, func, select
 
 from referralhub.database import reading
-from referralhub.models import Profile, Referral, ReferralState, RewardEntry, RewardKind, Unit
+from referralhub.models import Profile, Referral, ReferralState, RewardEntry, RewardKind
 
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE)
 SPANS = ("now", "by_then", "last_month")
@@ -38,11 +38,11 @@ class Headlines:
     joined: Headline
     waiting: int
     confirmed: Headline
-    unit: Unit
+    unit: str
     given: Headline
 
 
-def read(unit: Unit, now: datetime) -> Headlines:
+def read(unit: str, now: datetime) -> Headlines:
     """Read them all in one query; what it adds up are spans that an index finds."""
     is_waiting = Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
     confirmed = select(func.count()).where(Referral.state == ReferralState.CONFIRMED)

@@ -13,7 +13,6 @@ from referralhub.models import (
     Referral,
     RewardEntry,
     RewardKind,
-    Unit,
     User,
 )
 from referralhub.services.shared import figure_changes, parts
@@ -25,7 +24,7 @@ from referralhub.services.shared.parts import Part
 class Balance:
     """What a member has in one unit. `available` can be spent today; the rest is still in its hold period."""
 
-    unit: Unit
+    unit: str
     amount: int
     available: int
 
@@ -42,7 +41,7 @@ class Line:
     id: int
     kind: RewardKind
     amount: int
-    unit: Unit
+    unit: str
     balance: int
     friend: str | None
     mark: int | None
@@ -61,7 +60,7 @@ def post(
     profile_id: int,
     kind: RewardKind,
     amount: int,
-    unit: Unit,
+    unit: str,
     now: datetime,
     *,
     available_at: datetime | None = None,
@@ -115,7 +114,7 @@ def credit(session: Session, referral: Referral, program: Program, now: datetime
                 profile_id,
                 kind,
                 amount,
-                program.unit,
+                program.ledger_unit,
                 now,
                 available_at=now + timedelta(days=program.hold_days),
                 referral_id=referral.id,
@@ -134,7 +133,7 @@ def credit_milestone(session: Session, referral: Referral, program: Program, cou
             referral.referrer_id,
             RewardKind.MILESTONE,
             amount,
-            program.unit,
+            program.ledger_unit,
             now,
             available_at=now + timedelta(days=program.hold_days),
             referral_id=referral.id,
@@ -184,7 +183,7 @@ def take_back(session: Session, referral: Referral, count: int, now: datetime, n
         )
 
 
-def balance(session: Session, profile_id: int, unit: Unit, now: datetime) -> Balance:
+def balance(session: Session, profile_id: int, unit: str, now: datetime) -> Balance:
     """Read what a member has in one unit. Two queries."""
     amount = session.scalar(
         select(RewardEntry.balance)
@@ -197,10 +196,10 @@ def balance(session: Session, profile_id: int, unit: Unit, now: datetime) -> Bal
             RewardEntry.profile_id == profile_id, RewardEntry.unit == unit, RewardEntry.available_at > now
         )
     )
-    return Balance(unit, amount or 0, (amount or 0) - (waiting or 0))
+    return Balance(unit, amount or 0, (amount or 0) - int(waiting or 0))
 
 
-def balances(profile_id: int, unit: Unit, now: datetime) -> list[Balance]:
+def balances(profile_id: int, unit: str, now: datetime) -> list[Balance]:
     """Read what a member has: in the program's unit first, then in those of earlier programs. Few queries."""
     units = reading().scalars(select(RewardEntry.unit).where(RewardEntry.profile_id == profile_id).distinct()).all()
     others = sorted(set(units) - {unit})
@@ -242,9 +241,9 @@ def within_cap(session: Session, profile_id: int, program: Program, amount: int)
     earned = session.scalar(
         select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(
             RewardEntry.profile_id == profile_id,
-            RewardEntry.unit == program.unit,
+            RewardEntry.unit == program.ledger_unit,
             RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.MILESTONE]),
             ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists(),
         )
     )
-    return max(0, min(amount, program.member_cap - (earned or 0)))
+    return max(0, min(amount, program.member_cap - int(earned or 0)))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, with_expression
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import AuditLine, Coupon, Fulfilment, Perk, Profile, Redemption, Unit, User
-from referralhub.services.program.rules import LARGEST
+from referralhub.services.program.rules import MOST
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, BadPerk, DomainError, NotFound
@@ -33,7 +33,7 @@ class Offer:
     name: str
     description: str
     price: int | None
-    unit: Unit
+    unit: str
     unlocked_at: int | None
     left: int | None
     claimed: bool
@@ -67,7 +67,7 @@ def add(
     now: datetime,
     *,
     price: int | None = None,
-    unit: Unit = Unit.POINTS,
+    unit: str = Unit.POINTS.value,
     unlocked_at: int | None = None,
     stock: int | None = None,
     coupons: list[str] | None = None,
@@ -147,8 +147,8 @@ def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) 
             raise BadPerk("stock_is_coupons", "pieces")
         if perk.stock is None:
             raise BadPerk("stock_unlimited", "pieces")
-        if perk.stock + pieces > LARGEST:
-            raise BadPerk("stock_too_large", "pieces", most=LARGEST)
+        if perk.stock + pieces > MOST:
+            raise BadPerk("stock_too_large", "pieces", most=MOST)
         before, after = perk.stock, perk.stock + pieces
         perk.stock = after
         session.flush()

@@ -15,8 +15,8 @@ from referralhub.models import (
     Referral,
     ReferralState,
     RewardEntry,
-    Unit,
     User,
+    ledger_unit,
 )
 from referralhub.services.program import rules
 from referralhub.services.shared.errors import StaleRules
@@ -62,14 +62,17 @@ def preview_of(values: dict[str, Any], made_from: int) -> Preview | None:
     if made_from != before.version:
         raise StaleRules(before.version)
     pending, held = _undecided()
+    after = rules.rules_of(before) | changed
+    unit = before.ledger_unit
+    other_unit = ledger_unit(after["unit"], after["currency"]) != unit
     return Preview(
         before,
-        rules.rules_of(before) | changed,
+        after,
         pending,
         held,
         _in_another_tier(before.tiers, changed["tiers"]) if "tiers" in changed else 0,
-        _holders(before.unit) if "unit" in changed else 0,
-        _perks_in(before.unit) if "unit" in changed else 0,
+        _holders(unit) if other_unit else 0,
+        _perks_in(unit) if other_unit else 0,
     )
 
 
@@ -104,7 +107,7 @@ def _in_another_tier(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> in
     )
 
 
-def _holders(unit: Unit) -> int:
+def _holders(unit: str) -> int:
     with_some = (
         select(RewardEntry.profile_id)
         .where(RewardEntry.unit == unit)
@@ -114,6 +117,6 @@ def _holders(unit: Unit) -> int:
     return reading().scalar(select(func.count()).select_from(with_some.subquery())) or 0
 
 
-def _perks_in(unit: Unit) -> int:
+def _perks_in(unit: str) -> int:
     priced = (Perk.is_active, Perk.price.is_not(None), Perk.unit == unit)
     return reading().scalar(select(func.count()).select_from(Perk).where(*priced)) or 0

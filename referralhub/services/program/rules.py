@@ -14,26 +14,27 @@ from sqlalchemy.orm import Session
 from referralhub.config import SESSION_DAYS
 from referralhub.database import reading, transaction
 from referralhub.models import Program, Touch, Unit
-from referralhub.services.shared import audit, figure_changes
+from referralhub.services.shared import audit, currencies, figure_changes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import BadSetting, StaleRules
 
 LONGEST_HOLD = 3650  # days
 LONGEST_NAME = 40  # characters
-LARGEST = 10_000_000  # of any amount, in its unit; keeps sums far inside the columns
+MOST = 10_000_000  # of what is counted in pieces or people
+LARGEST = 1_000_000_000  # of any amount, in its unit: ten million rupiah; a million of these are exact in a double
 
 
 class Tier(msgspec.Struct, forbid_unknown_fields=True):
     """A tier, and the number of confirmed referrals from which a member is in it."""
 
     name: Annotated[str, Meta(min_length=1, max_length=LONGEST_NAME)]
-    at: Annotated[int, Meta(ge=0, le=LARGEST)]
+    at: Annotated[int, Meta(ge=0, le=MOST)]
 
 
 class Milestone(msgspec.Struct, forbid_unknown_fields=True):
     """A number of confirmed referrals, and what the member gets once it is reached."""
 
-    at: Annotated[int, Meta(ge=1, le=LARGEST)]
+    at: Annotated[int, Meta(ge=1, le=MOST)]
     bonus: Annotated[int, Meta(ge=0, le=LARGEST)] = 0
 
 
@@ -62,6 +63,7 @@ TIERS = [
 DEFAULT: dict[str, Any] = {
     "name": "referralhub",
     "unit": Unit.POINTS,
+    "currency": currencies.DOLLARS,
     "referrer_amount": 10,
     "friend_amount": 0,
     "member_cap": None,
@@ -75,12 +77,15 @@ DEFAULT: dict[str, Any] = {
     "paid_customer_cost": None,
     "thousand_units_cost": None,
 }
-OPTIONAL = {"member_cap", "paid_customer_cost", "thousand_units_cost"}  # which can be "none"
-# What the companies of the founding article's case studies did.
+COSTS = ("paid_customer_cost", "thousand_units_cost")  # with which growth is compared
+OPTIONAL = {"member_cap", *COSTS}  # which can be "none"
+OWN = {"currency"}  # what belongs to the business, whatever terms it offers
+TERMS = {key: value for key, value in DEFAULT.items() if key not in OWN}
+# What the companies of the founding article's case studies did. Amounts of money are in those companies' currency.
 PRESETS: dict[str, dict[str, Any]] = {
-    "referralhub": DEFAULT,
+    "referralhub": TERMS,
     # Storage to both sides, up to a limit: 500 MB for each friend, 16 GB in all.
-    "dropbox": DEFAULT
+    "dropbox": TERMS
     | {
         "name": "dropbox",
         "unit": Unit.MEGABYTES,
@@ -89,25 +94,27 @@ PRESETS: dict[str, dict[str, Any]] = {
         "member_cap": 16_000,
     },
     # Twenty dollars to both, spread by e-mail invitations.
-    "paypal": DEFAULT
+    "paypal": TERMS
     | {
         "name": "paypal",
-        "unit": Unit.US_CENTS,
+        "unit": Unit.MONEY,
+        "currency": "USD",
         "referrer_amount": 2000,
         "friend_amount": 2000,
         "email_invitations": True,
     },
     # Twenty-five dollars of travel credit to both, and a page in the referrer's own name.
-    "airbnb": DEFAULT
+    "airbnb": TERMS
     | {
         "name": "airbnb",
-        "unit": Unit.US_CENTS,
+        "unit": Unit.MONEY,
+        "currency": "USD",
         "referrer_amount": 2500,
         "friend_amount": 2500,
         "personal_landing": True,
     },
     # No points: places on the leaderboard, and perks that milestones unlock.
-    "tesla": DEFAULT
+    "tesla": TERMS
     | {
         "name": "tesla",
         "referrer_amount": 0,
@@ -156,8 +163,13 @@ def _one_after_the_other(session: Session) -> None:
 
 
 def changes(before: Program, values: dict[str, Any]) -> dict[str, Any]:
-    """Return which of these values would be new. Raises BadSetting for those that cannot be."""
+    """Return which of these values would be new. Raises BadSetting for those that cannot be.
+
+    In another currency, what things cost is not known until somebody says it.
+    """
     rules = rules_of(before)
+    if values.get("currency", before.currency) != before.currency:
+        values = dict.fromkeys(COSTS) | values
     check(rules | values, values)
     return {key: value for key, value in values.items() if rules[key] != value}
 
@@ -171,6 +183,8 @@ def parse(key: str, text: str) -> dict[str, Any]:
     """Read one value as it is typed on the command line. Raises BadSetting."""
     if key not in DEFAULT:
         raise BadSetting(key, "setting_unknown", settings=", ".join(DEFAULT))
+    if key == "unit" and text == currencies.US_CENTS:
+        return {"unit": Unit.MONEY, "currency": currencies.DOLLARS}
     try:
         match DEFAULT[key]:
             case bool():
@@ -180,7 +194,7 @@ def parse(key: str, text: str) -> dict[str, Any]:
             case Unit() | Touch() as example:
                 value = type(example)(text)
             case str():
-                value = text
+                value = text.upper() if key == "currency" else text
             case _:
                 value = None if key in OPTIONAL and text.lower() == "none" else int(text)
     except (ValueError, KeyError):
@@ -189,7 +203,7 @@ def parse(key: str, text: str) -> dict[str, Any]:
 
 
 def check(rules: dict[str, Any], changed: Collection[str]) -> None:
-    """Refuse rules that make no sense; lists only where they are `changed`. Raises BadSetting."""
+    """Refuse rules that make no sense; lists and the currency only where they are `changed`. Raises BadSetting."""
     if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
         raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
     for key in ("referrer_amount", "friend_amount", *OPTIONAL):
@@ -199,6 +213,8 @@ def check(rules: dict[str, Any], changed: Collection[str]) -> None:
         raise BadSetting("window_days", "window_out_of_range", least=1, most=SESSION_DAYS)
     if not 1 <= len(rules["name"]) <= LONGEST_NAME:
         raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
+    if "currency" in changed and rules["currency"] not in currencies.codes():
+        raise BadSetting("currency", "currency_unknown")
     if "tiers" in changed:
         _check_tiers(rules["tiers"])
     if "milestones" in changed:
@@ -209,7 +225,7 @@ def _check_tiers(steps: Any) -> None:
     try:
         marks = [tier.at for tier in msgspec.convert(steps, list[Tier])]
     except msgspec.ValidationError:
-        raise BadSetting("tiers", "tiers_malformed", longest=LONGEST_NAME, most=LARGEST) from None
+        raise BadSetting("tiers", "tiers_malformed", longest=LONGEST_NAME, most=MOST) from None
     _require_rising("tiers", marks)
     if not marks or marks[0] != 0:
         raise BadSetting("tiers", "tiers_not_from_zero")
@@ -219,7 +235,7 @@ def _check_milestones(steps: Any) -> None:
     try:
         marks = [milestone.at for milestone in msgspec.convert(steps, list[Milestone])]
     except msgspec.ValidationError:
-        raise BadSetting("milestones", "milestones_malformed", most=LARGEST) from None
+        raise BadSetting("milestones", "milestones_malformed", most=MOST, largest=LARGEST) from None
     _require_rising("milestones", marks)
 
 

@@ -228,7 +228,7 @@ def _confirmed(
     _record(session, referral, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
     new_badges = badges.adjust(session, referral.referrer_id, count, now)
     leaderboard.changed(session, referral.referrer_id)
-    earned = {"amount": given["referrer"], "unit": program.unit.value, "total": count}
+    earned = {"amount": given["referrer"], "unit": program.ledger_unit, "total": count}
     _tell_referrer(session, referral, MessageKind.REFERRAL_CONFIRMED, earned, now)
     tier = rules.tier_reached(rules.current().tiers, count)
     for badge in new_badges:

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
 from sqlalchemy import BindParameter, Integer, Select, Subquery, bindparam, exists, func, select, true
 from sqlalchemy.orm import aliased
 
@@ -15,7 +16,6 @@ from referralhub.models import (
     Referral,
     ReferralState,
     RewardEntry,
-    Unit,
     User,
     VisitDaily,
 )
@@ -25,6 +25,7 @@ from referralhub.services.shared.names import shown_name
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
 NEWEST = 8  # friends, whom the dashboard names
+UNITS = "^(points|megabytes|[A-Z]{3})$"  # of amounts; what Redis keeps may be of a release that had others
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Statistics:
 
     total_referrals: int
     rewards: int
-    unit: Unit
+    unit: Annotated[str, Meta(pattern=UNITS)]
     active_network: int
     pending: int
     visits: int
@@ -101,7 +102,7 @@ def _figures() -> Select[*tuple[Any, ...]]:
     visits = select(func.coalesce(func.sum(VisitDaily.visitors), 0)).where(VisitDaily.profile_id == profile_id)
     balance = (
         select(RewardEntry.balance)
-        .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == Program.unit)
+        .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == Program.ledger_unit)
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
@@ -114,7 +115,7 @@ def _figures() -> Select[*tuple[Any, ...]]:
             active.c.oldest,
             pending.scalar_subquery().label("pending"),
             visits.scalar_subquery().label("visits"),
-            Program.unit,
+            Program.ledger_unit.label("unit"),
             Program.tiers,
             Program.referrer_amount,
             Program.friend_amount,

@@ -177,7 +177,7 @@ class Writer:
             "reverses_id": None if entry.reverses is None else self.entry_ids[entry.reverses],
             "kind": entry.kind,
             "amount": entry.amount,
-            "unit": self.program.unit,
+            "unit": self.program.ledger_unit,
             "balance": entry.balance,
             "number": entry.number,
             "mark": entry.mark,

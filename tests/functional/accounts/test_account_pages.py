@@ -192,7 +192,7 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     assert whole["account"][0]["code"] == alice.code
     assert [(row["friend"], row["state"]) for row in whole["referrals"]] == [("@SUM(1+9)*cmd", "confirmed")]
     assert [event["to_state"] for event in whole["trail"]] == ["pending", "confirmed"]
-    assert [(row["amount"], row["unit"]) for row in whole["ledger"]] == [(2000, "us_cents")]
+    assert [(row["amount"], row["unit"]) for row in whole["ledger"]] == [(2000, "USD")]
     assert [row["badge"] for row in whole["badges"]] == ["first"]
     assert [row["visits"] for row in whole["visits"]] == [1]
     assert [(row["address"], row["words"]) for row in whole["invitations"]] == [

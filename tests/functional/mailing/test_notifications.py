@@ -23,7 +23,7 @@ from tests.people import Clock, Person, link_in, links_in, path_of, read_letters
 NAME = "<b>Bo</b> & Co"
 PAYLOADS = {
     MessageKind.FRIEND_JOINED: {"referral_id": 1},
-    MessageKind.REFERRAL_CONFIRMED: {"referral_id": 1, "amount": 2000, "unit": "us_cents", "total": 1},
+    MessageKind.REFERRAL_CONFIRMED: {"referral_id": 1, "amount": 2000, "unit": "USD", "total": 1},
     MessageKind.REFERRAL_HELD: {"referral_id": 1},
     MessageKind.REFERRAL_REVERSED: {"referral_id": 1, "reason": "a duplicate", "total": 0},
     MessageKind.BADGE_EARNED: {"referral_id": 1, "badge": "first", "tier": None, "total": 1},

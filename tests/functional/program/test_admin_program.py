@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from referralhub.models import AuditLine, Program, ReferralState, Role, Touch, Unit
+from referralhub.models import AuditLine, Program, ReferralState, Role, Touch
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
 from tests.factories import befriend, member
@@ -23,7 +23,7 @@ WRONG = [
     ("referrer_amount", "", "Enter an amount"),
     ("referrer_amount", "-1", "whole number"),
     ("referrer_amount", "1.5", "whole number"),
-    ("referrer_amount", "10000001", "10,000,000"),
+    ("referrer_amount", "1000000001", "1,000,000,000"),
     ("friend_amount", "9" * 5000, "whole number"),
     ("friend_amount", "ten", "whole number"),
     ("member_cap", "none", "whole number"),
@@ -115,14 +115,14 @@ class TestChangingTheRules:
             rules.change({"paid_customer_cost": 9900, "thousand_units_cost": 150}, clock())
         page = send(
             admin,
-            name="Ours", unit="us_cents", referrer_amount="20.05", friend_amount="$20", member_cap="", window_days="7",
+            name="Ours", unit="money", referrer_amount="20.05", friend_amount="$20", member_cap="", window_days="7",
             tiers="0 New\r\n\r\n5  Very good ", milestones="1\n10=50.00", email_invitations="y", personal_landing="y",
         )  # fmt: skip
         assert changes(page)["tiers"][1] == "New from 0, Very good from 5"
         assert changes(page)["milestones"][1] == "1 friend, 10 friends ($50.00)"
         admin.submit(page.form(HERE))
         program = records.all(Program)[-1]
-        assert (program.unit, program.referrer_amount, program.friend_amount) == (Unit.US_CENTS, 2005, 2000)
+        assert (program.ledger_unit, program.referrer_amount, program.friend_amount) == ("USD", 2005, 2000)
         assert program.tiers == [{"name": "New", "at": 0}, {"name": "Very good", "at": 5}]
         assert program.milestones == [{"at": 1}, {"at": 10, "bonus": 5000}]
         assert (program.email_invitations, program.personal_landing) == (True, True)
@@ -149,7 +149,7 @@ class TestChangingTheRules:
             page = admin.get(f"{EDIT}?preset={name}")
             assert len(records.all(Program)) == number
             admin.submit(send(admin, page).form(HERE))
-            assert rules.rules_of(records.all(Program)[-1]) == preset | {"thousand_units_cost": 7}
+            assert rules.rules_of(records.all(Program)[-1]) == {"currency": "USD"} | preset | {"thousand_units_cost": 7}
         admin.get(f"{EDIT}?preset=%00")
 
     def test_what_was_typed_is_kept_when_one_goes_back_to_it(self, admin: Person, records):

@@ -31,7 +31,7 @@ def bring(referrer: Person, friend: Person) -> None:
 
 def ledger(records) -> list[tuple[int, str, int, str, int]]:
     """Give the ledger: member, kind, amount, unit, balance."""
-    return [(e.profile_id, e.kind.value, e.amount, e.unit.value, e.balance) for e in records.all(RewardEntry)]
+    return [(e.profile_id, e.kind.value, e.amount, e.unit, e.balance) for e in records.all(RewardEntry)]
 
 
 def test_dropbox_gives_storage_to_both_sides(preset, alice, bob, charlie, records):
@@ -65,7 +65,7 @@ def test_paypal_gives_twenty_dollars_to_both_and_invites_by_mail(preset, alice, 
     preset("paypal")
     alice.sign_up()
     bring(alice, bob)
-    assert ledger(records) == [(1, "referrer", 2000, "us_cents", 2000), (2, "friend", 2000, "us_cents", 2000)]
+    assert ledger(records) == [(1, "referrer", 2000, "USD", 2000), (2, "friend", 2000, "USD", 2000)]
     assert "$20.00" in alice.get("/dashboard/rewards").text
     assert records.all(Program)[-1].email_invitations
 
@@ -77,7 +77,7 @@ def test_airbnb_welcomes_by_name_with_twenty_five_dollars(preset, alice, bob, re
     assert page.one("h1").text == "alice gives you $25.00 to start"
     bob.sign_up()
     bob.confirm_address()
-    assert ledger(records) == [(1, "referrer", 2500, "us_cents", 2500), (2, "friend", 2500, "us_cents", 2500)]
+    assert ledger(records) == [(1, "referrer", 2500, "USD", 2500), (2, "friend", 2500, "USD", 2500)]
 
 
 def test_tesla_gives_no_points_but_places_and_perks(preset, app, clock, alice, bob, records):
@@ -112,11 +112,11 @@ def test_a_referral_keeps_the_rules_it_began_under(preset, alice, bob, charlie, 
     bring(alice, charlie)
     assert ledger(records) == [
         (1, "referrer", 10, "points", 10),
-        (1, "referrer", 2000, "us_cents", 2000),
-        (3, "friend", 2000, "us_cents", 2000),
+        (1, "referrer", 2000, "USD", 2000),
+        (3, "friend", 2000, "USD", 2000),
     ]
     balances = alice.get("/dashboard/rewards").all("[data-balance]")
-    assert [(b["data-balance"], b["data-value"]) for b in balances] == [("us_cents", "2000"), ("points", "10")]
+    assert [(b["data-balance"], b["data-value"]) for b in balances] == [("USD", "2000"), ("points", "10")]
 
 
 def test_a_milestone_gives_its_bonus_once_and_loses_it_below_the_mark(app, clock, alice, bob, charlie, records):
