@@ -40,6 +40,7 @@ from referralhub.observing import counters, exporters, requests
 from referralhub.redis_client import connect
 from referralhub.services.accounts import passwords
 from referralhub.services.brand.in_force import InForce
+from referralhub.services.program import rules
 from referralhub.services.shared import codes
 from referralhub.sessions import former_cookie
 from referralhub.sessions.interface import Sessions
@@ -122,6 +123,7 @@ def _begin(settings: Settings) -> Flask:
         settings.flask_config(),
         SETTINGS=settings,
         CLOCK=clock.system_clock,
+        ZONE=rules.timezone,
         SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url, settings.web_threads),
     )
     if settings.debug_toolbar:

@@ -12,7 +12,7 @@ from redis import RedisError
 from sqlalchemy import event
 
 from referralhub import mail_content
-from referralhub.clock import now
+from referralhub.clock import local_now, now
 from referralhub.extensions import db, huey
 from referralhub.mail_transport import transport
 from referralhub.observing import context
@@ -27,6 +27,8 @@ from referralhub.services.referrals import invitation_progress, lifecycle, revie
 from referralhub.services.shared import once
 
 log = logging.getLogger(__name__)
+
+MONDAY, DIGESTS_FROM = 0, 7  # where the program is
 
 
 @huey.task()
@@ -79,10 +81,12 @@ def look_after_reviews() -> None:
     review.release_due(now(), verification_required=required)
 
 
-@huey.periodic_task(crontab(minute="27", hour="7-23", day_of_week="1"))
+@huey.periodic_task(crontab(minute="27"))
 def send_digests() -> None:
-    """On Mondays: queue the weekly digest; hourly, so that a worker that was away catches up."""
-    digest.queue_due(now())
+    """On Mondays, from seven on: queue the weekly digest; hourly, so that a worker that was away catches up."""
+    at = local_now()
+    if at.weekday() == MONDAY and at.hour >= DIGESTS_FROM:
+        digest.queue_due(at)
 
 
 @huey.periodic_task(crontab(minute="37", hour="3"))
@@ -91,7 +95,7 @@ def tidy() -> None:
     tokens.tidy(now())
     once.tidy(now())
     signals.tidy(now())
-    visits.fold(now())
+    visits.fold(local_now())
     sign_ins.tidy(now(), current_app.permanent_session_lifetime)
 
 

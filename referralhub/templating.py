@@ -13,7 +13,7 @@ from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
 from referralhub.words import fraud, referrals
 from referralhub.words.amounts import figure_and_unit, format_amount, format_decimals, format_number, format_percent
-from referralhub.words.dates import ago, day, month, month_name, short_month, span
+from referralhub.words.dates import ago, day, minute, month, month_name, short_month, span
 from referralhub.words.language import translated
 from referralhub.words.letters import badge_name
 from referralhub.words.names import called
@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
         called=called,
         day=day,
         decimals=format_decimals,
+        minute=minute,
         month=month,
         month_name=month_name,
         number=format_number,

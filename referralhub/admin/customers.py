@@ -10,7 +10,7 @@ from wtforms import SubmitField
 from wtforms.validators import InputRequired
 
 from referralhub.admin.access import AdminPage, Answer, actor
-from referralhub.clock import now
+from referralhub.clock import local_now, now
 from referralhub.forms import show_error
 from referralhub.services.referrals import customers
 from referralhub.services.referrals.customers import Known, Loaded, Wrong
@@ -30,7 +30,7 @@ class ListForm(FlaskForm):
     def lines(self) -> list[Known | Wrong]:
         """Return what was sent, line by line. Raises BadFile."""
         text = self.file.data.read().decode("utf-8", "surrogateescape") if self.file.data else ""
-        return list(customers.read(text.splitlines(keepends=True), now().date()))
+        return list(customers.read(text.splitlines(keepends=True), local_now().date()))
 
 
 class Customers(AdminPage):

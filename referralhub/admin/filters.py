@@ -4,12 +4,14 @@ Names and options are marked texts: pages translate them, and addresses have the
 """
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from flask_admin.contrib.sqla.filters import BaseSQLAFilter
 
+from referralhub.clock import zone
+from referralhub.services.shared.calendar import midnight
 from referralhub.words.language import N_
 from referralhub.words.names import NAMES
 
@@ -37,7 +39,7 @@ class Choice(BaseSQLAFilter):
 
 
 class Day(BaseSQLAFilter):
-    """From a day on, or up to a day and with it (UTC)."""
+    """From a day on, or up to a day and with it, in the program's time zone."""
 
     def __init__(self, column: Any, name: str, *, until: bool = False) -> None:
         super().__init__(column, name, data_type="date")
@@ -48,7 +50,7 @@ class Day(BaseSQLAFilter):
         day = date.fromisoformat(value)
         if not 2000 <= day.year <= 2100:
             raise ValueError(value)
-        return datetime.combine(day, time(), UTC) + timedelta(days=1 if self.until else 0)
+        return midnight(day + timedelta(days=1 if self.until else 0), zone())
 
     def apply(self, query: Any, value: datetime, alias: Any = None) -> Any:
         """Keep rows since then, or before."""

@@ -24,6 +24,7 @@ from referralhub.forms import has_control_characters
 from referralhub.languages import SOURCE, speaking
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
 from referralhub.words.amounts import format_number
+from referralhub.words.dates import minute
 from referralhub.words.names import called
 
 BATCH = 1000  # rows that an export reads at once
@@ -169,7 +170,7 @@ def _as_read(value: Any) -> Any:
 
 _WORDS: dict[type, Callable[[Any], str]] = {
     bool: lambda value: _("yes") if value else _("no"),
-    datetime: lambda value: f"{value:%Y-%m-%d %H:%M}",
+    datetime: minute,
     StrEnum: called,
     int: format_number,
     Decimal: format_number,

@@ -9,7 +9,7 @@ from referralhub import htmx, languages, outcome
 from referralhub.auth.forms import LoginForm
 from referralhub.auth.limits import account, account_at_address, known_browser
 from referralhub.browsers import browser_name, request_origin
-from referralhub.clock import now
+from referralhub.clock import now, use_zone
 from referralhub.extensions import limiter, login_manager
 from referralhub.forms import show_error, text_of
 from referralhub.models import User
@@ -29,11 +29,13 @@ FORM_LIMIT = "20 per minute; 200 per hour"  # for one client address; forms are 
 
 def load_user(sign_in_id: str) -> User | None:
     """Return the member whose sign-in a session names, unless that was ended, is over, or the account switched off."""
-    member = sign_ins.member(int(sign_in_id))
-    if member is None or (member.sign_in and sign_ins.is_over(member.sign_in, now())):
+    found = sign_ins.member(int(sign_in_id))
+    if found is None or (found[0].sign_in and sign_ins.is_over(found[0].sign_in, now())):
         forget_member()  # signed out from elsewhere, by a new password or with the account, or long ago
         return None
+    member, zone = found
     languages.speak_to(member)
+    use_zone(zone)
     return member
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from referralhub.cli.output import Commands, answer, json_option, progress
-from referralhub.clock import now
+from referralhub.clock import local_now, now
 from referralhub.services.referrals import customers as service
 from referralhub.services.referrals.customers import Known, Wrong
 from referralhub.services.shared.audit import OPERATOR
@@ -55,7 +55,7 @@ def _check(file: Path) -> int:
 def _lines(file: Path) -> Iterator[Known | Wrong]:
     # What is no UTF-8 is found wrong with its line, not with the whole file.
     with file.open(encoding="utf-8", errors="surrogateescape", newline="") as text:
-        yield from service.read(text, now().date())
+        yield from service.read(text, local_now().date())
 
 
 def _length(file: Path) -> int:

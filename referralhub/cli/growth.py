@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 
 from referralhub.cli.output import Commands, answer, json_option
+from referralhub.clock import local_now, zone
 from referralhub.services.growth.monthly import FIGURES, Month, monthly
 from referralhub.services.shared.csv import csv_lines
 
@@ -35,7 +36,7 @@ def report(as_csv: bool, as_json: bool) -> None:
     """
     if as_csv and as_json:
         raise click.UsageError("Give either --csv or --json.")
-    months = monthly()
+    months = monthly(today=local_now().date(), zone=zone())
     figures = [month.figures() for month in months]
     if as_csv:
         click.echo("".join(csv_lines(FIGURES, figures)), nl=False)

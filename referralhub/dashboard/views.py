@@ -36,16 +36,17 @@ def home() -> Response:
     found = figures.read(redis, profile.id, at)
     if sign_ins.note_seen(current_user, request_origin(), at):
         session.modified = True  # a member who comes back stays signed in
+    board = leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5)
     page = render_template(
         "dashboard/home.html",
         stats=found.statistics,
         stats_tag=_tag(found.statistics),
         recent=found.recent,
-        board=leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5),
+        board=board,
         link=member_link(profile.code),
         shares=share_links(member_link(profile.code), found.statistics, brand.name),
     )
-    until = min(found.until, Period.MONTH.end(at), sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
+    until = min(found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
     unless = visits.key(profile.code)  # there are visits to be booked
     return keep(make_response(page), profile.id, LEADERBOARD, until=until, unless=unless)
 
@@ -94,7 +95,7 @@ def show_leaderboard() -> Response:
     small = request.args.get("size") == "small"
     board = leaderboard.read(current_app.extensions["redis"], period, at, own, limit=5 if small else 20)
     page = htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
-    return keep(page, LEADERBOARD, *([own] if own else []), until=min(period.end(at), at + AT_MOST))
+    return keep(page, LEADERBOARD, *([own] if own else []), until=min(board.until, at + AT_MOST))
 
 
 def part_after(name: str = "after") -> int | None:

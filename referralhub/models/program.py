@@ -65,6 +65,7 @@ class Program(Base):
     hold_days: Mapped[int]
     tiers: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"name": "Silver", "at": 10}, …], lowest first
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"at": 10, "bonus": 50}, …]
+    timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")  # IANA name: days begin at midnight there
     email_invitations: Mapped[bool] = mapped_column(default=False)
     personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
     # What growth is compared with; no rule depends on these. In the smallest unit of the currency.

@@ -10,7 +10,7 @@ from referralhub.models.referral import Channel
 
 
 class VisitDaily(Base):
-    """Counts for one member's link, day (UTC) and channel. No row says who came."""
+    """Counts for one member's link, day (in the program's time zone) and channel. No row says who came."""
 
     __tablename__ = "visit_daily"
 

@@ -128,8 +128,9 @@ class Sessions(RedisSessionInterface):
             visits.key(link.code),
             visits.WAITING,
         ]
-        day = link.visited_at.date()
-        fields = [visits.field(day, link.channel, kind) if counted else "" for kind in ("visits", "visitors")]
+        fields = [
+            visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in ("visits", "visitors")
+        ]
         values = link.visited_at.isoformat(), link.code, link.channel.value, link.invitation_id or ""
         answer = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
         arrival = Arrival(answer.decode())

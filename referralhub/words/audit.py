@@ -55,6 +55,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "stock": N_("stock"),
     "thousand_units_cost": N_("thousand units cost"),
     "tiers": N_("tiers"),
+    "timezone": N_("timezone"),
     "touch": N_("touch"),
     "two_factor": N_("two factor"),
     "unit": N_("unit"),

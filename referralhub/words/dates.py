@@ -7,7 +7,7 @@ from babel.dates import format_date, format_skeleton
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from referralhub.clock import now
+from referralhub.clock import local_now, now, zone
 from referralhub.words.language import locale
 
 
@@ -28,9 +28,15 @@ def ago(moment: datetime) -> str:
     return day(moment)
 
 
-def day(moment: datetime) -> str:
-    """Name a day as people do: "3 May", with the year only when it is another one."""
-    return _written(moment, "MMMMd" if moment.year == now().year else "yMMMMd")
+def day(moment: date) -> str:
+    """Name a day as people do: "3 May", with the year only when it is another one; a moment's is that of the zone."""
+    found = moment.astimezone(zone()) if isinstance(moment, datetime) else moment
+    return _written(found, "MMMMd" if found.year == local_now().year else "yMMMMd")
+
+
+def minute(moment: datetime) -> str:
+    """Write a moment for tables: "2026-05-03 17:20", by the clocks of the program's time zone."""
+    return f"{moment.astimezone(zone()):%Y-%m-%d %H:%M}"
 
 
 def month(moment: date) -> str:

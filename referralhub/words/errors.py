@@ -105,6 +105,7 @@ ERRORS: dict[str, Text] = {
     "setting_out_of_range": N_("must be between {least} and {most}"),
     "window_out_of_range": N_("must be between {least} and {most}, as long as a visitor is remembered"),
     "currency_unknown": N_("must be the ISO 4217 code of a currency that is in use, such as EUR or JPY"),
+    "timezone_unknown": N_("must be the IANA name of a time zone, such as Europe/Berlin"),
     "name_length": N_("must have {least} to {most} characters"),
     "tiers_malformed": (
         N_(

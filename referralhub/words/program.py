@@ -22,6 +22,7 @@ LABELS = {
     "hold_days": N_("A reward can be spent"),
     "tiers": N_("Tiers"),
     "milestones": N_("Milestones"),
+    "timezone": N_("Days begin at midnight in"),
     "email_invitations": N_("Invitations by mail"),
     "personal_landing": N_("Signup page in the referrer's name"),
     "paid_customer_cost": N_("A customer won by advertising costs"),

@@ -258,10 +258,10 @@ class TestWhoIsGivenWhat:
 
     @pytest.mark.parametrize("page", PAGES)
     def test_one_whose_sign_in_ends_while_the_view_is_at_work(self, app: Flask, warm: Person, clock: Clock, page: str):
-        def ended_since(sign_in_id: int) -> User | None:
-            user = member(sign_in_id)
+        def ended_since(sign_in_id: int) -> tuple[User, str] | None:
+            found = member(sign_in_id)
             sign_ins.end_others(1, 0)
-            return user
+            return found
 
         member = sign_ins.member
         befriend(app, "alice", 1, clock())  # so that the view is asked

@@ -247,7 +247,7 @@ class CheckedMachine(RuleBasedStateMachine):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
                 holds(5, (balance.amount, balance.available) == expected, f"{balance} of {who}, not {expected}")
             kept, now = figures.read(self.world.redis, who.id, self.now), statistics.of_member(who.id, self.now)
-            counted, signed_in = now.statistics, sign_ins.member(who.sign_in)
+            counted, (signed_in, _) = now.statistics, sign_ins.member(who.sign_in) or (None, "")
         holds(5, kept.statistics == counted, f"{who} is shown {kept.statistics}, not {counted}")
         holds(5, kept.recent == now.recent, f"{who} has brought {kept.recent}, not {now.recent}")
         self.compare_pages(who)

@@ -160,6 +160,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "account admin auth branding cli clock commits compression config dashboard database debug_toolbar "
         "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
         "redis_client response_headers sessions static_files tasks templating urls services.shared services.brand "
+        "services.program "
         "services.accounts",
         "flask werkzeug",
     ),

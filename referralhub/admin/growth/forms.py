@@ -37,7 +37,7 @@ class RangeForm(PanelForm):
         form = cls(formdata=request.args, first=usual.first.isoformat(), last=usual.last.isoformat())
         form.first.data = form.first.data or usual.first.isoformat()
         form.last.data = form.last.data or usual.last.isoformat()
-        return form, DateRange(_day(form.first.data), _day(form.last.data)) if form.validate() else usual
+        return form, DateRange(_day(form.first.data), _day(form.last.data), usual.zone) if form.validate() else usual
 
     def validate_first(self, field: Field) -> None:
         """Refuse what is no date."""

@@ -59,7 +59,7 @@ def milestones(text: str, unit: str) -> list[dict[str, Any]]:
 def typed(rules: dict[str, Any]) -> dict[str, Any]:
     """Return rules as they stand in the fields of the form."""
     unit = ledger_unit(rules["unit"], rules["currency"])
-    fields = {key: rules[key] for key in ("name", "currency", "email_invitations", "personal_landing")}
+    fields = {key: rules[key] for key in ("name", "currency", "timezone", "email_invitations", "personal_landing")}
     fields |= {key: amounts.typed(rules[key], unit) for key in ("referrer_amount", "friend_amount", "member_cap")}
     fields |= {key: str(rules[key]) for key in ("window_days", "hold_days")}
     fields |= {key: rules[key].value for key in ("unit", "touch")}
@@ -103,6 +103,7 @@ class RulesForm(FlaskForm):
     )
     tiers = TextAreaField(label("tiers"), [InputRequired(_l("Enter at least one tier, such as “0 Bronze”."))])
     milestones = TextAreaField(label("milestones"))
+    timezone = StringField(label("timezone"), [InputRequired(_l("Enter a time zone, such as UTC."))], filters=[strip])
     email_invitations = BooleanField(_l("Members can invite by mail"))
     personal_landing = BooleanField(_l("The signup page speaks in the referrer's name"))
 
@@ -165,6 +166,7 @@ class RulesForm(FlaskForm):
             "hold_days": amounts.whole(text_of(self.hold_days)),
             "tiers": tiers(text_of(self.tiers)),
             "milestones": milestones(text_of(self.milestones), unit),
+            "timezone": text_of(self.timezone),
             "email_invitations": self.email_invitations.data,
             "personal_landing": self.personal_landing.data,
         }

@@ -12,6 +12,7 @@ from referralhub.models import SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
+from referralhub.services.shared.calendar import zone_in_force
 
 Proof = Callable[[Session], None]  # a part of the transaction that begins a sign-in; raises what is wrong
 
@@ -57,19 +58,22 @@ def begin(
         keep()
 
 
-def member(sign_in_id: int) -> User | None:
-    """Return the member of a sign-in that was not ended, unless the account was switched off. One query."""
+def member(sign_in_id: int) -> tuple[User, str] | None:
+    """Return the member of a sign-in that was not ended, unless the account was switched off, and the time zone.
+
+    One query: the program's time zone is read along for all days that the member's pages show.
+    """
     row = reading().execute(_MEMBER, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None:
         return None
-    user: User
-    user, user.sign_in = row
-    return user
+    user, sign_in, zone = row
+    user.sign_in = sign_in
+    return user, zone
 
 
 # Built once, as every page of a member asks.
 _MEMBER = (
-    select(User, SignIn)
+    select(User, SignIn, zone_in_force())
     .join(SignIn, SignIn.user_id == User.id)
     .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
 )

@@ -16,7 +16,8 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralState
 from referralhub.services.growth.monthly import Month
-from referralhub.services.growth.ranges import DateRange, midnight, next_month, seconds_between, utc_day
+from referralhub.services.growth.ranges import DateRange, local_day, seconds_between
+from referralhub.services.shared.calendar import midnight, next_month, zone_of
 
 WINDOWS = (7, 30, 90)  # days after joining
 K_WINDOW = 30
@@ -81,11 +82,14 @@ class Cohorts:
 
 
 def read(months: Sequence[Month], now: datetime) -> Cohorts:
-    """Count what the members who joined in these months brought, up to now; none without members. Two queries."""
+    """Count what the members who joined in these months brought, up to now; none without members. Two queries.
+
+    `now` and the months are in the program's time zone.
+    """
     sums = {month.start: Counter(members=month.signups) for month in months if month.signups}
     if not sums:
         return Cohorts([], None)
-    days = DateRange(months[0].start, months[-1].start).whole_months
+    days = DateRange(months[0].start, months[-1].start, zone_of(now)).whole_months
     for day, state, window, friends, seconds in reading().execute(_brought(days)):
         sums[day.replace(day=1)].update(_named(state, window, friends, round(seconds)))
     for day, squares in reading().execute(_squares(days)):
@@ -116,7 +120,7 @@ def estimate(members: int, friends: int, squares: int) -> Estimate:
 
 def _cohort(first: date, last: date, sums: Counter[str], now: datetime) -> Cohort:
     """Make a cohort of the sums of one month, or of those from the first to the last."""
-    members, newest = sums["members"], midnight(next_month(last))
+    members, newest = sums["members"], midnight(next_month(last), zone_of(now))
     windows = tuple(
         Window(
             days=days,
@@ -144,7 +148,7 @@ def _brought(months: DateRange) -> Select[*tuple[Any, ...]]:
     """
     friends = (
         select(
-            utc_day(Profile.created).label("day"),
+            local_day(Profile.created, months).label("day"),
             Referral.state,
             seconds_between(Profile.created, Referral.created).label("age"),
         )
@@ -171,7 +175,7 @@ def _squares(months: DateRange) -> Select[*tuple[Any, ...]]:
         .group_by(Profile.id)
         .subquery()
     )
-    day = utc_day(each.c.joined).label("day")
+    day = local_day(each.c.joined, months).label("day")
     return select(day, func.sum(each.c.n * each.c.n).label("squares")).group_by(day)
 
 

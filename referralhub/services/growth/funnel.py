@@ -9,8 +9,9 @@ from sqlalchemy import Select, func, select
 
 from referralhub.database import reading
 from referralhub.models import Channel, Profile, Referral, ReferralState, User, VisitDaily
-from referralhub.services.growth.ranges import DateRange, midnight
+from referralhub.services.growth.ranges import DateRange
 from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
+from referralhub.services.shared.calendar import midnight
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Funnel:
 
 
 def read(days: DateRange, now: datetime) -> Funnel:
-    """Count the stages for a range. Two queries.
+    """Count the stages for a range, up to `now` in its time zone. Two queries.
 
     Visits of more than 90 days ago are kept as one sum (`visits.fold`) and belong to no range.
     """
@@ -96,7 +97,7 @@ def _signups(days: DateRange, kept_from: date) -> Select[*tuple[Any, ...]]:
             func.count().label("n"),
             (func.count() - func.count(unverified.c.id)).label("verified"),
             func.count().filter(Referral.state == ReferralState.CONFIRMED).label("confirmed"),
-            func.count().filter(Referral.created >= midnight(kept_from)).label("late"),
+            func.count().filter(Referral.created >= midnight(kept_from, days.zone)).label("late"),
         )
         .outerjoin(unverified, unverified.c.id == Referral.friend_id)
         .where(Referral.created >= days.since, Referral.created < days.until)

@@ -43,7 +43,7 @@ class Headlines:
 
 
 def read(unit: str, now: datetime) -> Headlines:
-    """Read them all in one query; what it adds up are spans that an index finds."""
+    """Read them all in one query, by spans that an index finds. `now` is in the time zone whose months count."""
     is_waiting = Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
     confirmed = select(func.count()).where(Referral.state == ReferralState.CONFIRMED)
     given = select(func.coalesce(func.sum(RewardEntry.amount), 0))

@@ -2,21 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, tzinfo
 from itertools import pairwise
 
 from sqlalchemy import CompoundSelect, func, literal, select, union_all
 
 from referralhub.database import reading
 from referralhub.models import Profile
-from referralhub.services.growth.ranges import DateRange, midnight, next_month
+from referralhub.services.growth.ranges import DateRange
+from referralhub.services.shared.calendar import midnight, next_month
 
 FIGURES = ("month", "organic", "referred", "referred_per_organic", "share_referred", "members")
 
 
 @dataclass(frozen=True)
 class Month:
-    """Signups of one calendar month (UTC), and how many members there were at its end."""
+    """Signups of one calendar month in the program's time zone, and how many members there were at its end."""
 
     year: int
     month: int
@@ -54,19 +55,19 @@ class Month:
         return (f"{self.start:%Y-%m}", self.organic, self.referred, *rounded, self.members)
 
 
-def monthly(days: DateRange | None = None, today: date | None = None) -> list[Month]:
+def monthly(days: DateRange | None = None, today: date | None = None, zone: tzinfo = UTC) -> list[Month]:
     """Count signups by month, from the first month with one to the last, those without one too.
 
     With `days`, only the months that these touch are given, each of them whole, up to the last of these that has
-    begun `today`: one query then, else one more.
+    begun `today`: one query then, else one more. Without, months are those of `zone`.
     """
     if days is None:
         first, last = reading().execute(select(func.min(Profile.created), func.max(Profile.created))).one()
         if first is None:
             return []
-        days = DateRange(first.date(), last.date())
+        days = DateRange(first.astimezone(zone).date(), last.astimezone(zone).date(), zone)
     starts = _months(days.first, min(days.last, today or days.last))
-    (_, members, _), *counts = reading().execute(_signups(starts)).all()
+    (_, members, _), *counts = reading().execute(_signups(starts, days.zone)).all()
     months: list[Month] = []
     for start, (_, signups, referred) in zip(starts, counts, strict=False):
         members += signups
@@ -83,13 +84,14 @@ def _months(first: date, last: date) -> list[date]:
     return starts
 
 
-def _signups(starts: Sequence[date]) -> CompoundSelect[int, int, int]:
+def _signups(starts: Sequence[date], zone: tzinfo) -> CompoundSelect[int, int, int]:
     """Count who joined before the first of these days, and from each of them to the next.
 
     A span for each, which an index finds, takes a third of the time of a GROUP BY that works out everybody's day.
     """
-    spans = [Profile.created < midnight(starts[0])]
-    spans += [(Profile.created >= midnight(a)) & (Profile.created < midnight(b)) for a, b in pairwise(starts)]
+    begins = [midnight(start, zone) for start in starts]
+    spans = [Profile.created < begins[0]]
+    spans += [(Profile.created >= since) & (Profile.created < until) for since, until in pairwise(begins)]
     counts = [
         select(literal(number).label("number"), func.count().label("signups"), func.count(Profile.referred_by_id))
         .select_from(Profile)

@@ -1,63 +1,78 @@
-"""Spans of days to look at, and the calendar months in them. Days and months are those of UTC."""
+"""Spans of days to look at, and the calendar months in them: those of the program's time zone."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Float, cast, extract, func
+from sqlalchemy import ColumnElement, Date, Float, Interval, case, cast, extract, func, literal
 
 from referralhub.database import dialect
+from referralhub.models.base import UtcDateTime
+from referralhub.services.shared.calendar import midnight, next_month, offsets, zone_of
 
+ZERO = timedelta()
 USUAL_MONTHS = 12  # whole ones, before the one that is going on
 
 
 @dataclass(frozen=True)
 class DateRange:
-    """From a day to another, both included."""
+    """From a day to another, both included, in a time zone."""
 
     first: date
     last: date
+    zone: tzinfo = UTC
 
     @property
     def since(self) -> datetime:
         """The first moment."""
-        return midnight(self.first)
+        return midnight(self.first, self.zone)
 
     @property
     def until(self) -> datetime:
         """The first moment after."""
-        return midnight(self.last + timedelta(days=1))
+        return midnight(self.last + timedelta(days=1), self.zone)
 
     @property
     def whole_months(self) -> "DateRange":
         """The same, made longer to begin and end with a month."""
-        return DateRange(self.first.replace(day=1), next_month(self.last) - timedelta(days=1))
+        return DateRange(self.first.replace(day=1), next_month(self.last) - timedelta(days=1), self.zone)
 
 
 def usual(now: datetime) -> DateRange:
-    """Return the last twelve whole months, and the one that is going on up to today."""
+    """Return the last twelve whole months, and the one that is going on up to today, in the zone that `now` is in."""
     months = now.year * 12 + now.month - 1 - USUAL_MONTHS
-    return DateRange(date(months // 12, months % 12 + 1, 1), now.date())
+    return DateRange(date(months // 12, months % 12 + 1, 1), now.date(), zone_of(now))
 
 
-def midnight(day: date) -> datetime:
-    """Return the first moment of a day."""
-    return datetime.combine(day, time(), UTC)
+def local_day(moment: Any, days: DateRange) -> ColumnElement[date]:
+    """Return the day of a column's moments in the zone of a range, for grouping; right for those in the range.
 
-
-def next_month(day: date) -> date:
-    """Return the first day of the month after a day's."""
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
-
-
-def utc_day(moment: Any) -> ColumnElement[date]:
-    """Return the day of a column's moments, for grouping.
-
-    PostgreSQL would take the day in the time zone of the session; SQLite has stored UTC.
+    What the zone's clocks said is known here and given to the database: SQLite knows no zones, and PostgreSQL may know
+    fewer or others than we do.
     """
+    margin = timedelta(days=2)
+    latest, *earlier = reversed(offsets(days.zone, days.first - margin, days.last + margin))
     if dialect() == "postgresql":
-        return cast(func.timezone("UTC", moment), Date)
-    return func.date(moment, type_=Date())
+        utc = func.timezone("UTC", moment)  # and not the time zone of the session
+        ahead = _stepwise(moment, earlier, latest, lambda offset: literal(offset, Interval()))
+        return cast(utc if latest[1] == ZERO and not earlier else utc + ahead, Date)
+    if latest[1] == ZERO and not earlier:
+        return func.date(moment, type_=Date())
+    ahead = _stepwise(moment, earlier, latest, lambda offset: literal(f"{offset.total_seconds():+.0f} seconds"))
+    return func.date(moment, ahead, type_=Date())
+
+
+def _stepwise(
+    moment: Any,
+    earlier: Sequence[tuple[datetime, timedelta]],
+    latest: tuple[datetime, timedelta],
+    written: Callable[[timedelta], ColumnElement[Any]],
+) -> ColumnElement[Any]:
+    """Choose the offset in force at a moment, the latest first: most rows are new."""
+    steps = [latest, *earlier]
+    whens = [(moment >= literal(since, UtcDateTime()), written(offset)) for since, offset in steps[:-1]]
+    return case(*whens, else_=written(steps[-1][1])) if whens else written(latest[1])
 
 
 def seconds_between(earlier: Any, later: Any) -> ColumnElement[float]:

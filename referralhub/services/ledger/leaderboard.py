@@ -8,9 +8,11 @@ at every moment.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from redis import Redis, RedisError
 from sqlalchemy import Row, Select, bindparam, delete, exists, func, or_, select, true
@@ -20,8 +22,10 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
 from referralhub.services.shared import figure_changes
+from referralhub.services.shared.calendar import midnight, next_month, zone_in_force, zone_of
 from referralhub.services.shared.names import shown_name
 
+Read = TypeVar("Read")
 log = logging.getLogger(__name__)
 
 CHANGED = "leaderboard_changed"  # in session.info: this transaction moved somebody
@@ -34,7 +38,7 @@ LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up t
 
 
 class Period(StrEnum):
-    """The span that a leaderboard covers; months and weeks are the calendar's, in UTC."""
+    """The span that a leaderboard covers; months and weeks are the calendar's, in the time zone that `now` is in."""
 
     ALL = "all"
     MONTH = "month"
@@ -42,23 +46,23 @@ class Period(StrEnum):
 
     def start(self, now: datetime) -> datetime | None:
         """Return the first moment of the span; None for all time."""
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         match self:
             case Period.ALL:
                 return None
             case Period.MONTH:
-                return midnight.replace(day=1)
+                return midnight(now.date().replace(day=1), zone_of(now))
             case Period.WEEK:
-                return midnight - timedelta(days=now.weekday())
+                return midnight(now.date() - timedelta(days=now.weekday()), zone_of(now))
 
     def end(self, now: datetime) -> datetime:
         """Return the first moment after the span; for all time, one that nobody sees."""
-        match self, self.start(now):
-            case Period.MONTH, datetime() as start:
-                return (start + timedelta(days=31)).replace(day=1)
-            case Period.WEEK, datetime() as start:
-                return start + timedelta(days=7)
-        return datetime.max.replace(tzinfo=UTC)
+        match self:
+            case Period.ALL:
+                return datetime.max.replace(tzinfo=UTC)
+            case Period.MONTH:
+                return midnight(next_month(now.date()), zone_of(now))
+            case Period.WEEK:
+                return midnight(now.date() + timedelta(days=7 - now.weekday()), zone_of(now))
 
 
 @dataclass(frozen=True)
@@ -73,42 +77,80 @@ class Place:
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """The first places, and the member's own when they have one further down or among them."""
+    """The first places, and the member's own when they have one further down or among them, until the period ends."""
 
     period: Period
     places: list[Place]
     own: Place | None
+    until: datetime
+
+
+class OtherZone(Exception):
+    """The program's time zone is not the one that was supposed: what was read is of other days."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.zone = ZoneInfo(name)
+
+
+_zone: tzinfo = UTC  # the program's, as it was when this process last read it: each query says what it is now
+
+
+def _there(now: datetime, read_at: Callable[[datetime], Read]) -> Read:
+    """Read something at this moment in the program's time zone, once more where that has changed."""
+    global _zone  # noqa: PLW0603 - what is remembered between two readings; a wrong one costs a query
+    while True:
+        try:
+            return read_at(now.astimezone(_zone))
+        except OtherZone as other:
+            _zone = other.zone
 
 
 def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
     """Read the first places and a member's own: one query, between two round trips to Redis.
 
     Where Redis has not been told of changes, it is told now. Equal counts are ordered by who got there first (to the
-    second), then by who joined first.
+    second), then by who joined first. A month or week is that of the program's time zone.
     """
+    return _there(now, lambda at: _read(redis, period, at, profile_id, limit))
+
+
+def _read(redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
     try:
         board, behind = _from_redis(redis, period, now, profile_id, limit)
         if behind and redis.exists(*(_marker(each, now) for each in Period)) == len(Period):
-            catch_up(redis, now)  # a thousand times quicker than to rank a million members
+            _catch_up(redis, lambda _: now)  # a thousand times quicker than to rank a million members
             board, _ = _from_redis(redis, period, now, profile_id, limit)
         if board:
             return board
     except (RedisError, DBAPIError) as error:  # a database may be open for reading alone
         log.warning("The leaderboard is counted by SQL: %s", type(error).__name__)
-    return from_sql(period, now, profile_id, limit)
+    return _from_sql(period, now, profile_id, limit)
 
 
 def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
     """Count the same from the referrals themselves; this is what Redis must equal."""
-    ranked = _ranked(period.start(now)).subquery()
+    return _there(now, lambda at: _from_sql(period, at, profile_id, limit))
+
+
+def _from_sql(period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
+    ranked, zone = _ranked(period.start(now)).subquery(), select(zone_in_force().label("name")).subquery()
     rows = reading().execute(
-        select(ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
-        .where(or_(ranked.c.place <= limit, ranked.c.id == profile_id))
+        select(zone.c.name, ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
+        .select_from(zone)
+        .outerjoin(ranked, or_(ranked.c.place <= limit, ranked.c.id == profile_id))
         .order_by(ranked.c.place)
     )
-    places = [Place(*row) for row in rows]
+    found = rows.all()
+    _require_zone(found[0][0], now)
+    places = [Place(*row[1:]) for row in found if row.place is not None]
     own = next((place for place in places if place.profile_id == profile_id), None)
-    return Leaderboard(period, places[:limit], own)
+    return Leaderboard(period, places[:limit], own, period.end(now))
+
+
+def _require_zone(name: str, now: datetime) -> None:
+    if ZoneInfo(name) != zone_of(now) and not (name == "UTC" and zone_of(now) is UTC):
+        raise OtherZone(name)
 
 
 def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> int:
@@ -122,8 +164,9 @@ def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lam
         session.execute(delete(LeaderboardChange))
         # Whoever asks for this may have put another database in its place.
         figure_changes.note(session, figure_changes.EVERYBODY, figure_changes.LEADERBOARD)
+        at = _in_force(session, now)
         for period in Period:
-            numbers.append(_fill(session, redis, period, now))
+            numbers.append(_fill(session, redis, period, at))
             progress(1)
         redis.incr(TOLD)
     return numbers[0]
@@ -140,11 +183,22 @@ def catch_up(redis: "Redis", now: datetime) -> None:
     """Tell Redis what changed since the last time. Raises RedisError.
 
     A set that it does not have is written anew; so is each, once many have moved, and after Redis began anew: what it
-    remembers then may be older than the changes of which it was told.
+    remembers then may be older than the changes of which it was told. A set is named by its first moment: in
+    another time zone there is another one, and the former goes.
     """
+    _catch_up(redis, lambda session: _in_force(session, now))
+
+
+def _in_force(session: Session, now: datetime) -> datetime:
+    """Return the same moment in the program's time zone."""
+    return now.astimezone(ZoneInfo(session.execute(select(zone_in_force())).scalar_one()))
+
+
+def _catch_up(redis: "Redis", when: Callable[[Session], datetime]) -> None:
     with transaction() as session:
         # The rows go when this commits, so a failure on the way leaves them for the next time.
         _one_at_a_time(session)
+        now = when(session)
         ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
         for period in Period:
             if len(ids) <= MANY and redis.get(_marker(period, now)) == _run(redis):
@@ -158,13 +212,13 @@ def differences(redis: "Redis", now: datetime) -> list[Period]:
     """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError."""
     catch_up(redis, now)
     everybody = 1 << 31
-    different = []
-    for period in Period:
-        ranks = _ranks(redis, period, now, None, everybody)[1] or []
-        board = _board(period, ranks, _names([each for _, each, _ in ranks])[0], None, everybody)
-        if board != from_sql(period, now, limit=everybody):
-            different.append(period)
-    return different
+    return [period for period in Period if not _there(now, partial(_same, redis, period, everybody))]
+
+
+def _same(redis: "Redis", period: Period, limit: int, now: datetime) -> bool:
+    ranks = _ranks(redis, period, now, None, limit)[1] or []
+    board = _board(period, now, ranks, _names([each for _, each, _ in ranks], now)[0], None, limit)
+    return board == _from_sql(period, now, None, limit)
 
 
 def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
@@ -184,6 +238,9 @@ def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> in
     rows = session.execute(_counted(period.start(now))).all()
     key, marker = _key(period, now), _marker(period, now)
     redis.unlink(marker, key)  # until the marker is back, readers count by SQL
+    former = cast(bytes | None, redis.set(_newest(period), key, get=True))
+    if former and former.decode() != key:  # of another month or zone: nobody would tell it of changes
+        redis.unlink(f"{former.decode()}:complete", former)
     for first in range(0, len(rows), MANY):  # all at once would keep Redis from its other work
         redis.zadd(key, _scores(rows[first : first + MANY]))
     kept = None if period is Period.ALL else SETS_KEPT
@@ -200,10 +257,10 @@ def _from_redis(
     told, ranks = _ranks(redis, period, now, profile_id, limit)
     if ranks is None:
         return None, False
-    names, behind = _names([each for _, each, _ in ranks])
+    names, behind = _names([each for _, each, _ in ranks], now)
     if behind or redis.get(TOLD) != told:  # what it did not know a moment ago it may have been told since
         return None, True
-    return _board(period, ranks, names, profile_id, limit), False
+    return _board(period, now, ranks, names, profile_id, limit), False
 
 
 def _ranks(
@@ -230,19 +287,28 @@ def _ranks(
 
 
 def _board(
-    period: Period, ranks: list[tuple[int, int, int]], names: dict[int, str], profile_id: int | None, limit: int
+    period: Period,
+    now: datetime,
+    ranks: list[tuple[int, int, int]],
+    names: dict[int, str],
+    profile_id: int | None,
+    limit: int,
 ) -> Leaderboard:
     places = [Place(rank, each, names[each], number) for rank, each, number in ranks if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
-    return Leaderboard(period, places[:limit], own)
+    return Leaderboard(period, places[:limit], own, period.end(now))
 
 
-def _names(ids: Sequence[int]) -> tuple[dict[int, str], bool]:
-    """Name members, and tell whether there are changes of which Redis was not told. One query, if they are not MANY."""
+def _names(ids: Sequence[int], now: datetime) -> tuple[dict[int, str], bool]:
+    """Name members, and tell whether there are changes of which Redis was not told. One query, if they are not MANY.
+
+    Raises OtherZone where the program's time zone is not the one that `now` is in.
+    """
     names: dict[int, str] = {}
     behind = False
     for first in range(0, len(ids) or 1, MANY):
         rows = reading().execute(_NAMES, {"ids": ids[first : first + MANY]}).all()
+        _require_zone(rows[0].zone, now)
         behind = behind or rows[0].behind
         names |= {row.id: row.name for row in rows if row.id is not None}
     return names, behind
@@ -257,8 +323,8 @@ def _naming() -> Select[*tuple[Any, ...]]:
         .where(listed)
         .subquery()
     )
-    behind = select(exists(select(LeaderboardChange.id)).label("behind")).subquery()
-    return select(behind.c.behind, named.c.id, named.c.name).select_from(behind).outerjoin(named, true())
+    state = select(exists(select(LeaderboardChange.id)).label("behind"), zone_in_force().label("zone")).subquery()
+    return select(state.c.behind, state.c.zone, named.c.id, named.c.name).select_from(state).outerjoin(named, true())
 
 
 _NAMES = _naming()  # built once
@@ -298,7 +364,11 @@ def _one_at_a_time(session: Session) -> None:
 
 def _key(period: Period, now: datetime) -> str:
     start = period.start(now)
-    return f"leaderboard:{period.value}:{start.date().isoformat() if start else 'ever'}"
+    return f"leaderboard:{period.value}:{start.isoformat(timespec='minutes') if start else 'ever'}"
+
+
+def _newest(period: Period) -> str:
+    return f"leaderboard:{period.value}:newest"
 
 
 def _marker(period: Period, now: datetime) -> str:

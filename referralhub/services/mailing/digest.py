@@ -1,6 +1,6 @@
 """The weekly digest: what happened around a member's link in the last full week."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 
 from sqlalchemy import String, cast, func, literal, select, union_all
 from sqlalchemy.sql.selectable import Subquery
@@ -8,6 +8,7 @@ from sqlalchemy.sql.selectable import Subquery
 from referralhub.database import reading, transaction
 from referralhub.models import MessageKind, OutboxMessage, Profile, Referral, ReferralState, User, VisitDaily
 from referralhub.services.mailing import outbox
+from referralhub.services.shared.calendar import midnight, zone_of
 
 BATCH = 500  # members in one transaction, so that nobody waits for long
 
@@ -15,12 +16,13 @@ BATCH = 500  # members in one transaction, so that nobody waits for long
 def queue_due(now: datetime) -> int:
     """Queue last week's digest for every member around whose link something happened; return for how many.
 
-    It can be called any number of times: a member gets one digest a week.
+    It can be called any number of times: a member gets one digest a week. The week is that of the time zone which `now`
+    is in.
     """
-    monday = (now - timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = now.date() - timedelta(days=now.weekday())
     begin = monday - timedelta(days=7)
     week = f"{begin:%G-W%V}"
-    events = _events(begin, monday)
+    events = _events(begin, monday, zone_of(now))
     key = literal("digest:") + cast(User.id, String) + literal(f":{week}")
     queued = select(OutboxMessage.id).where(OutboxMessage.key == key)
     query = (
@@ -47,11 +49,12 @@ def queue_due(now: datetime) -> int:
     return len(rows)
 
 
-def _events(begin: datetime, end: datetime) -> Subquery:
+def _events(first: date, after: date, zone: tzinfo) -> Subquery:
     none, one = literal(0), literal(1)
+    begin, end = midnight(first, zone), midnight(after, zone)
     visits = select(
         VisitDaily.profile_id, VisitDaily.visits.label("visits"), none.label("joined"), none.label("confirmed")
-    ).where(VisitDaily.day >= begin.date(), VisitDaily.day < end.date())
+    ).where(VisitDaily.day >= first, VisitDaily.day < after)
     joined = select(Referral.referrer_id, none, one, none).where(Referral.created >= begin, Referral.created < end)
     confirmed = select(Referral.referrer_id, none, none, one).where(
         Referral.state == ReferralState.CONFIRMED, Referral.decided_at >= begin, Referral.decided_at < end

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from referralhub.config import SESSION_DAYS
 from referralhub.database import reading, transaction
 from referralhub.models import Program, Touch, Unit
-from referralhub.services.shared import audit, currencies, figure_changes
+from referralhub.services.shared import audit, calendar, currencies, figure_changes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import BadSetting, StaleRules
 
@@ -54,6 +54,11 @@ def current() -> Program:
     return reading().scalars(select(Program).order_by(Program.version.desc()).limit(1)).one()
 
 
+def timezone() -> str:
+    """Return the name of the time zone in force. One query."""
+    return reading().scalars(select(calendar.zone_in_force())).one()
+
+
 TIERS = [
     {"name": "Bronze", "at": 0},
     {"name": "Silver", "at": 10},
@@ -72,6 +77,7 @@ DEFAULT: dict[str, Any] = {
     "hold_days": 0,
     "tiers": TIERS,
     "milestones": [],
+    "timezone": "UTC",
     "email_invitations": False,
     "personal_landing": False,
     "paid_customer_cost": None,
@@ -79,7 +85,7 @@ DEFAULT: dict[str, Any] = {
 }
 COSTS = ("paid_customer_cost", "thousand_units_cost")  # with which growth is compared
 OPTIONAL = {"member_cap", *COSTS}  # which can be "none"
-OWN = {"currency"}  # what belongs to the business, whatever terms it offers
+OWN = {"currency", "timezone"}  # what belongs to the business, whatever terms it offers
 TERMS = {key: value for key, value in DEFAULT.items() if key not in OWN}
 # What the companies of the founding article's case studies did. Amounts of money are in those companies' currency.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -203,7 +209,7 @@ def parse(key: str, text: str) -> dict[str, Any]:
 
 
 def check(rules: dict[str, Any], changed: Collection[str]) -> None:
-    """Refuse rules that make no sense; lists and the currency only where they are `changed`. Raises BadSetting."""
+    """Refuse rules that make no sense; lists, currency and zone only where they are `changed`. Raises BadSetting."""
     if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
         raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
     for key in ("referrer_amount", "friend_amount", *OPTIONAL):
@@ -215,6 +221,8 @@ def check(rules: dict[str, Any], changed: Collection[str]) -> None:
         raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
     if "currency" in changed and rules["currency"] not in currencies.codes():
         raise BadSetting("currency", "currency_unknown")
+    if "timezone" in changed and not calendar.is_zone(rules["timezone"]):
+        raise BadSetting("timezone", "timezone_unknown")
     if "tiers" in changed:
         _check_tiers(rules["tiers"])
     if "milestones" in changed:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -15,6 +16,7 @@ from referralhub.models import Customer, Profile, Referral, User
 from referralhub.services.mailing.addresses import address_hash, canonical, normal
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
+from referralhub.services.shared.calendar import zone_in_force
 from referralhub.services.shared.errors import BadAddress, BadFile
 
 COLUMNS = ("email", "customer_since")
@@ -108,12 +110,17 @@ def count() -> int:
 
 
 def friend_was_one(session: Session, referral: Referral) -> bool:
-    """Return whether the friend was a customer on an earlier day than that of the signup; part of a transaction."""
-    address = session.execute(
-        select(User.email).join(Profile, Profile.user_id == User.id).where(Profile.id == referral.friend_id)
-    ).scalar_one()
+    """Return whether the friend was a customer on an earlier day than that of the signup; part of a transaction.
+
+    The day is that of the program's time zone, as those of the list are.
+    """
+    address, zone = session.execute(
+        select(User.email, zone_in_force())
+        .join(Profile, Profile.user_id == User.id)
+        .where(Profile.id == referral.friend_id)
+    ).one()
     since = session.scalar(select(Customer.since).where(Customer.address_hash == address_hash(canonical(address))))
-    return since is not None and since < referral.created.date()
+    return since is not None and since < referral.created.astimezone(ZoneInfo(zone)).date()
 
 
 def _line(number: int, cells: list[str], today: date) -> Known | Wrong:

@@ -2,8 +2,9 @@
 
 import uuid
 from collections import Counter
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from redis import Redis
 from sqlalchemy import delete, func, select
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import insert, transaction
 from referralhub.models import Channel, Profile, VisitDaily
 from referralhub.services.shared import codes, figure_changes, once
+from referralhub.services.shared.calendar import zone_in_force
 
 WAITING, BATCHES = "visits:waiting", "visits:batches"  # codes with new visits; counts on their way
 DAYS_KEPT = timedelta(days=90)
@@ -26,9 +28,14 @@ def key(code: str) -> str:
     return f"visits:{code}"
 
 
-def field(day: date, channel: Channel, kind: str) -> str:
-    """Return the name of one of these numbers."""
-    return f"{day.isoformat()}|{channel.value}|{kind}"
+def field(moment: datetime, channel: Channel, kind: str) -> str:
+    """Return the name of one of these numbers: of which quarter of an hour, so that it can be booked on its day.
+
+    The day depends on the program's time zone, which nobody knows who counts; no zone is ahead of UTC by a part of one.
+    """
+    utc = moment.astimezone(UTC)
+    quarter = utc.replace(minute=utc.minute // 15 * 15)
+    return f"{quarter:%Y-%m-%dT%H:%MZ}|{channel.value}|{kind}"
 
 
 def channel_of(via: str) -> Channel:
@@ -42,7 +49,7 @@ def channel_of(via: str) -> Channel:
 def count(redis: Redis, code: str, channel: Channel, kind: str, now: datetime) -> None:
     """Add one to a code's visits, visitors or bots of the day. Raises RedisError."""
     pipeline = redis.pipeline(transaction=True)
-    pipeline.hincrby(key(code), field(now.date(), channel, kind), 1)
+    pipeline.hincrby(key(code), field(now, channel, kind), 1)
     pipeline.sadd(WAITING, code)
     pipeline.execute()
 
@@ -63,7 +70,10 @@ def book_all(redis: Redis, now: datetime) -> None:
 
 
 def fold(now: datetime) -> None:
-    """Add visits of more than 90 days ago up to one row for a member and channel; the days are forgotten."""
+    """Add visits of more than 90 days ago up to one row for a member and channel; the days are forgotten.
+
+    `now` is in the program's time zone, as days are.
+    """
     last = now.date() - DAYS_KEPT
     old = (VisitDaily.day < last, VisitDaily.day > FOLDED)
     sums = [func.sum(getattr(VisitDaily, kind)).label(kind) for kind in COUNTED]
@@ -75,22 +85,28 @@ def fold(now: datetime) -> None:
 
 
 def _book(redis: Redis, batch: str, now: datetime) -> None:
-    code = batch.split(":")[2]
-    counts: dict[tuple[date, Channel], Counter[str]] = {}
-    for name, number in redis.hgetall(batch).items():
-        day, via, kind = _text(name).split("|")
-        counts.setdefault((date.fromisoformat(day), Channel(via)), Counter())[kind] += int(number)
+    code, counted = batch.split(":")[2], redis.hgetall(batch)
     with transaction() as session:
         # Visits of somebody whom this database does not know (it was set up anew) must not hold up the others.
         # What is shorter than a code is the number of a profile, by which visits were counted before.
         whose = Profile.code == code if len(code) >= codes.SHORTEST else Profile.id == int(code)
-        profile_id = session.scalar(select(Profile.id).where(whose))
-        if profile_id is not None and once.first(session, batch, now):
-            figure_changes.note(session, profile_id)
-            for (date_, channel), numbers in counts.items():
-                _add(session, profile_id, date_, channel, {kind: numbers[kind] for kind in COUNTED})
+        member = session.execute(select(Profile.id, zone_in_force().label("zone")).where(whose)).one_or_none()
+        if member is not None and once.first(session, batch, now):
+            figure_changes.note(session, member.id)
+            for (day, channel), numbers in _by_day(counted, ZoneInfo(member.zone)).items():
+                _add(session, member.id, day, channel, {kind: numbers[kind] for kind in COUNTED})
     redis.delete(batch)
     redis.srem(BATCHES, batch)
+
+
+def _by_day(counted: dict[bytes | str, bytes | str], zone: ZoneInfo) -> dict[tuple[date, Channel], Counter[str]]:
+    counts: dict[tuple[date, Channel], Counter[str]] = {}
+    for name, number in counted.items():
+        when, via, kind = _text(name).split("|")
+        # Without a time it was counted by a release that knew the days of UTC alone.
+        day = datetime.fromisoformat(when).astimezone(zone).date() if "T" in when else date.fromisoformat(when)
+        counts.setdefault((day, Channel(via)), Counter())[kind] += int(number)
+    return counts
 
 
 def _add(session: Session, profile_id: int, day: date, channel: Channel, numbers: dict[str, int]) -> None:

@@ -198,7 +198,7 @@ def test_a_change_that_redis_was_not_told_of_ranks_nobody_anew(app, alice: Perso
     with app.app_context():
         leaderboard.catch_up(app.extensions["redis"], clock())
     befriend(app, "alice", 1, clock())
-    with mock.patch.object(leaderboard, "from_sql") as ranked:
+    with mock.patch.object(leaderboard, "_from_sql") as ranked:
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
     assert not ranked.called
 
@@ -209,5 +209,5 @@ def test_where_nothing_can_be_written_it_is_counted_by_sql(app, alice: Person, v
         leaderboard.catch_up(app.extensions["redis"], clock())
     befriend(app, "alice", 1, clock())
     refused = OperationalError("DELETE", {}, Exception("read-only"))
-    with mock.patch.object(leaderboard, "catch_up", side_effect=refused):
+    with mock.patch.object(leaderboard, "_catch_up", side_effect=refused):
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]

@@ -149,7 +149,9 @@ class TestChangingTheRules:
             page = admin.get(f"{EDIT}?preset={name}")
             assert len(records.all(Program)) == number
             admin.submit(send(admin, page).form(HERE))
-            assert rules.rules_of(records.all(Program)[-1]) == {"currency": "USD"} | preset | {"thousand_units_cost": 7}
+            assert rules.rules_of(records.all(Program)[-1]) == {"currency": "USD", "timezone": "UTC"} | preset | {
+                "thousand_units_cost": 7
+            }
         admin.get(f"{EDIT}?preset=%00")
 
     def test_what_was_typed_is_kept_when_one_goes_back_to_it(self, admin: Person, records):

@@ -81,7 +81,7 @@ def test_a_member_whom_the_database_does_not_know_holds_up_nobody(app: Flask, li
 def test_what_was_counted_by_the_number_of_a_profile_is_booked_too(app: Flask, link: str, records):
     """So were visits counted before; an upgrade finds some of them waiting."""
     redis, day = app.extensions["redis"], app.config["CLOCK"]().date()
-    redis.hset("visits:1", mapping={visits.field(day, Channel.LINK, kind): 3 for kind in ("visits", "visitors")})
+    redis.hset("visits:1", mapping={f"{day.isoformat()}|link|{kind}": 3 for kind in ("visits", "visitors")})
     redis.sadd(visits.WAITING, 1)
     assert counted(records) == [(3, 3)]
     assert not redis.keys("visits:*")

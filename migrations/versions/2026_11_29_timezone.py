@@ -1,0 +1,22 @@
+"""timezone
+
+Revision ID: 0016
+Revises: 0015
+Created: 2026-11-29 20:45:00
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.add_column("program", sa.Column("timezone", sa.String(length=64), server_default="UTC", nullable=False))
+
+
+def downgrade():
+    op.drop_column("program", "timezone")
