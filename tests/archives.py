@@ -45,6 +45,9 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
         friend.click(alice.link)
         friend.sign_up()
         friend.confirm_address()
+    run("program", "set", "currency", "BHD")
+    run("program", "set", "timezone", "Pacific/Auckland")
+    run("perks", "add", "Voucher", "--price", "20000", "--unit", "BHD")
     with app.app_context():
         inviter = user_named("alice")
         for perk_id in (1, 2):

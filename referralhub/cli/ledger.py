@@ -11,6 +11,7 @@ from referralhub.cli.output import FINDINGS, Commands, answer, json_option, prog
 from referralhub.clock import now
 from referralhub.services.ledger import leaderboard as boards
 from referralhub.services.ledger import recount
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.shared.errors import in_short
 from referralhub.words.operations import drift
 
@@ -57,7 +58,7 @@ def verify(repair: bool, as_json: bool) -> None:
 @json_option
 def rebuild(as_json: bool) -> None:
     """Write the leaderboard in Redis anew from the database, and print how many members are on it."""
-    with progress(len(boards.Period), "Writing the leaderboard") as bar:
+    with progress(len(Period), "Writing the leaderboard") as bar:
         number = boards.rebuild(current_app.extensions["redis"], now(), bar.update)
     answer(as_json, {"members": number}, [f"{number:,} members are on the leaderboard."])
 

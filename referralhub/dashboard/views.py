@@ -15,7 +15,7 @@ from referralhub.kept_answers import keep
 from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
-from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.referrals import figures, member_list, visits
 from referralhub.services.referrals.statistics import Statistics
 from referralhub.services.shared.figure_changes import AT_MOST, LEADERBOARD

@@ -15,7 +15,7 @@ from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.picture import draw
 from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.ledger import leaderboard
-from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.program import rules
 from referralhub.services.referrals import attribution, invitation_progress, invitations, live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink

@@ -20,8 +20,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from referralhub.kept_answers import KeptAnswers
 from referralhub.services.accounts import sign_ins
-from referralhub.services.ledger import entries, leaderboard, recount
-from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.ledger import entries, leaderboard, ranking, recount
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.mailing.delivery import RETRIES
 from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.program import rules
@@ -241,7 +241,7 @@ class CheckedMachine(RuleBasedStateMachine):
                 found = _plain(leaderboard.read(self.world.redis, period, self.now, who.id, limit=3))
                 holds(5, found == expected, f"the leaderboard {period} is {found}, not {expected}")
                 if number == self.steps % 3:
-                    found = _plain(leaderboard.from_sql(period, self.now, who.id, limit=3))
+                    found = _plain(ranking.from_sql(period, self.now, who.id, limit=3))
                     holds(5, found == expected, f"the leaderboard {period} by SQL is {found}, not {expected}")
             for balance in entries.balances(who.id, truth.unit_of(truth.rules), self.now):
                 expected = truth.balance(who.id, balance.unit), truth.available(who.id, balance.unit, self.now)
@@ -439,7 +439,7 @@ def _tokenless(html: str) -> list[str]:
     return [line for line in html.splitlines() if 'name="csrf_token"' not in line]
 
 
-def _plain(board: leaderboard.Leaderboard) -> tuple[Any, Any]:
+def _plain(board: ranking.Leaderboard) -> tuple[Any, Any]:
     places = [(place.rank, place.profile_id, place.name, place.referrals) for place in board.places]
     own = board.own and (board.own.rank, board.own.profile_id, board.own.name, board.own.referrals)
     return places, own

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 BADGES = {1: "first", 2: "10", 3: "50", 4: "100"}  # at marks that a dozen members reach; the machine sets them
 EXPIRES = timedelta(days=30)
@@ -143,7 +144,8 @@ class Program:
 
     def board(self, period: str, now: datetime) -> list[tuple[int, int, str, int]]:
         """Give rank, member, name and number, of everybody on the board of a period."""
-        start = {"all": None, "week": _monday(now), "month": _midnight(now).replace(day=1)}[period]
+        here = now.astimezone(ZoneInfo(self.rules["timezone"]))
+        start = {"all": None, "week": _monday(here), "month": _midnight(here).replace(day=1)}[period]
         found = []
         for member in self.members.values():
             counted = [r.decided for r in self.confirmed(member.id) if r.decided and (not start or r.decided >= start)]

@@ -8,6 +8,7 @@ from referralhub.models import Touch, Unit
 from referralhub.services.program import rules
 
 CURRENCIES = ["USD", "EUR", "JPY", "BHD"]  # of two decimals, none and three
+ZONES = ["UTC", "Pacific/Auckland", "America/New_York"]
 PICK = st.integers(0, 59)  # one of a list: the position, around and around
 OFTEN = st.sampled_from([True, True, True, False])
 WISHES = st.sampled_from(["possible", "possible", "on hold", "on hold", "nearly", "any"])
@@ -33,6 +34,7 @@ RULES = st.fixed_dictionaries(
     optional={
         "unit": st.sampled_from(Unit),
         "currency": st.sampled_from(CURRENCIES),
+        "timezone": st.sampled_from(ZONES),
         "referrer_amount": st.integers(0, 40),
         "friend_amount": st.integers(0, 40),
         "member_cap": st.one_of(st.none(), st.integers(0, 50), st.integers(0, 50)),
@@ -59,6 +61,7 @@ EARLY_RULES = st.one_of(PRESETS, RULES, LIVELY_RULES)
 NOT_RULES = [
     {"referrer_amount": -1},
     {"currency": "XXX"},
+    {"timezone": "Mars"},
     {"window_days": 0},
     {"hold_days": -3},
     {"tiers": []},

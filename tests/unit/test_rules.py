@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from referralhub.models import Channel
 from referralhub.services.accounts import passwords
 from referralhub.services.growth.monthly import Month
-from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.program.rules import standing
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes

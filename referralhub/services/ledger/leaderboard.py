@@ -7,25 +7,23 @@ at every moment.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
-from enum import StrEnum
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from redis import Redis, RedisError
-from sqlalchemy import Row, Select, bindparam, delete, exists, func, or_, select, true
+from sqlalchemy import Row, Select, bindparam, delete, exists, func, select, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
-from referralhub.models import LeaderboardChange, Profile, Referral, ReferralState, User
+from referralhub.models import LeaderboardChange, Profile, User
+from referralhub.services.ledger.ranking import Leaderboard, Period, Place, counted, rank, require_zone, there
 from referralhub.services.shared import figure_changes
-from referralhub.services.shared.calendar import midnight, next_month, zone_in_force, zone_of
+from referralhub.services.shared.calendar import zone_in_force
 from referralhub.services.shared.names import shown_name
 
-Read = TypeVar("Read")
 log = logging.getLogger(__name__)
 
 CHANGED = "leaderboard_changed"  # in session.info: this transaction moved somebody
@@ -37,82 +35,13 @@ MANY = 10_000  # members: more are not named in one statement, which a database 
 LOCK = 4711  # PostgreSQL advisory lock: one process at a time brings Redis up to date
 
 
-class Period(StrEnum):
-    """The span that a leaderboard covers; months and weeks are the calendar's, in the time zone that `now` is in."""
-
-    ALL = "all"
-    MONTH = "month"
-    WEEK = "week"
-
-    def start(self, now: datetime) -> datetime | None:
-        """Return the first moment of the span; None for all time."""
-        match self:
-            case Period.ALL:
-                return None
-            case Period.MONTH:
-                return midnight(now.date().replace(day=1), zone_of(now))
-            case Period.WEEK:
-                return midnight(now.date() - timedelta(days=now.weekday()), zone_of(now))
-
-    def end(self, now: datetime) -> datetime:
-        """Return the first moment after the span; for all time, one that nobody sees."""
-        match self:
-            case Period.ALL:
-                return datetime.max.replace(tzinfo=UTC)
-            case Period.MONTH:
-                return midnight(next_month(now.date()), zone_of(now))
-            case Period.WEEK:
-                return midnight(now.date() + timedelta(days=7 - now.weekday()), zone_of(now))
-
-
-@dataclass(frozen=True)
-class Place:
-    """One line: rank from 1, and the number of confirmed referrals."""
-
-    rank: int
-    profile_id: int
-    name: str
-    referrals: int
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """The first places, and the member's own when they have one further down or among them, until the period ends."""
-
-    period: Period
-    places: list[Place]
-    own: Place | None
-    until: datetime
-
-
-class OtherZone(Exception):
-    """The program's time zone is not the one that was supposed: what was read is of other days."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.zone = ZoneInfo(name)
-
-
-_zone: tzinfo = UTC  # the program's, as it was when this process last read it: each query says what it is now
-
-
-def _there(now: datetime, read_at: Callable[[datetime], Read]) -> Read:
-    """Read something at this moment in the program's time zone, once more where that has changed."""
-    global _zone  # noqa: PLW0603 - what is remembered between two readings; a wrong one costs a query
-    while True:
-        try:
-            return read_at(now.astimezone(_zone))
-        except OtherZone as other:
-            _zone = other.zone
-
-
 def read(redis: "Redis", period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
     """Read the first places and a member's own: one query, between two round trips to Redis.
 
     Where Redis has not been told of changes, it is told now. Equal counts are ordered by who got there first (to the
     second), then by who joined first. A month or week is that of the program's time zone.
     """
-    return _there(now, lambda at: _read(redis, period, at, profile_id, limit))
+    return there(now, lambda at: _read(redis, period, at, profile_id, limit))
 
 
 def _read(redis: "Redis", period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
@@ -125,32 +54,7 @@ def _read(redis: "Redis", period: Period, now: datetime, profile_id: int | None,
             return board
     except (RedisError, DBAPIError) as error:  # a database may be open for reading alone
         log.warning("The leaderboard is counted by SQL: %s", type(error).__name__)
-    return _from_sql(period, now, profile_id, limit)
-
-
-def from_sql(period: Period, now: datetime, profile_id: int | None = None, limit: int = 10) -> Leaderboard:
-    """Count the same from the referrals themselves; this is what Redis must equal."""
-    return _there(now, lambda at: _from_sql(period, at, profile_id, limit))
-
-
-def _from_sql(period: Period, now: datetime, profile_id: int | None, limit: int) -> Leaderboard:
-    ranked, zone = _ranked(period.start(now)).subquery(), select(zone_in_force().label("name")).subquery()
-    rows = reading().execute(
-        select(zone.c.name, ranked.c.place, ranked.c.id, ranked.c.name, ranked.c.n)
-        .select_from(zone)
-        .outerjoin(ranked, or_(ranked.c.place <= limit, ranked.c.id == profile_id))
-        .order_by(ranked.c.place)
-    )
-    found = rows.all()
-    _require_zone(found[0][0], now)
-    places = [Place(*row[1:]) for row in found if row.place is not None]
-    own = next((place for place in places if place.profile_id == profile_id), None)
-    return Leaderboard(period, places[:limit], own, period.end(now))
-
-
-def _require_zone(name: str, now: datetime) -> None:
-    if ZoneInfo(name) != zone_of(now) and not (name == "UTC" and zone_of(now) is UTC):
-        raise OtherZone(name)
+    return rank(period, now, profile_id, limit)
 
 
 def rebuild(redis: "Redis", now: datetime, progress: Callable[[int], None] = lambda _: None) -> int:
@@ -212,19 +116,19 @@ def differences(redis: "Redis", now: datetime) -> list[Period]:
     """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError."""
     catch_up(redis, now)
     everybody = 1 << 31
-    return [period for period in Period if not _there(now, partial(_same, redis, period, everybody))]
+    return [period for period in Period if not there(now, partial(_same, redis, period, everybody))]
 
 
 def _same(redis: "Redis", period: Period, limit: int, now: datetime) -> bool:
     ranks = _ranks(redis, period, now, None, limit)[1] or []
     board = _board(period, now, ranks, _names([each for _, each, _ in ranks], now)[0], None, limit)
-    return board == _from_sql(period, now, None, limit)
+    return board == rank(period, now, None, limit)
 
 
 def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
     if not ids:
         return
-    rows = session.execute(_counted(period.start(now)).where(Profile.id.in_(ids))).all()
+    rows = session.execute(counted(period.start(now)).where(Profile.id.in_(ids))).all()
     pipeline = redis.pipeline(transaction=True)
     gone = ids - {row.id for row in rows}
     if gone:
@@ -235,7 +139,7 @@ def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids
 
 
 def _fill(session: Session, redis: "Redis", period: Period, now: datetime) -> int:
-    rows = session.execute(_counted(period.start(now))).all()
+    rows = session.execute(counted(period.start(now))).all()
     key, marker = _key(period, now), _marker(period, now)
     redis.unlink(marker, key)  # until the marker is back, readers count by SQL
     former = cast(bytes | None, redis.set(_newest(period), key, get=True))
@@ -308,7 +212,7 @@ def _names(ids: Sequence[int], now: datetime) -> tuple[dict[int, str], bool]:
     behind = False
     for first in range(0, len(ids) or 1, MANY):
         rows = reading().execute(_NAMES, {"ids": ids[first : first + MANY]}).all()
-        _require_zone(rows[0].zone, now)
+        require_zone(rows[0].zone, now)
         behind = behind or rows[0].behind
         names |= {row.id: row.name for row in rows if row.id is not None}
     return names, behind
@@ -328,33 +232,6 @@ def _naming() -> Select[*tuple[Any, ...]]:
 
 
 _NAMES = _naming()  # built once
-
-
-def _counted(start: datetime | None) -> Select[*tuple[Any, ...]]:
-    """Count for each listed member: id, n, and when the last of the n came."""
-    if start is None:
-        return (
-            select(Profile.id, Profile.referral_count.label("n"), Profile.last_confirmed_at.label("reached"))
-            .join(User, User.id == Profile.user_id)
-            .where(Profile.referral_count > 0, Profile.listed, User.is_active)
-        )
-    return (
-        select(Profile.id, func.count().label("n"), func.max(Referral.decided_at).label("reached"))
-        .join(Referral, Referral.referrer_id == Profile.id)
-        .join(User, User.id == Profile.user_id)
-        .where(Referral.state == ReferralState.CONFIRMED, Referral.decided_at >= start, Profile.listed, User.is_active)
-        .group_by(Profile.id)
-    )
-
-
-def _ranked(start: datetime | None) -> Select[*tuple[Any, ...]]:
-    counted = _counted(start).subquery()
-    place = func.row_number().over(order_by=(counted.c.n.desc(), counted.c.reached, counted.c.id))
-    return (
-        select(counted.c.id, counted.c.n, place.label("place"), shown_name(User).label("name"))
-        .join(Profile, Profile.id == counted.c.id)
-        .join(User, User.id == Profile.user_id)
-    )
 
 
 def _one_at_a_time(session: Session) -> None:

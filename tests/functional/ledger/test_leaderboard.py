@@ -198,7 +198,7 @@ def test_a_change_that_redis_was_not_told_of_ranks_nobody_anew(app, alice: Perso
     with app.app_context():
         leaderboard.catch_up(app.extensions["redis"], clock())
     befriend(app, "alice", 1, clock())
-    with mock.patch.object(leaderboard, "_from_sql") as ranked:
+    with mock.patch.object(leaderboard, "rank") as ranked:
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
     assert not ranked.called
 

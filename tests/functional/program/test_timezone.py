@@ -10,8 +10,8 @@ from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, Profile, Program, Referral, RewardEntry, VisitDaily
 from referralhub.services.growth import cohorts, funnel, headlines, monthly, ranges
 from referralhub.services.growth.ranges import DateRange
-from referralhub.services.ledger import leaderboard
-from referralhub.services.ledger.leaderboard import Period
+from referralhub.services.ledger import leaderboard, ranking
+from referralhub.services.ledger.ranking import Period
 from referralhub.services.mailing import digest
 from referralhub.services.program import rules
 from referralhub.services.referrals import visits
@@ -64,7 +64,7 @@ def boards(app, period: Period, now: datetime) -> list[list[tuple[str, int]]]:
     """Give who leads, by SQL, by Redis once it was told, and by Redis after all was written anew."""
     redis = app.extensions["redis"]
     with app.app_context():
-        found = [leaderboard.from_sql(period, now)]
+        found = [ranking.from_sql(period, now)]
         leaderboard.catch_up(redis, now)
         found.append(leaderboard._from_redis(redis, period, now.astimezone(ZoneInfo(rules.timezone())), None, 10)[0])
         leaderboard.rebuild(redis, now)
@@ -95,7 +95,7 @@ class TestTheLeaderboard:
     @pytest.mark.usefixtures("friends")
     def test_ends_them_there_too(self, app, place: Place):
         with app.app_context():
-            board = leaderboard.from_sql(Period.MONTH, place.today)
+            board = ranking.from_sql(Period.MONTH, place.today)
         assert board.until == midnight(date(2026, place.here.month + 1, 1), place.zone)
         assert board.until.astimezone(place.zone).hour == 0
 
