@@ -1,7 +1,7 @@
 """currencies
 
-Revision ID: 0015
-Revises: 0013
+Revision ID: 0019
+Revises: 0018
 Created: 2026-11-29 20:30:00
 """
 
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from alembic import op
 from alembic.util import CommandError
 
-revision = "0015"
-down_revision = "0013"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
