@@ -149,5 +149,4 @@ def stylesheet(palette: Palette, selector: str = ":root") -> str:
     """Write the tokens, to be loaded after the site's own style sheet, for what matches the selector."""
     lines = [f"--{name}: light-dark({palette.light[name]}, {palette.dark[name]});" for name in palette.light]
     lines += [f"--{name}: {value};" for name, value in palette.both.items()]
-    body = "\n    ".join(lines)
-    return f"@layer tokens {{\n  {selector} {{\n    {body}\n  }}\n}}\n"
+    return "\n".join(("@layer tokens {", f"{selector} {{", *lines, "}", "}", ""))
