@@ -53,6 +53,7 @@ def init_app(app: Flask) -> None:
         brand=shown.brand,
         brand_mark=shown.mark,
         brand_css=shown.css_url,
+        brand_support=shown.support,
         base_url=settings.base_url,
         here=here,
         icon=icon,

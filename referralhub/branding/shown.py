@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flask import current_app, g, has_request_context, url_for
+from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
 from referralhub.models import LogoType
@@ -64,6 +65,15 @@ def mark() -> MarkFile:
     else:
         url = url_for("brand.mark", accent=brand.accent[1:], v=digest_of(mark_svg(brand.accent)))
     return MarkFile(url, LogoType.SVG, HEIGHT)
+
+
+def support() -> Markup:
+    """Return a link to the support address.
+
+    Its @ is written as a reference: a page with a bare one is taken for somebody's own, and not compressed.
+    """
+    link = Markup('<a href="mailto:{0}">{0}</a>').format(brand.support_email)
+    return Markup(str(link).replace("@", "&#64;"))  # noqa: S704 - what was escaped stays so
 
 
 def logo_url(logo: Mark) -> str:

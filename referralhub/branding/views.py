@@ -36,7 +36,7 @@ def mark(accent: str) -> Response:
     return _file(shown.mark_svg(_checked(accent)), "image/svg+xml")
 
 
-@bp.get("/logo/<digest>.<any(svg, png):extension>")
+@bp.get("/logo/<digest>.<extension>")
 def logo(digest: str, extension: str) -> Response:
     """Give a logo that is or was in force."""
     found = versions.logo_of(digest)

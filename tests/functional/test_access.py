@@ -54,7 +54,7 @@ TABLE = {
     """,
     # Where no provider is set, and no logo
     (404, 404, 404, 404): """
-        GET /brand/logo/<digest>.<any(svg, png):extension>
+        GET /brand/logo/<digest>.<extension>
         GET /login/provider
         GET /login/provider/return
     """,

@@ -255,7 +255,7 @@ def test_the_qr_code_is_of_the_same_link(alice: Person):
     alice.sign_up()
     drawn = io.BytesIO()
     segno.make(f"{alice.link}?via=qr", error="m").save(
-        drawn, kind="svg", scale=8, border=4, light="#fff", xmldecl=False
+        drawn, kind="svg", scale=8, border=4, light="#fff", xmldecl=False, title="ReferralHub"
     )
     assert alice.file(f"{ROOT}/dashboard/qr.svg").data == drawn.getvalue()
 

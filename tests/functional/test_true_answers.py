@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from referralhub.extensions import db
 from referralhub.models import Invitation, MessageKind, OutboxMessage, Referral, ReferralState
 from referralhub.services.accounts import administration
+from referralhub.services.brand import logos, versions
 from referralhub.services.mailing import subscriptions
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
@@ -188,6 +189,20 @@ def fresh(values: dict[str, str | bytes]) -> dict[str, object]:
     }
 
 
+def put_up_logo(world: World) -> Sent:
+    who, path, values = world.form(world.grace, "/admin/brand/", "/admin/brand/logo")
+    picture = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+    return who, path, values | {"logo": picture}
+
+
+def take_down_logo(world: World) -> Sent:
+    with world.app.app_context():
+        picture = logos.clean(b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>')
+        versions.put_in_force({"logo": picture}, world.app.config["CLOCK"]())
+    who, _, values = world.form(world.grace, "/admin/brand/", "/admin/brand/logo")
+    return who, "/admin/brand/logo/remove", values
+
+
 def put_in_force(world: World) -> Sent:
     return (
         world.grace,
@@ -263,6 +278,9 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /dashboard/invite": lambda world: invite(world, "eve@example.com"),
     "POST /dashboard/invitations/<int:invitation_id>/remind": remind,
     "POST /dashboard/perks/<int:perk_id>/redeem": of_alice("/dashboard/rewards", "/dashboard/perks/1/redeem"),
+    "POST /admin/brand/": of_grace("/admin/brand/", name="Tomato Club", accent="#e5342b"),
+    "POST /admin/brand/logo": put_up_logo,
+    "POST /admin/brand/logo/remove": take_down_logo,
     "POST /admin/claims/<row:row_id>/fulfil": of_grace("/admin/claims/", "/admin/claims/1/fulfil"),
     "POST /admin/costs": of_grace("/admin/", "/admin/costs", paid_customer_cost="12"),
     "POST /admin/customers/": load_customers,
@@ -298,7 +316,7 @@ ONE_MORE = {  # tables to which a retry may add
     "POST /account/email": {"outbox"},  # the newer of two mails has the link that works
     "POST /account/two-factor/codes": {"recovery_code", "outbox"},  # the codes that were shown last are those that work
 }
-NOTHING_IS_WRITTEN = {"POST /admin/program/edit", "POST /admin/program/preview"}
+NOTHING_IS_WRITTEN = {"POST /admin/brand/preview", "POST /admin/program/edit", "POST /admin/program/preview"}
 
 
 def test_the_table_has_whatever_can_be_sent(app: Flask):

@@ -86,7 +86,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "branding": ("extensions models response_headers services.brand static_files", "flask werkzeug"),
+    "branding": ("extensions models response_headers services.brand static_files", "flask markupsafe werkzeug"),
     "templating": ("branding config models static_files urls words", "flask flask_login markupsafe"),
     "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),

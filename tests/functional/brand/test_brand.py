@@ -270,6 +270,10 @@ class TestWhereItIsSeen:
             assert page.one("footer").all('a[href="mailto:help@tomato.example"]')
         assert visitor.get("/nothing", 404).one("main").all('a[href="mailto:help@tomato.example"]')
 
+    def test_pages_are_compressed_as_before(self, visitor: Visitor, tomato):
+        answer = visitor.client.get("/", headers={"Accept-Encoding": "br"})
+        assert answer.headers["Content-Encoding"] == "br"
+
     def test_the_headline(self, visitor: Visitor, tomato):
         assert visitor.get("/").one("h1").text == "Ripe friends only"
 
