@@ -16,4 +16,5 @@ def texts_of_the_code() -> set[str | tuple[str, ...]]:
     with (PACKAGE / "translations/babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
     keywords = {**DEFAULT_KEYWORDS, **parse_keywords(MARKS.split())}
-    return {found[2] for found in extract_from_dir(PACKAGE, methods, options, keywords)}
+    texts = {found[2] for found in extract_from_dir(PACKAGE, methods, options, keywords)}
+    return texts - {text[0] for text in texts if isinstance(text, tuple)}  # gettext finds those by their number of one

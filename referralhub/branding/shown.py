@@ -12,7 +12,7 @@ from werkzeug.local import LocalProxy
 from referralhub.models import LogoType
 from referralhub.services.brand import in_force
 from referralhub.services.brand.in_force import Branding, Mark
-from referralhub.services.brand.palette import palette_of, stylesheet
+from referralhub.services.brand.palette import Palette, palette_of
 from referralhub.static_files import digest
 
 HEIGHT = 28  # pixels of the mark in the top bar
@@ -105,3 +105,11 @@ def digest_of(text: str) -> str:
 
 def _width(logo: Mark) -> int:
     return max(1, round(HEIGHT * logo.width / logo.height))
+
+
+def stylesheet(palette: Palette, selector: str = ":root") -> str:
+    """Write the tokens, to be loaded after the site's own style sheet, for what matches the selector."""
+    lines = [f"--{name}: light-dark({palette.light[name]}, {palette.dark[name]});" for name in palette.light]
+    lines += [f"--{name}: {value};" for name, value in palette.both.items()]
+    body = "\n    ".join(lines)
+    return f"@layer tokens {{\n  {selector} {{\n    {body}\n  }}\n}}\n"

@@ -10,7 +10,6 @@ from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Brand
 from referralhub.services.brand import logos, versions
-from referralhub.services.shared.errors import BadSetting
 from referralhub.words.brand import removed_in_words
 
 commands = Commands("brand", help="What the program is called, and how it looks. Every change is a new version.")
@@ -47,7 +46,7 @@ def _picture(file: str) -> logos.Picture:
         with Path(file).open("rb") as content:
             return logos.clean(content.read(logos.MOST + 1))
     except OSError as error:
-        raise BadSetting("logo", "logo_unreadable", why=error.strerror or type(error).__name__) from None
+        raise click.BadParameter(f"{file}: {error.strerror or type(error).__name__}") from None
 
 
 def _values(brand: Brand) -> dict[str, Any]:

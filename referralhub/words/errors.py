@@ -131,7 +131,6 @@ ERRORS: dict[str, Text] = {
     "support_email_malformed": N_("must be a mail address such as help@example.com"),
     "url_malformed": N_("must be a whole address such as https://example.com/terms"),
     "logo_empty": N_("there is nothing in this file; choose a PNG or SVG file"),
-    "logo_unreadable": N_("this file cannot be read ({why})"),
     "logo_too_heavy": N_("this file is too heavy; use one of at most {most} kB"),
     "logo_too_large": N_("this picture has {width} by {height} pixels; use one of at most {most} million in all"),
     "logo_damaged": N_("this PNG file is damaged or no picture; save it anew"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from referralhub.branding.shown import stylesheet
 from referralhub.services.brand.colours import Colour, brightened, contrast, mix, parse
 from referralhub.services.brand.palette import (
     BY_HAND,
@@ -16,7 +17,6 @@ from referralhub.services.brand.palette import (
     NONE,
     Palette,
     palette_of,
-    stylesheet,
 )
 
 CSS = (Path(__file__).parent.parent.parent / "referralhub/static/css/app.css").read_text()

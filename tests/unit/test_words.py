@@ -35,7 +35,7 @@ NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 def test_ago(before: timedelta, words: str):
     app = Flask(__name__)
     languages.init_app(app)
-    app.config["CLOCK"] = lambda: NOW
+    app.config.update(CLOCK=lambda: NOW, ZONE=lambda: "UTC")
     with app.app_context():
         assert ago(NOW - before) == words
 

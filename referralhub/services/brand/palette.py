@@ -143,10 +143,3 @@ def _upon(start: str, end: str, on_brand: str) -> Tokens:
         "brand-veil-strong": f"rgb({veil} / 0.5)",
         "on-brand-edge": NONE if on_brand == WHITE else INK,
     } | dict(zip(names, buttons, strict=True))
-
-
-def stylesheet(palette: Palette, selector: str = ":root") -> str:
-    """Write the tokens, to be loaded after the site's own style sheet, for what matches the selector."""
-    lines = [f"--{name}: light-dark({palette.light[name]}, {palette.dark[name]});" for name in palette.light]
-    lines += [f"--{name}: {value};" for name, value in palette.both.items()]
-    return "\n".join(("@layer tokens {", f"{selector} {{", *lines, "}", "}", ""))
