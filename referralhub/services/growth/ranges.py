@@ -52,27 +52,24 @@ def local_day(moment: Any, days: DateRange) -> ColumnElement[date]:
     fewer or others than we do.
     """
     margin = timedelta(days=2)
-    latest, *earlier = reversed(offsets(days.zone, days.first - margin, days.last + margin))
+    steps = offsets(days.zone, days.first - margin, days.last + margin)[::-1]  # the latest first: most rows are new
+    in_utc = [offset for _, offset in steps] == [ZERO]
     if dialect() == "postgresql":
         utc = func.timezone("UTC", moment)  # and not the time zone of the session
-        ahead = _stepwise(moment, earlier, latest, lambda offset: literal(offset, Interval()))
-        return cast(utc if latest[1] == ZERO and not earlier else utc + ahead, Date)
-    if latest[1] == ZERO and not earlier:
+        return cast(utc if in_utc else utc + _ahead(moment, steps, lambda offset: literal(offset, Interval())), Date)
+    if in_utc:
         return func.date(moment, type_=Date())
-    ahead = _stepwise(moment, earlier, latest, lambda offset: literal(f"{offset.total_seconds():+.0f} seconds"))
+    ahead = _ahead(moment, steps, lambda offset: literal(f"{offset.total_seconds():+.0f} seconds"))
     return func.date(moment, ahead, type_=Date())
 
 
-def _stepwise(
-    moment: Any,
-    earlier: Sequence[tuple[datetime, timedelta]],
-    latest: tuple[datetime, timedelta],
-    written: Callable[[timedelta], ColumnElement[Any]],
+def _ahead(
+    moment: Any, steps: Sequence[tuple[datetime, timedelta]], written: Callable[[timedelta], ColumnElement[Any]]
 ) -> ColumnElement[Any]:
-    """Choose the offset in force at a moment, the latest first: most rows are new."""
-    steps = [latest, *earlier]
-    whens = [(moment >= literal(since, UtcDateTime()), written(offset)) for since, offset in steps[:-1]]
-    return case(*whens, else_=written(steps[-1][1])) if whens else written(latest[1])
+    """Choose the offset that was in force at a moment."""
+    *later, first = steps
+    whens = [(moment >= literal(since, UtcDateTime()), written(offset)) for since, offset in later]
+    return case(*whens, else_=written(first[1])) if whens else written(first[1])
 
 
 def seconds_between(earlier: Any, later: Any) -> ColumnElement[float]:

@@ -212,7 +212,7 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     }
     assert tables["referrals.csv"][0]["friend"] == "'@SUM(1+9)*cmd"
     assert tables["invitations.csv"][0]["words"] == "'=cmd|'/C calc'!A1"
-    assert tables["ledger.csv"][0]["amount"] == "2000"
+    assert tables["ledger.csv"][0]["amount"] == "20.00"
     cells = [cell for rows in tables.values() for row in rows for cell in row.values()]
     assert not [cell for cell in cells if cell.lstrip().startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠"))]
     everything = "".join(files.values())

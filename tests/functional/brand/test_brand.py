@@ -71,7 +71,7 @@ class TestOnTheCommandLine:
         assert (answer["version"], answer["changed"]) == (2, False)
         assert len(records.all(Brand)) == 2
 
-    @pytest.mark.parametrize("key", [*TOMATO.keys() - {"name"}, "logo"])
+    @pytest.mark.parametrize("key", [*sorted(TOMATO.keys() - {"name"}), "logo"])
     @pytest.mark.parametrize("nothing", ["none", ""])
     def test_what_can_be_left_out_is_cleared(self, ask, tomato, key: str, nothing: str):
         assert ask("brand", "set", key, nothing)[key] == ("#9333ea" if key == "accent" else None)
