@@ -49,7 +49,10 @@ def _read(redis: "Redis", period: Period, now: datetime, profile_id: int | None,
         board, behind = _from_redis(redis, period, now, profile_id, limit)
         if behind and redis.exists(*(_marker(each, now) for each in Period)) == len(Period):
             _catch_up(redis, lambda _: now)  # a thousand times quicker than to rank a million members
-            board, _ = _from_redis(redis, period, now, profile_id, limit)
+            # Redis has been told of all that had happened by then. Who moves meanwhile is not waited for: when many
+            # sign up somebody always does, and everybody would be ranked anew for each page.
+            _, ranks = _ranks(redis, period, now, profile_id, limit)
+            board = _named(period, now, ranks, profile_id, limit)[0] if ranks is not None else None
         if board:
             return board
     except (RedisError, DBAPIError) as error:  # a database may be open for reading alone
@@ -104,12 +107,14 @@ def _catch_up(redis: "Redis", when: Callable[[Session], datetime]) -> None:
         _one_at_a_time(session)
         now = when(session)
         ids = set(session.scalars(delete(LeaderboardChange).returning(LeaderboardChange.profile_id)))
-        for period in Period:
-            if len(ids) <= MANY and redis.get(_marker(period, now)) == _run(redis):
+        run, markers = _run(redis), redis.mget([_marker(period, now) for period in Period])
+        for period, marker in zip(Period, markers, strict=True):
+            if len(ids) <= MANY and marker == run:
                 _update(session, redis, period, now, ids)
             else:
                 _fill(session, redis, period, now)
-        redis.incr(TOLD)
+        if ids or markers != [run] * len(Period):
+            redis.incr(TOLD)
 
 
 def differences(redis: "Redis", now: datetime) -> list[Period]:
@@ -161,10 +166,10 @@ def _from_redis(
     told, ranks = _ranks(redis, period, now, profile_id, limit)
     if ranks is None:
         return None, False
-    names, behind = _names([each for _, each, _ in ranks], now)
+    board, behind = _named(period, now, ranks, profile_id, limit)
     if behind or redis.get(TOLD) != told:  # what it did not know a moment ago it may have been told since
         return None, True
-    return _board(period, now, ranks, names, profile_id, limit), False
+    return board, False
 
 
 def _ranks(
@@ -188,6 +193,14 @@ def _ranks(
     if own_rank is not None and own_rank >= limit:
         found.append((own_rank + 1, profile_id or 0, _referrals(own_score)))
     return told, found
+
+
+def _named(
+    period: Period, now: datetime, ranks: list[tuple[int, int, int]], profile_id: int | None, limit: int
+) -> tuple[Leaderboard, bool]:
+    """Make a leaderboard of ranks, and tell whether there are changes of which Redis was not told."""
+    names, behind = _names([each for _, each, _ in ranks], now)
+    return _board(period, now, ranks, names, profile_id, limit), behind
 
 
 def _board(

@@ -211,3 +211,25 @@ def test_where_nothing_can_be_written_it_is_counted_by_sql(app, alice: Person, v
     refused = OperationalError("DELETE", {}, Exception("read-only"))
     with mock.patch.object(leaderboard, "_catch_up", side_effect=refused):
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 1)]
+
+
+def test_who_moves_while_redis_is_told_of_others_has_nobody_ranked_anew(app, alice: Person, visitor: Visitor, clock):
+    """When many sign up there is somebody at every moment."""
+
+    def and_somebody_moves(*values):
+        told(*values)
+        befriend(app, "bob", 1, clock())
+
+    alice.sign_up()
+    member(app, "bob", clock())
+    redis, told = app.extensions["redis"], leaderboard.catch_up
+    with app.app_context():
+        leaderboard.catch_up(redis, clock())
+    befriend(app, "alice", 2, clock())
+    with (
+        mock.patch.object(leaderboard, "catch_up", and_somebody_moves),
+        mock.patch.object(leaderboard, "from_sql") as ranked,
+    ):
+        assert visitor.get("/leaderboard").leaders == [(1, "alice", 2)]
+    assert not ranked.called
+    assert visitor.get("/leaderboard").leaders == [(1, "alice", 2), (2, "bob", 1)]
