@@ -34,6 +34,12 @@ def watch(engine: Engine, in_a_hurry: Callable[[], bool], options: dict[str, Any
         def wait(self, gen: Waiting[Answer], interval: float = LOOK, timeout: float | None = None) -> Answer:
             return super().wait(_watched(gen, _impatient(breaker, self)) if in_a_hurry() else gen, interval, timeout)
 
+        def rollback(self) -> None:
+            try:
+                super().rollback()
+            except psycopg.OperationalError:  # the server has gone, and with it all that was to be taken back
+                self.close()
+
         @classmethod
         def _connect_gen(cls, conninfo: str = "") -> Waiting[Any]:  # the library gives no less than two seconds
             gen = super()._connect_gen(conninfo)

@@ -57,6 +57,7 @@ def _read(redis: "Redis", period: Period, now: datetime, profile_id: int | None,
             return board
     except (RedisError, DBAPIError) as error:  # a database may be open for reading alone
         log.warning("The leaderboard is counted by SQL: %s", type(error).__name__)
+        reading().rollback()  # where a connection was lost, the next statement takes another
     return rank(period, now, profile_id, limit)
 
 
@@ -118,16 +119,33 @@ def _catch_up(redis: "Redis", when: Callable[[Session], datetime]) -> None:
 
 
 def differences(redis: "Redis", now: datetime) -> list[Period]:
-    """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError."""
+    """Return the periods for which Redis and SQL differ once it has caught up. Raises RedisError.
+
+    Who moves meanwhile is not compared: there is a row that Redis is still to be told of, or it was told in between.
+    """
     catch_up(redis, now)
-    everybody = 1 << 31
-    return [period for period in Period if not there(now, partial(_same, redis, period, everybody))]
+    return [period for period in Period if there(now, partial(_differs, redis, period))]
 
 
-def _same(redis: "Redis", period: Period, limit: int, now: datetime) -> bool:
-    ranks = _ranks(redis, period, now, None, limit)[1] or []
-    board = _board(period, now, ranks, _names([each for _, each, _ in ranks], now)[0], None, limit)
-    return board == rank(period, now, None, limit)
+def _differs(redis: "Redis", period: Period, now: datetime) -> bool:
+    moving, before = _moving(), _kept(redis, period, now)
+    reading().commit()  # what is counted must be as new as what Redis had
+    require_zone(reading().execute(select(zone_in_force())).scalar_one(), now)
+    scores = _scores(reading().execute(counted(period.start(now))).all())
+    after, moving = _kept(redis, period, now), moving | _moving()
+    settled = {each for each in before | after | scores if each not in moving and before.get(each) == after.get(each)}
+    return any(before.get(each) != scores.get(each) for each in settled)
+
+
+def _moving() -> set[str]:
+    """Name those of whose change Redis was not told, as they are called there."""
+    reading().commit()
+    return set(map(_member, reading().scalars(select(LeaderboardChange.profile_id))))
+
+
+def _kept(redis: "Redis", period: Period, now: datetime) -> dict[str, float]:
+    """Read a whole set, little by little, so that Redis has time for others."""
+    return {name.decode(): score for name, score in redis.zscan_iter(_key(period, now), count=1000)}
 
 
 def _update(session: Session, redis: "Redis", period: Period, now: datetime, ids: set[int]) -> None:
