@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from referralhub.database import reading, transaction
+from referralhub.database import reading, snapshot, transaction
 from referralhub.models import (
     Badge,
     BadgeAward,
@@ -41,9 +41,11 @@ def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lamb
 
     `progress` hears of each of the steps. Raises RedisError in the end when the leaderboard could not be compared.
     """
+    session = snapshot()  # what happens meanwhile is no drift
     for part in (_ledger, _referrals, _caches):
         yield from part()
         progress(1)
+    session.commit()
     for period in leaderboard.differences(redis, now):
         yield Drift("leaderboard_differs", {"period": period.value})
     progress(1)

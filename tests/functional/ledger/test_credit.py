@@ -1,5 +1,7 @@
 """What happens to a credit after it was given: review, reversal, debt, hold period, and the proof of it all."""
 
+from unittest import mock
+
 import pytest
 
 from referralhub.extensions import db
@@ -15,12 +17,14 @@ from referralhub.models import (
     RewardEntry,
 )
 from referralhub.services.accounts import erasure
+from referralhub.services.ledger import recount
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Unverified, WrongState
 from referralhub.words.referrals import FORMER_MEMBER
+from tests.factories import befriend
 
 
 def balance_of(records, profile_id: int) -> int:
@@ -199,6 +203,16 @@ class TestVerify:
         assert complaint in result.output
         assert self.run(app, "--repair").exit_code == 0
         assert self.run(app).exit_code == 0
+
+    def test_what_happens_while_it_recounts_is_no_drift(self, credited, app, clock):
+        def and_friends_join(query):
+            rows = read(query).all()
+            befriend(app, "alice", 1, clock())
+            return rows
+
+        read = recount._rows
+        with app.app_context(), mock.patch.object(recount, "_rows", and_friends_join):
+            assert list(recount.drifts(app.extensions["redis"], clock())) == []
 
     def test_a_wrong_leaderboard_is_found_and_repaired(self, credited, app, valkey):
         assert self.run(app).exit_code == 0

@@ -233,3 +233,26 @@ def test_who_moves_while_redis_is_told_of_others_has_nobody_ranked_anew(app, ali
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 2)]
     assert not ranked.called
     assert visitor.get("/leaderboard").leaders == [(1, "alice", 2), (2, "bob", 1)]
+
+
+@pytest.mark.parametrize("when", ["_kept", "_moving"])
+def test_who_moves_while_it_is_compared_is_no_difference(app, clock, when: str):
+    """Whether Redis has been told by then or not."""
+
+    def and_somebody_moves(*values):
+        found = look(*values)
+        befriend(app, "ann", 1, clock())
+        befriend(app, "ben", 1, clock())
+        with app.app_context():
+            leaderboard.catch_up(redis, clock())
+        befriend(app, "ben", 1, clock())
+        return found
+
+    for name in ("ann", "ben"):
+        member(app, name, clock())
+    redis, look = app.extensions["redis"], getattr(leaderboard, when)
+    with app.app_context():
+        with mock.patch.object(leaderboard, when, and_somebody_moves):
+            assert leaderboard.differences(redis, clock()) == []
+        redis.zadd("leaderboard:all:ever", {"0000000001": -7})
+        assert leaderboard.differences(redis, clock()) == [leaderboard.Period.ALL]
