@@ -152,6 +152,7 @@ class Settings:
             "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
             "RATELIMIT_SWALLOW_ERRORS": True,  # of counting what is done; what is to be done is counted in memory then
             "RATELIMIT_HEADERS_ENABLED": True,
+            "RATELIMIT_HEADER_RETRY_AFTER": "RateLimit-Reset",  # Retry-After says when a service is back, not a limit
             "MAX_CONTENT_LENGTH": 1024 * 1024,
             "MAX_FORM_MEMORY_SIZE": 256 * 1024,
         }

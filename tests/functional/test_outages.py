@@ -82,7 +82,7 @@ def promptly(look: Callable[[], Page]) -> Page:
 def is_plainly_unavailable(page: Page) -> None:
     assert page.status == 503
     assert "can't reach our database" in page.text
-    assert int(page.headers["Retry-After"]) > 0
+    assert page.headers["Retry-After"] == "5"  # whatever else is counted here
     assert not page.all("form")
     assert page.headers["Cache-Control"] == "no-store"
 
