@@ -9,8 +9,11 @@ from sqlalchemy import text
 
 from referralhub.database import reading
 from referralhub.landing import views
+from referralhub.models import Referral, ReferralState
+from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from tests.pages import Visitor
+from tests.people import Person, Records
 from tests.servers import PostgreSQL
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -43,6 +46,20 @@ def test_a_leaderboard_is_counted_by_another_connection(app: Flask, visitor: Vis
     with mock.patch.object(leaderboard, "_names", losing_its_connection(leaderboard._names)):
         visitor.get("/leaderboard")
         visitor.get("/")
+
+
+def test_a_friend_who_was_to_be_judged_just_then_confirms_once_more(
+    app: Flask, alice: Person, bob: Person, records: Records, losing_its_connection
+):
+    alice.sign_up()
+    bob.click(alice.link)
+    bob.sign_up()
+    path = bob.verification_path()
+    with mock.patch.object(signals, "gather", losing_its_connection(signals.gather)):
+        bob.submit(bob.get(path).form(path), 503)
+    assert records.one(Referral).state is ReferralState.PENDING
+    bob.submit(bob.get(path).form(path))
+    assert records.one(Referral).state is ReferralState.CONFIRMED
 
 
 def test_while_there_is_none_to_be_had_it_says_so(

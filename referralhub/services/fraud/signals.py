@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, literal, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, transaction
@@ -100,7 +101,9 @@ def judge(session: Session, referral: Referral) -> Assessment:
     try:
         with session.begin_nested():
             facts = gather(session, referral)
-    except Exception:  # an address must be confirmed all the same
+    except Exception as error:  # an address must be confirmed all the same
+        if isinstance(error, DBAPIError) and error.connection_invalidated:
+            raise  # it cannot be: there is no transaction any more
         log.exception("The facts of referral %s could not be read", referral.id)
         return assessment.unknown("facts")
     return assessment.assess(facts) if facts else assessment.unknown("facts")
