@@ -2,14 +2,20 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, url_for
+from redis import Redis, RedisError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
 from referralhub.public_address import PATH
+from referralhub.services.operations import proxies as proxy_count
+
+PROXIES_NOTED = 60  # seconds until it is noted once more that there are fewer than are believed
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -19,6 +25,24 @@ def init_app(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
         )
+        app.wsgi_app = ProxyCount(app.wsgi_app, proxies, app.extensions["redis"])  # type: ignore[method-assign]
+
+
+class ProxyCount:
+    """WSGI middleware that notes, now and then, when a request came through fewer proxies than are believed."""
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]], believed: int, redis: Redis) -> None:
+        self.inner, self.believed, self.redis = inner, believed, redis
+        self.next = 0.0
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Count, and go on. Without the header it is somebody on the machine, who asks a process directly."""
+        addresses = environ.get("HTTP_X_FORWARDED_FOR")
+        if addresses and (number := addresses.count(",") + 1) < self.believed and monotonic() > self.next:
+            self.next = monotonic() + PROXIES_NOTED
+            with suppress(RedisError):
+                proxy_count.note_fewer(self.redis, number)
+        return self.inner(environ, start_response)
 
 
 class BelowPath:

@@ -37,6 +37,11 @@ REMARKS = {
         "TRUSTED_PROXIES is 0: if a proxy does the https, all visitors seem to come from its address.",
         "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
     ),
+    "too_many_trusted_proxies": RemarkText(
+        "TRUSTED_PROXIES is {believed}, and requests come through {found}: whoever wants to seems to come from any "
+        "address, and everybody else from the proxy's.",
+        "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
+    ),
     "mail_to_files": RemarkText(
         "MAIL_URL is file:, so that no mail reaches anybody.",
         "Set MAIL_URL to your mail server: smtp://user:password@host:587?tls=1",

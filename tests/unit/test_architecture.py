@@ -79,7 +79,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "response_headers": ("config", "flask"),
-    "urls": ("config public_address", "flask werkzeug"),
+    "urls": ("config public_address services.operations", "flask redis werkzeug"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.mailing services.accounts words", "flask_babel flask_wtf wtforms"),
     "sessions": (

@@ -20,6 +20,7 @@ from referralhub.services.ledger import recount
 from referralhub.services.ledger.recount import Drift
 from referralhub.services.mailing import outbox
 from referralhub.services.operations import heartbeat
+from referralhub.services.operations import proxies as proxy_count
 from referralhub.services.operations.doctor import Check, Installation, Level, Remark
 from referralhub.services.operations.redis_trial import remark_of, try_out
 from referralhub.services.shared import audit, sealing
@@ -63,6 +64,10 @@ def proxies(found: Installation) -> Iterator[Remark]:
     """Whether clients' addresses are theirs."""
     if found.settings.trusted_proxies == 0 and urlsplit(found.settings.base_url).scheme == "https":
         yield Remark("no_trusted_proxies", level=Level.HINT)
+    with suppress(RedisError):  # it is reported by itself
+        fewest = proxy_count.fewest(found.redis)
+        if fewest is not None and fewest < found.settings.trusted_proxies:
+            yield Remark("too_many_trusted_proxies", {"believed": found.settings.trusted_proxies, "found": fewest})
 
 
 def mail(found: Installation) -> Iterator[Remark]:

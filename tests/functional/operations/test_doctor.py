@@ -24,6 +24,7 @@ from referralhub.services.operations.checks import CHECKS
 from tests.conftest import extra_database, make_settings, sqlite_url
 from tests.doctors import Examine, examined, says
 from tests.mail_server import MailServer
+from tests.pages import Visitor
 from tests.people import Clock
 from tests.servers import BIN, free_port, silence
 
@@ -88,6 +89,18 @@ class TestSettings:
 
     def test_no_proxy_although_somebody_does_https_is_a_hint(self, examine: Examine):
         says(examine(expect=0, trusted_proxies=0)["proxies"], "TRUSTED_PROXIES is 0", "hint")
+
+    def test_more_proxies_than_there_are(self, examine: Examine, make_app):
+        """Everybody would count as the proxy, and who makes an address up would be believed."""
+        Visitor(make_app(trusted_proxies=2)).get("/login", headers={"X-Forwarded-For": "192.0.2.1"})
+        says(examine(expect=1, trusted_proxies=2)["proxies"], "TRUSTED_PROXIES is 2, and requests come through 1")
+        assert examine(trusted_proxies=1)["proxies"]["status"] == "ok"
+
+    def test_as_many_proxies_as_there_are(self, examine: Examine, make_app):
+        visitor = Visitor(make_app(trusted_proxies=2))
+        visitor.get("/login", headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
+        visitor.get("/healthz")  # a probe of the machine itself
+        assert examine(trusted_proxies=2)["proxies"]["status"] == "ok"
 
 
 class TestDatabase:
