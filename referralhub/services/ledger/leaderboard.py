@@ -218,20 +218,9 @@ def _named(
 ) -> tuple[Leaderboard, bool]:
     """Make a leaderboard of ranks, and tell whether there are changes of which Redis was not told."""
     names, behind = _names([each for _, each, _ in ranks], now)
-    return _board(period, now, ranks, names, profile_id, limit), behind
-
-
-def _board(
-    period: Period,
-    now: datetime,
-    ranks: list[tuple[int, int, int]],
-    names: dict[int, str],
-    profile_id: int | None,
-    limit: int,
-) -> Leaderboard:
     places = [Place(rank, each, names[each], number) for rank, each, number in ranks if each in names]
     own = next((place for place in places if place.profile_id == profile_id), None)
-    return Leaderboard(period, places[:limit], own, period.end(now))
+    return Leaderboard(period, places[:limit], own, period.end(now)), behind
 
 
 def _names(ids: Sequence[int], now: datetime) -> tuple[dict[int, str], bool]:
