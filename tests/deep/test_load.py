@@ -1,0 +1,34 @@
+"""120 requests and ten signups a second behind nginx, with a hundred thousand members on PostgreSQL."""
+
+import time
+
+import pytest
+
+from tests.deep.conftest import CROWD, Crowd
+from tests.deep.load import READING, TICK, TYPING, Load, quantile
+
+pytestmark = pytest.mark.deep
+
+SECONDS, A_SECOND, SIGNUPS = 60, 120, 10
+P95, P99 = 200, 500  # milliseconds
+WARM = (READING + TYPING) * TICK + 4  # seconds until there are newcomers at each step
+
+
+def test_everybody_is_answered_in_time(crowd: Crowd, table):
+    with Load(crowd.topology, crowd.codes, crowd.members, "load") as load:
+        time.sleep(WARM)
+        begun = time.monotonic()
+        time.sleep(SECONDS)
+        ended = time.monotonic()
+    answers = [answer for answer in load.answers if begun <= answer.due < ended]
+    signups = [answer for answer in answers if answer.name == "signup" and answer.status == 303]
+    table.append((
+        f"{CROWD:,} members, {len(answers) / SECONDS:.0f} requests/s, {len(signups) / SECONDS:.1f} signups/s",
+        f"{SECONDS} s", f"{sum(each.failed for each in answers)} failed",
+        f"p50 {quantile(answers, 50):.0f} ms, p95 {quantile(answers, 95):.0f} ms, p99 {quantile(answers, 99):.0f} ms",
+    ))  # fmt: skip
+    assert [answer for answer in answers if answer.failed] == []
+    assert len(answers) >= A_SECOND * SECONDS - 12
+    assert len(signups) >= SIGNUPS * SECONDS * 0.98
+    assert quantile(answers, 95) <= P95
+    assert quantile(answers, 99) <= P99
