@@ -77,7 +77,7 @@ class Browser:
             except (OSError, HTTPException) as error:
                 self.connection.close()
                 return Answer(name or path, due, time.monotonic() - due, 0, type(error).__name__)
-            body = answer.read().decode()
+            body = answer.read().decode(errors="replace")
         for cookie in answer.headers.get_all("Set-Cookie", []):
             key, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[key] = value
@@ -146,6 +146,11 @@ class Newcomer(Browser):
         self._open("/login", "login form", None)
         return self.ask("/login", self.form | {"username": self.name, "password": PASSWORD}, "login")
 
+    def find_code(self) -> None:
+        """Read the own link."""
+        page = self.ask("/dashboard/").body
+        self.code = re.search(r'id="referral-link".*?value="[^"]*/(\w+)/"', page, re.DOTALL)[1]
+
     def _open(self, path: str, name: str, due: float | None) -> Answer:
         answer = self.ask(path, name=name, due=due)
         self.form = {"csrf_token": found[1]} if (found := TOKEN.search(answer.body)) else {}
@@ -159,8 +164,7 @@ def join(topology: Topology, number: int, codes: Sequence[str], mark: str) -> li
         member = Newcomer(topology, f"{mark}{_word(random.Random())}{len(members)}", code)
         member.open_form()
         assert member.sign_up().status == 303
-        page = member.ask("/dashboard/").body
-        member.code = re.search(r'id="referral-link".*?value="[^"]*/(\w+)/"', page, re.DOTALL)[1]
+        member.find_code()
         members.append(member)
     return members
 
