@@ -65,7 +65,7 @@ write_settings() {
         cat > "$file" <<END
 SECRET_KEY=$(openssl rand -hex 32)
 BASE_URL=https://localhost:$https
-MAIL_URL=${MAIL_URL:-file:}
+MAIL_URL='${MAIL_URL:-file:}'
 DATABASE_URL=postgresql://referralhub:$password@127.0.0.1:$database/referralhub
 REDIS_URL=redis://:$password@127.0.0.1:$redis/0
 TRUSTED_PROXIES=${TRUSTED_PROXIES:-1}
@@ -233,4 +233,4 @@ wait_for() {
 listens() { (: < "/dev/tcp/127.0.0.1/$1"); }
 answers() { (exec 3<> "/dev/tcp/127.0.0.1/$1" && printf 'GET /healthz HTTP/1.0\r\n\r\n' >&3 && read -r -t 5 <&3); }
 
-main "$@"
+main "$@"; exit

@@ -115,6 +115,7 @@ class Newcomer(Browser):
         self.name, self.code = name, code
         self.form: dict[str, str] = {}
         self.joined = self.confirmed = False  # what the service said
+        self.away = threading.Lock()  # held while signing in once more
 
     def click(self, due: float | None = None) -> Answer:
         return self.ask(f"/{self.code}/", name="click", due=due)
@@ -268,8 +269,9 @@ class Load:
 
         def look(due: float) -> Answer:
             answer = member.ask(path, name=f"{path} (member)", due=due)
-            if answer.status == 302:  # the sign-in went with Redis' memory
+            if answer.status == 302 and member.away.acquire(blocking=False):  # the sign-in went with Redis' memory
                 member.sign_in()
+                member.away.release()
             return answer
 
         return look

@@ -14,7 +14,7 @@ from contextlib import suppress
 import pytest
 
 from tests.deep.conftest import Crowd
-from tests.deep.load import Answer, Load
+from tests.deep.load import Answer, Load, quantile
 from tests.deep.test_load import WARM
 from tests.deep.topology import WEB, Topology
 
@@ -55,13 +55,14 @@ class Trial:
         answers = self.load.since(self.begun)
         failed = [answer for answer in answers if answer.failed]
         back = max((each.due - self._cause(each) for each in failed), default=0.0)
+        later = [each for each in answers if any(BACK <= each.due - moment < EVERY for moment in self.moments)]
         lost = lost_of(self.load, topology)
         books = topology.flask("ledger", "verify")
         held = "hold" if books.returncode == 0 else "drift"
         statuses = Counter(answer.status for answer in failed)
         self.table.append((
             self.name, f"{len(self.moments)} ×", f"{len(failed)} of {len(answers)} failed: {dict(statuses)}",
-            f"back after {back:.1f} s, {len(lost)} writes lost, books {held}",
+            f"back after {max(0, back):.1f} s, then p95 {quantile(later, 95):.0f} ms; {len(lost)} writes lost, books {held}",
         ))  # fmt: skip
         assert [answer for answer in failed if not answer.told_when] == []
         assert lost == []
