@@ -62,7 +62,8 @@ class Trial:
         statuses = Counter(answer.status for answer in failed)
         self.table.append((
             self.name, f"{len(self.moments)} ×", f"{len(failed)} of {len(answers)} failed: {dict(statuses)}",
-            f"back after {max(0, back):.1f} s, then p95 {quantile(later, 95):.0f} ms; {len(lost)} writes lost, books {held}",
+            f"back after {max(0, back):.1f} s, then p95 {quantile(later, 95):.0f} ms",
+            f"{len(lost)} writes lost, books {held}",
         ))  # fmt: skip
         assert [answer for answer in failed if not answer.told_when] == []
         assert lost == []
