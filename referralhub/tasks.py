@@ -17,7 +17,7 @@ from referralhub.extensions import db, huey
 from referralhub.mail_transport import transport
 from referralhub.observing import context
 from referralhub.observing.logs import brief
-from referralhub.services.accounts import sign_ins, tokens
+from referralhub.services.accounts import credentials, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import digest, outbox
@@ -109,6 +109,7 @@ def _deliver() -> None:
     while _wanted.is_set() and _lane.acquire(blocking=False):
         try:
             _wanted.clear()
+            credentials.answer_resets(now())
             _delivery(app_ctx.app).run()
         finally:
             _lane.release()

@@ -27,7 +27,7 @@ from referralhub.models.reward import RewardEntry, RewardKind
 from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
-from referralhub.models.token import OneTimeToken, TokenPurpose
+from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
 from referralhub.models.user import ERASED_DOMAIN, User
 from referralhub.models.visit import VisitDaily
 
@@ -68,6 +68,7 @@ __all__ = [
     "Referral",
     "ReferralEvent",
     "ReferralState",
+    "ResetRequest",
     "RewardEntry",
     "RewardKind",
     "Role",

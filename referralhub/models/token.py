@@ -31,3 +31,16 @@ class OneTimeToken(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ResetRequest(Base):
+    """Somebody forgot the password of an account with this address, if there is one: the worker looks, and forgets it.
+
+    A page that looked itself would tell by its time who has an account.
+    """
+
+    __tablename__ = "reset_request"
+
+    address: Mapped[str] = mapped_column(String(254), primary_key=True)  # in lower case
+    minute: Mapped[int] = mapped_column(primary_key=True)  # since 1970; a second request in it is the first
+    request_id: Mapped[str] = mapped_column(String(64))  # by which the log names the request

@@ -3,12 +3,12 @@
 import secrets
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from referralhub.database import reading, transaction
-from referralhub.models import MessageKind, Profile, Reason, ReasonCode, TokenPurpose, User
+from referralhub.database import insert, reading, transaction
+from referralhub.models import MessageKind, Profile, Reason, ReasonCode, ResetRequest, TokenPurpose, User
 from referralhub.services.accounts import passwords, sign_ins, tokens
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
@@ -62,11 +62,24 @@ def verify_address(token: str, now: datetime) -> bool:
 
 
 def ask_for_reset(address: str, now: datetime) -> None:
-    """Queue the mail with which a forgotten password is replaced; for an unknown address nothing happens."""
+    """Note that somebody forgot the password of the account with this address, known or not; `answer_resets` looks."""
     with transaction() as session:
-        user_id = session.scalar(select(User.id).where(func.lower(User.email) == address.lower(), User.is_active))
-        if user_id is not None:
-            _queue_newest(session, MessageKind.RESET_PASSWORD, user_id, _key("reset", user_id, now), now)
+        cause = session.info.get(outbox.REQUEST, "")
+        asked = insert(ResetRequest).values(address=address.lower(), minute=_minute(now), request_id=cause)
+        session.execute(asked.on_conflict_do_nothing())
+        session.info[outbox.WAITING] = True
+
+
+def answer_resets(now: datetime) -> None:
+    """Queue the mail with which a forgotten password is replaced, for each who asked; an unknown address gets none."""
+    with transaction() as session:
+        asked = session.scalars(delete(ResetRequest).returning(ResetRequest)).all()
+        for each in sorted(asked, key=lambda each: (each.minute, each.address)):
+            known = (func.lower(User.email) == each.address, User.is_active)
+            if user_id := session.scalar(select(User.id).where(*known)):
+                session.info[outbox.REQUEST] = each.request_id
+                key = f"reset:{user_id}:{each.minute}"
+                _queue_newest(session, MessageKind.RESET_PASSWORD, user_id, key, now)
 
 
 def reset_password(token: str, password: str, now: datetime) -> User:
@@ -217,4 +230,8 @@ def _after_new_password(session: Session, user_id: int, sign_in_id: int | None, 
 
 
 def _key(what: str, user_id: int, now: datetime) -> str:
-    return f"{what}:{user_id}:{int(now.timestamp() // 60)}"
+    return f"{what}:{user_id}:{_minute(now)}"
+
+
+def _minute(now: datetime) -> int:
+    return int(now.timestamp() // 60)

@@ -8,7 +8,16 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import OneTimeToken, OutboxMessage, Referral, ReferralState, RewardEntry, SignIn, User
+from referralhub.models import (
+    OneTimeToken,
+    OutboxMessage,
+    Referral,
+    ReferralState,
+    ResetRequest,
+    RewardEntry,
+    SignIn,
+    User,
+)
 from referralhub.services.accounts import erasure, passwords
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Page, Visitor
@@ -63,8 +72,23 @@ class TestForgottenPassword:
         known, unknown = ask_for_reset(visitor, "Alice@Example.com"), ask_for_reset(visitor, "nobody@example.com")
         assert known.response.data == unknown.response.data
         assert (known.status, set(known.headers.keys())) == (unknown.status, set(unknown.headers.keys()))
-        assert [row.kind.value for row in records.all(OutboxMessage)] == ["verify_address", "reset_password"]
         assert subjects(alice)[1:] == ["Set a new password for ReferralHub"]
+        assert [row.kind.value for row in records.all(OutboxMessage)] == ["verify_address", "reset_password"]
+
+    @pytest.mark.parametrize("address", ["alice@example.com", "nobody@example.com"])
+    def test_the_page_does_the_same_for_both_and_the_worker_looks(
+        self, app, alice: Person, visitor: Visitor, records, count_queries, address: str
+    ):
+        """Who looked at the clock would learn the answer else."""
+        alice.sign_up()
+        form, before = visitor.get("/password/forgot").form("/password/forgot"), records.everything()
+        with count_queries() as statements:
+            visitor.submit(form, 200, email=address)
+        assert [statement.split()[:3] for statement in statements.sent] == [["INSERT", "INTO", "reset_request"]]
+        after = records.everything()
+        assert {table for table, rows in after.items() if rows != before[table]} == {"reset_request"}
+        alice.post_office.deliver()
+        assert records.all(ResetRequest) == []
 
     def test_the_link_sets_a_password_once_signs_in_here_and_out_everywhere_else(self, app, alice, records):
         alice.sign_up()

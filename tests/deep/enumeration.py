@@ -1,0 +1,66 @@
+"""A stranger's browser that measures how long a form takes, and what is told from that."""
+
+import http.client
+import re
+import time
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
+NEW_EACH_TIME = re.compile(r'(?<=value=")[\w=-]{60,}(?=")|\b[a-z0-9]{8}(?=[/"])')  # masked tokens, and codes of members
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, and after how many seconds."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    seconds: float
+
+    def without(self, *typed: str) -> tuple[int, dict[str, str], str]:
+        """Give what a stranger can compare, without what they typed themselves and what is new each time."""
+        body = NEW_EACH_TIME.sub("…", self.body)
+        for text in typed:
+            body = body.replace(text, "…")
+        same = {"location", "content-type", "cache-control"}
+        return self.status, {name: self.headers.get(name, "") for name in same}, body
+
+
+class Stranger:
+    """A browser with a new session, which has opened a form."""
+
+    def __init__(self, port: int, path: str) -> None:
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self.path, self.cookie = path, ""
+        self.token = TOKEN.search(self._ask("GET", path).body)[1]
+
+    def send(self, values: dict[str, str]) -> Answer:
+        """Send the form."""
+        return self._ask("POST", self.path, urlencode(values | {"csrf_token": self.token}))
+
+    def follow(self, answer: Answer) -> Answer:
+        """Go where an answer leads."""
+        return self._ask("GET", answer.headers["location"])
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> Answer:
+        headers = {"Cookie": self.cookie, "Content-Type": "application/x-www-form-urlencoded"}
+        begun = time.perf_counter()
+        self.connection.request(method, path, body, headers)
+        answer = self.connection.getresponse()
+        text = answer.read().decode()
+        seconds = time.perf_counter() - begun
+        if set_cookie := answer.headers["Set-Cookie"]:
+            self.cookie = set_cookie.partition(";")[0]
+        return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, text, seconds)
+
+
+def auc(some: list[float], others: list[float]) -> float:
+    """Return how often one of `some` is longer than one of the `others` (Mann-Whitney): 0.5 where nothing is told."""
+    ranked = sorted([(seconds, True) for seconds in some] + [(seconds, False) for seconds in others])
+    ranks = sum(place for place, (_, is_some) in enumerate(ranked, 1) if is_some)
+    return (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))
