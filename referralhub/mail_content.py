@@ -18,7 +18,7 @@ from referralhub.clock import now
 from referralhub.config import Settings
 from referralhub.database import reading, transaction
 from referralhub.models import LogoType, OutboxMessage, TokenPurpose, User
-from referralhub.services.accounts import tokens
+from referralhub.services.accounts import authentication, tokens
 from referralhub.services.brand import in_force
 from referralhub.services.brand.in_force import Branding
 from referralhub.services.mailing import outbox, subscriptions
@@ -37,6 +37,7 @@ TOKEN_PAGES = {
     TokenPurpose.CHANGE_ADDRESS: "account.confirm_change",
     TokenPurpose.RESET_PASSWORD: "auth.reset_password",
 }
+PROVES_ADDRESS = (TokenPurpose.VERIFY_ADDRESS, TokenPurpose.CHANGE_ADDRESS)
 
 
 def write(message: OutboxMessage, user: User) -> EmailMessage:
@@ -49,16 +50,23 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     with transaction() as session:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
-        token = None
-        if purpose := KINDS[message.kind].token:
+        token, purpose = None, KINDS[message.kind].token
+        owner = authentication.owner_of(session, address) if purpose in PROVES_ADDRESS else None
+        if owner is not None and owner.id == user.id:
+            owner = None
+        if purpose and owner is None:
             token = tokens.issue(session, purpose, user.id, address, now())
-    with languages.speaking(user.language or user.browser_language):
-        mail = _compose(message, user, address, token, settings)
+    reader = owner or user
+    with languages.speaking(reader.language or reader.browser_language):
+        mail = _compose(message, user, owner, address, token, settings)
     reading().rollback()  # ends the reading: posting can take long
     return mail
 
 
-def _compose(message: OutboxMessage, user: User, address: str, token: str | None, settings: Settings) -> EmailMessage:
+def _compose(
+    message: OutboxMessage, user: User, owner: User | None, address: str, token: str | None, settings: Settings
+) -> EmailMessage:
+    """Write it; to the `owner` of an address that somebody else has typed, it says so instead."""
     brand, host = in_force.brand(), urlsplit(settings.base_url).hostname or "localhost"
     values = letters.values_of(message.payload) | _addresses(message, address, token, settings)
     values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
@@ -70,7 +78,10 @@ def _compose(message: OutboxMessage, user: User, address: str, token: str | None
         reward = inviting.reward and format_amount(*inviting.reward)
         values |= _invitation(message, user, settings)
         values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward or ""}
-    subject, body = letters.said(letters.letter_for(message.kind, message.payload, reward), values)
+    name = letters.letter_for(message.kind, message.payload, reward)
+    if owner:
+        name, values["name"], values["url"] = "address_taken", owner.username, public_url("auth.login")
+    subject, body = letters.said(name, values)
     footer = letters.paragraphs(_footer(message, brand).replace("\n", "\n\n"), values)
 
     mail = EmailMessage()

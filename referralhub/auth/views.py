@@ -16,7 +16,7 @@ from referralhub.models import User
 from referralhub.response_headers import forget_member
 from referralhub.services.accounts import authentication, credentials, passwords, sign_ins
 from referralhub.services.accounts.sign_ins import Proof
-from referralhub.services.shared.errors import BadLink, DomainError
+from referralhub.services.shared.errors import BadLink, DomainError, Taken
 from referralhub.sessions import contents
 from referralhub.sessions.interface import keep_now, renew
 from referralhub.urls import here, local_path
@@ -100,6 +100,8 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
         return render_template(
             "auth/verify.html", token=None, problem=f"{say(error)} Sign in and ask for a new one."
         ), 400
+    except Taken as error:
+        return render_template("auth/verify.html", token=None, problem=say(error)), 400
     flash(
         _("Your address is confirmed. Welcome aboard.")
         if first

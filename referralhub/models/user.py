@@ -15,13 +15,23 @@ ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, 
 
 
 class User(Base):
-    """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases."""
+    """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases.
+
+    An address is one account's from the moment it is proven; before, anybody may have typed it.
+    """
 
     __tablename__ = "user"
     __allow_unmapped__ = True
     __table_args__ = (
         Index("uq_user_username_lower", text("lower(username)"), unique=True),
-        Index("uq_user_email_lower", text("lower(email)"), unique=True),
+        Index("ix_user_email_lower", text("lower(email)")),
+        Index(
+            "uq_user_email_lower",
+            text("lower(email)"),
+            unique=True,
+            sqlite_where=text("verified_at IS NOT NULL"),
+            postgresql_where=text("verified_at IS NOT NULL"),
+        ),
         Index("ix_user_unverified", "id", sqlite_where=UNVERIFIED, postgresql_where=UNVERIFIED),  # few of many
     )
 

@@ -70,6 +70,16 @@ If that wasn't you, somebody knows your password: write to those who run this si
 
 {brand}: {dashboard_url}"""),
     ),
+    "address_taken": Letter(
+        N_("You have an account at {brand} already"),
+        N_("""Hello {name},
+
+somebody, perhaps you, has just typed this address for another account at {brand}. It is that of yours, which is called {name}.
+
+Sign in to my account: {url}
+
+If you forgot your password, you can set a new one there. If that wasn't you, do nothing: nobody sees your account, and the other one gets nothing for your address."""),  # noqa: E501 - a paragraph is one line
+    ),
     "reset_password": Letter(
         N_("Set a new password for {brand}"),
         N_("""Hello {name},

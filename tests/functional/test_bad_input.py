@@ -72,7 +72,6 @@ class TestSignup:
         ("values", "field", "words"),
         [
             ({"username": "ALICE"}, "username", "taken"),
-            ({"email": "ALICE@EXAMPLE.COM"}, "email", "already an account"),
             ({"username": ""}, "username", "Choose a user name"),
             ({"username": "al"}, "username", "3 to 30"),
             ({"username": "   "}, "username", "3 to 30"),
@@ -146,19 +145,6 @@ class TestSignup:
         expected = {"password_confirm"} if field == "password" and "password" not in page.wrong_fields else {field}
         assert expected <= page.wrong_fields <= {field, "password_confirm"}
         assert "49494949" not in page.text
-
-    def test_both_taken_are_both_named(self, alice: Person, nothing_is_written):
-        alice.sign_up()
-        nothing_is_written()
-        stranger = Visitor(alice.client.application)
-        values = {
-            "username": "Alice",
-            "email": "Alice@example.com",
-            "password": "long enough",
-            "password_confirm": "long enough",
-        }
-        page = stranger.submit(stranger.get("/signup").form("/signup"), 422, **values)
-        assert page.wrong_fields == {"username", "email"}
 
     def test_an_empty_form_names_every_field_that_is_needed(self, visitor: Visitor):
         page = visitor.submit(visitor.get("/signup").form("/signup"), 422)

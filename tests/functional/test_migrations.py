@@ -20,7 +20,7 @@ from referralhub import create_app
 from referralhub.database import MIGRATIONS
 from referralhub.extensions import db
 from referralhub.migrations import downgrade, upgrade
-from referralhub.models import Invitation, OutboxMessage, Profile, Reason, Referral, ReferralEvent, RewardEntry
+from referralhub.models import Invitation, OutboxMessage, Profile, Reason, Referral, ReferralEvent, RewardEntry, User
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.assessment import Assessment, Verdict
 from referralhub.services.fraud.rules import Finding
@@ -60,8 +60,9 @@ def test_indexes_on_expressions_are_there(app: Flask):
         else:
             rows = db.session.scalars(text("SELECT indexname FROM pg_indexes"))
         expected = {
-            "uq_user_username_lower", "uq_user_email_lower", "ix_outbox_due", "ix_outbox_address_lower",
-            "ix_invitation_address_lower", "ix_one_time_token_address_lower", "ix_user_unverified",
+            "uq_user_username_lower", "uq_user_email_lower", "ix_user_email_lower", "ix_outbox_due",
+            "ix_outbox_address_lower", "ix_invitation_address_lower", "ix_one_time_token_address_lower",
+            "ix_user_unverified",
         }  # fmt: skip
         assert expected <= set(rows)
 
@@ -79,6 +80,26 @@ def test_each_migration_goes_up_and_down_and_up_again(empty_app: Flask):
     with empty_app.app_context():
         upgrade()
     assert differences(empty_app) == []
+
+
+def test_going_back_to_one_account_for_each_address_leaves_it_to_who_proved_it(empty_app: Flask, clock):
+    with empty_app.app_context():
+        upgrade()
+        members(empty_app, ["typed", "proven", "later", "alone"], clock())
+        for user in db.session.scalars(select(User)):
+            user.verified_at = clock() if user.username == "proven" else None
+            user.email = "alone@example.com" if user.username == "alone" else "one@example.com"
+        db.session.commit()
+        downgrade(revision="0014")
+        rows = db.session.execute(text('SELECT username, email FROM "user" ORDER BY id')).all()
+        assert [tuple(row) for row in rows] == [
+            ("typed", "unproven:1@unproven.invalid"),
+            ("proven", "one@example.com"),
+            ("later", "unproven:3@unproven.invalid"),
+            ("alone", "alone@example.com"),
+        ]
+        db.session.rollback()
+        upgrade()
 
 
 def assert_nothing_is_left(app: Flask) -> None:

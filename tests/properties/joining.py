@@ -114,13 +114,18 @@ class JoiningRules(CheckedMachine):
         else:
             self.sign_up_as(self.new_name(), came_by, True)
 
+    def is_proven(self, address: str) -> bool:
+        """Tell whether some account has proven to read the mail of an address."""
+        return any(m.email.lower() == address.lower() and m.verified_at is not None for m in self.members)
+
     def new_name(self) -> str:
         self.names += 1
         return f"member{self.names}"
 
     def sign_up_as(self, username: str, came_by: Visit | None, required: bool) -> Member:
         now, email = self.now, f"{username.lower()}@example.com"
-        taken = any(username.lower() == m.username.lower() or email == m.email.lower() for m in self.members)
+        taken = any(username.lower() == m.username.lower() for m in self.members)
+        taken = taken or (not required and self.is_proven(email))
         referrer = self.model.referrer_by(came_by, now) if came_by else None
         refused = Taken if taken else None
         if not taken and came_by and came_by.channel is Channel.CODE and referrer is None:
@@ -218,8 +223,11 @@ class JoiningRules(CheckedMachine):
         def send() -> bool:
             return credentials.verify_address(token, self.now)
 
-        answer = self.request(7, send, None if usable else BadLink)
-        if member is None or not usable:
+        someone_elses = (
+            usable and member.verified_at is None and token not in self.used and self.is_proven(member.email)
+        )
+        answer = self.request(7, send, Taken if someone_elses else None if usable else BadLink)
+        if member is None or not usable or someone_elses:
             return
         if member.verified_at is not None:
             holds(9, answer is False, "a second verification counts as a first")

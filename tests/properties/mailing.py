@@ -51,7 +51,7 @@ class MailRules(CheckedMachine):
                 raise
             check(8, not pointless, f"{message.kind} of {member} goes to {letter['To']}, where nobody wants it")
             self.check_letter(message, member, letter, check)
-            if message.kind is MessageKind.VERIFY_ADDRESS:
+            if message.kind is MessageKind.VERIFY_ADDRESS and (member.verified_at or not self.is_proven(member.email)):
                 self.keep_token(link_in(letter, "/verify/").rpartition("/")[2], member)
             return letter
 

@@ -3,13 +3,13 @@
 import secrets
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import MessageKind, Profile, Reason, ReasonCode, ResetRequest, TokenPurpose, User
-from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.accounts import authentication, passwords, sign_ins, tokens
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.mailing import outbox
@@ -39,18 +39,18 @@ def resend_verification(user_id: int, now: datetime) -> None:
 def verify_address(token: str, now: datetime) -> bool:
     """Confirm an address and, with it, the referral that waited for it; all or nothing.
 
-    Returns whether this call did it: False means it was done before. Raises BadLink.
+    Returns whether this call did it: False means it was done before. Raises BadLink, or Taken when another account has
+    proven the address since the mail was written.
     """
     with transaction() as session:
         used = tokens.use(session, TokenPurpose.VERIFY_ADDRESS, token, now)
         if used is None:
             return False
-        first = session.scalar(
-            update(User)
-            .where(User.id == used.user_id, User.email == used.address, User.verified_at.is_(None), User.is_active)
-            .values(verified_at=now)
-            .returning(User.id)
-        )
+        waits = (User.id == used.user_id, User.email == used.address, User.verified_at.is_(None), User.is_active)
+        try:
+            first = session.scalar(update(User).where(*waits).values(verified_at=now).returning(User.id))
+        except IntegrityError:
+            raise Taken(username=False, email=True) from None
         if first is not None:
             profile_id = session.execute(select(Profile.id).where(Profile.user_id == used.user_id)).scalar_one()
             figure_changes.note(session, profile_id)
@@ -75,11 +75,11 @@ def answer_resets(now: datetime) -> None:
     with transaction() as session:
         asked = session.scalars(delete(ResetRequest).returning(ResetRequest)).all()
         for each in sorted(asked, key=lambda each: (each.minute, each.address)):
-            known = (func.lower(User.email) == each.address, User.is_active)
-            if user_id := session.scalar(select(User.id).where(*known)):
+            found = authentication.owner_of(session, each.address) or authentication.claimant_of(session, each.address)
+            if found and found.is_active:
                 session.info[outbox.REQUEST] = each.request_id
-                key = f"reset:{user_id}:{each.minute}"
-                _queue_newest(session, MessageKind.RESET_PASSWORD, user_id, key, now)
+                key = f"reset:{found.id}:{each.minute}"
+                _queue_newest(session, MessageKind.RESET_PASSWORD, found.id, key, now)
 
 
 def reset_password(token: str, password: str, now: datetime) -> User:
@@ -150,12 +150,10 @@ def confirm_password(user: User, password: str, now: datetime) -> None:
 def ask_to_change_address(user: User, password: str, address: str, now: datetime) -> None:
     """Mail a link to the new address; until it is used the old one stays.
 
-    Raises WrongPassword, TooManyAtOnce, or Taken.
+    Whether the address is another account's is told by the mail alone. Raises WrongPassword or TooManyAtOnce.
     """
     check_password(user, password)
     with transaction() as session:
-        if session.scalar(select(User.id).where(func.lower(User.email) == address.lower())) not in (None, user.id):
-            raise Taken(username=False, email=True)
         key = f"address:{user.id}:{secrets.token_hex(8)}"  # a mistyped address can be corrected at once
         _queue_newest(session, MessageKind.CHANGE_ADDRESS, user.id, key, now, address=address)
 

@@ -81,7 +81,7 @@ def hash_password(password: str) -> str:
 
 
 def matches(password_hash: str | None, password: str) -> bool:
-    """Return whether the password is right; takes as long for an account that does not exist (None).
+    """Return whether the password is right; takes as long for an account that does not exist (None) or has no password.
 
     Raises TooManyAtOnce.
     """
@@ -97,10 +97,11 @@ def _hash(password: str) -> str:
 
 def _verifies(password_hash: str | None, password: str) -> bool:
     try:
-        right = argon2id.verify((password_hash or _nobodys_hash()).encode(), password.encode())
+        known = password_hash if password_hash != UNUSABLE else None
+        right = argon2id.verify((known or _nobodys_hash()).encode(), password.encode())
     except CryptoError:  # wrong, or no hash of ours
         return False
-    return right and password_hash is not None
+    return right and known is not None
 
 
 def fingerprint(password_hash: str) -> str:

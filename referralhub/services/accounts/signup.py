@@ -9,7 +9,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import Profile, Reason, ReasonCode, User
-from referralhub.services.accounts import credentials, passwords
+from referralhub.services.accounts import authentication, credentials, passwords
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
@@ -38,8 +38,8 @@ def sign_up(
     """Make an account and, when a friend's link led here, the referral.
 
     `form_timing` is what the fraud rules will judge by. With `verification_required` the credit waits for the address
-    to be confirmed; else the address counts as confirmed. `admin_by` names who lets the new account run the program;
-    `language` is the one that their browser asks for.
+    to be confirmed, and whether it is another account's is told by mail alone; else the address counts as confirmed.
+    `admin_by` names who lets the new account run the program; `language` is the one that their browser asks for.
     Raises WeakPassword, Taken, or UnknownCode for a code that was typed in.
     """
     passwords.accept(password, username, email, in_force.brand().name)
@@ -57,7 +57,7 @@ def sign_up(
             .returning(User)
         )  # fmt: skip
         if user is None:
-            raise _who_has(session, username, email)
+            raise _who_has(session, username, None if verification_required else email)
         referrer = attribution.find_referrer(session, link, now) if link else None
         referrer_id = referrer.profile_id if referrer else None
         profile = _add_profile(session, user.id, referrer_id, now, draw_code)
@@ -124,7 +124,7 @@ def _add_profile(
     raise RuntimeError("no free referral code found")
 
 
-def _who_has(session: Session, username: str, email: str) -> Taken:
+def _who_has(session: Session, username: str, email: str | None) -> Taken:
     names = session.scalars(select(User.id).where(func.lower(User.username) == username.lower())).first()
-    emails = session.scalars(select(User.id).where(func.lower(User.email) == email.lower())).first()
-    return Taken(username=names is not None, email=emails is not None)
+    owner = authentication.owner_of(session, email) if email else None
+    return Taken(username=names is not None, email=owner is not None)
