@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+BUSY = 503  # for reasons of the machine, which have nothing to do with who has an account
 TOKEN = re.compile(r'name="csrf_token"[^>]* value="([^"]+)"')
-NEW_EACH_TIME = re.compile(r'(?<=value=")[\w=-]{60,}(?=")|\b[a-z0-9]{8}(?=[/"])')  # masked tokens, and codes of members
+MASKED = re.compile(r'(?<=value=")[\w=-]{60,}(?=")')  # tokens, which are new each time
+CODE = re.compile(r'/([a-z0-9]{8})/"')  # of a member's link
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class Answer:
 
     def without(self, *typed: str) -> tuple[int, dict[str, str], str]:
         """Give what a stranger can compare, without what they typed themselves and what is new each time."""
-        body = NEW_EACH_TIME.sub("…", self.body)
-        for text in typed:
+        body = MASKED.sub("…", self.body)
+        for text in (*typed, *CODE.findall(body)):
             body = body.replace(text, "…")
         same = {"location", "content-type", "cache-control"}
         return self.status, {name: self.headers.get(name, "") for name in same}, body
@@ -34,7 +36,10 @@ class Stranger:
     def __init__(self, port: int, path: str) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self.path, self.cookie = path, ""
-        self.token = TOKEN.search(self._ask("GET", path).body)[1]
+        page = self._ask("GET", path)
+        while page.status == BUSY:
+            page = self._ask("GET", path)
+        self.token = TOKEN.search(page.body)[1]
 
     def send(self, values: dict[str, str]) -> Answer:
         """Send the form."""

@@ -1,20 +1,14 @@
 """Who may do what: every route there is, by everybody there is, from a table. A route that is not in it fails."""
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
 
 from referralhub.models import Invitation, Redemption, RewardEntry, SignIn
-from referralhub.services.accounts import administration, signup
-from referralhub.services.perks import catalogue, claims
-from referralhub.services.program import rules
-from referralhub.services.shared.audit import OPERATOR
+from tests.everybody import everybody, in_paths, routes
 from tests.pages import Visitor
-from tests.people import Person, PostOffice, Records
+from tests.people import PostOffice, Records
 
 LOGIN = "led to the sign-in form"
-INVITE = "/dashboard/invite"
 
 # What somebody without an account, the member whose rows the path names, another member, and an admin are answered.
 # A form is sent with its token and nothing else, so that 422 says: you may, but this is not filled in.
@@ -193,31 +187,7 @@ def app(lend_app) -> Flask:
 
 @pytest.fixture
 def people(app: Flask, post_office: PostOffice, clock) -> dict[str, Visitor]:
-    """Somebody without an account, Alice, Bob, and Grace who runs the program. Charlie came by Alice's link."""
-    alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
-    with app.app_context():
-        rules.change(rules.PRESETS["paypal"], clock())
-        catalogue.add("Mug", "", clock(), price=10, unit="USD")
-    for person in (alice, bob):
-        person.sign_up()
-        person.confirm_address()
-    preview = alice.submit(alice.get(INVITE).form(INVITE), 200, addresses="dan@example.com")
-    alice.submit(preview.form(INVITE), send="yes")
-    charlie.click(alice.link)
-    charlie.sign_up()
-    with app.app_context():
-        administration.adjust(1, 100, "USD", "a present", "a-present", OPERATOR, clock())
-        claims.redeem(1, 1, "the-first-one", clock())
-        signup.create_admin(grace.username, grace.email, grace.password, clock())
-    grace.sign_in()
-    return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
-
-
-def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
-    """Give method, rule and endpoint of each."""
-    for rule in app.url_map.iter_rules():
-        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
-            yield method, rule.rule, rule.endpoint
+    return everybody(app, post_office, clock)
 
 
 def test_every_route_is_in_the_table(app: Flask):
@@ -225,22 +195,9 @@ def test_every_route_is_in_the_table(app: Flask):
 
 
 def test_everybody_is_answered_as_the_table_says(app: Flask, people: dict[str, Visitor], records: Records):
-    in_paths = {
-        "row_id": 1,
-        "sign_in_id": records.all(SignIn, user_id=1)[0].id,
-        "invitation_id": records.one(Invitation).id,
-        "perk_id": 1,
-        "code": people["owner"].code,
-        "token": "nonsense",
-        "filename": "css/app.css",
-        "step": "release",
-        "which": "monthly",
-        "accent": "e5342b",
-        "digest": "0" * 64,
-        "extension": "png",
-    }
+    values = in_paths(people, records)
     site = app.url_map.bind("localhost")
-    arguments = {rule.endpoint: {name: in_paths[name] for name in rule.arguments} for rule in app.url_map.iter_rules()}
+    arguments = {rule.endpoint: {name: values[name] for name in rule.arguments} for rule in app.url_map.iter_rules()}
     wrong = []
     for number, (who, visitor) in enumerate(people.items()):
         before = alices_rows(records)

@@ -1,0 +1,61 @@
+"""Somebody of each kind, with rows of theirs that every path can name."""
+
+from collections.abc import Iterator
+
+from flask import Flask
+
+from referralhub.models import Invitation, SignIn
+from referralhub.services.accounts import administration, signup
+from referralhub.services.perks import catalogue, claims
+from referralhub.services.program import rules
+from referralhub.services.shared.audit import OPERATOR
+from tests.pages import Visitor
+from tests.people import Clock, Person, PostOffice, Records
+
+INVITE = "/dashboard/invite"
+
+
+def everybody(app: Flask, post_office: PostOffice, clock: Clock) -> dict[str, Visitor]:
+    """Give somebody without an account, Alice, Bob, and Grace who runs the program. Charlie came by Alice's link."""
+    alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
+    with app.app_context():
+        rules.change(rules.PRESETS["paypal"], clock())
+        catalogue.add("Mug", "", clock(), price=10, unit="USD")
+    for person in (alice, bob):
+        person.sign_up()
+        person.confirm_address()
+    preview = alice.submit(alice.get(INVITE).form(INVITE), 200, addresses="dan@example.com")
+    alice.submit(preview.form(INVITE), send="yes")
+    charlie.click(alice.link)
+    charlie.sign_up()
+    with app.app_context():
+        administration.adjust(1, 100, "USD", "a present", "a-present", OPERATOR, clock())
+        claims.redeem(1, 1, "the-first-one", clock())
+        signup.create_admin(grace.username, grace.email, grace.password, clock())
+    grace.sign_in()
+    return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
+
+
+def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
+    """Give a value for each part of a path: rows of Alice's."""
+    return {
+        "row_id": 1,
+        "sign_in_id": records.all(SignIn, user_id=1)[0].id,
+        "invitation_id": records.one(Invitation).id,
+        "perk_id": 1,
+        "code": people["owner"].code,
+        "token": "nonsense",
+        "filename": "css/app.css",
+        "step": "release",
+        "which": "monthly",
+        "accent": "e5342b",
+        "digest": "0" * 64,
+        "extension": "png",
+    }
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
+    """Give method, rule and endpoint of each."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            yield method, rule.rule, rule.endpoint
