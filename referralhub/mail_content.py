@@ -51,11 +51,11 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
         if not outbox.still_due(session, message.id) or not _wanted(message, user, settings):
             raise Unwanted
         token, purpose = None, KINDS[message.kind].token
+        if purpose:  # made in any case: what the worker does then must not take less time
+            token = tokens.issue(session, purpose, user.id, address, now())
         owner = authentication.owner_of(session, address) if purpose in PROVES_ADDRESS else None
         if owner is not None and owner.id == user.id:
             owner = None
-        if purpose and owner is None:
-            token = tokens.issue(session, purpose, user.id, address, now())
     reader = owner or user
     with languages.speaking(reader.language or reader.browser_language):
         mail = _compose(message, user, owner, address, token, settings)
