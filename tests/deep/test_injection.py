@@ -73,6 +73,7 @@ class Scene:
                 live.execute(f"DROP TRIGGER {name}")
             self.base = sqlite3.connect(":memory:")
             live.backup(self.base)
+        self.cookies = {who: visitor.session_id() for who, visitor in self.people.items()}
         self.kept = {key: self.valkey.client.dump(key) for key in self.valkey.client.scan_iter()}
 
     def shapes(self, text: str) -> Iterator[tuple[str, object]]:
@@ -95,6 +96,8 @@ class Scene:
         self.valkey.client.flushdb()
         for key, value in self.kept.items():
             self.valkey.client.restore(key, 0, value)
+        for who, visitor in self.people.items():  # some forms end a session
+            visitor.client.set_cookie(visitor.cookie_name, self.cookies[who] or "")
         with closing(sqlite3.connect(self.file)) as live:
             self.base.backup(live)
             for table, changes in PLANTED.items():
