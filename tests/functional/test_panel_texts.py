@@ -24,7 +24,6 @@ from referralhub.models import (
     ReferralEvent,
     RewardEntry,
     Role,
-    Unit,
     User,
 )
 from referralhub.pseudo import PADDING, pseudo
@@ -92,12 +91,12 @@ def _be_busy(clock) -> None:
     mug = catalogue.add("Mug", "For coffee.", now, price=10, stock=5)
     catalogue.add("Sticker", "", now, unlocked_at=1)
     code = catalogue.add("Voucher", "", now, price=5, coupons=["AAA-111", "BBB-222"])
-    catalogue.add("Poster", "", now, price=2000, unit=Unit.US_CENTS)
+    catalogue.add("Poster", "", now, price=2000, unit="USD")
     for number, perk in enumerate((mug, mug, code)):
         claims.redeem(mira.profile.id, perk, f"key-{number}", now)
     actor = Actor(Role.ADMIN, admin.id)
     claims.fulfil(1, actor, now)
-    administration.adjust(mira.id, 70, Unit.US_CENTS, "a gift", "key-4", OPERATOR, now)
+    administration.adjust(mira.id, 70, "USD", "a gift", "key-4", OPERATOR, now)
     customers.load(customers.read(["email,customer_since\n", "kim@example.com,2026-01-31\n"], now.date()), actor, now)
     for state in InvitationState:
         values = {"address": f"{state.value}@example.com", "address_hash": state.value, "words": ""}
