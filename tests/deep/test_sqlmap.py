@@ -76,7 +76,7 @@ class Run:
         return [
             *UVX, "--url", f"{base_url}{self.path}{query}", "--cookie", self.cookie or "a=b",
             *(["--method", "POST", "--data", urlencode(self.values)] if self.target.method == "POST" else []),
-            "--batch", "--level", "3", "--technique", "BEUQ", "--dbms", database, "--flush-session", "--keep-alive",
+            "--batch", "--level", "3", "--technique", "BEUQ", "--dbms", database, "--flush-session",
             "--ignore-code", "*", "--ignore-redirects", "--disable-coloring", "--output-dir", folder, *headers,
         ]  # fmt: skip
 

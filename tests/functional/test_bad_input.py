@@ -185,6 +185,12 @@ class TestRequests:
         assert "open for too long" in page.text
         assert "reload" in page.text
 
+    @pytest.mark.parametrize("path", ["/signup", "/login", "/logout", "/verify/resend"])
+    def test_a_part_of_a_form_without_a_name_is_refused(self, visitor: Visitor, path: str):
+        body = b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n"
+        answer = visitor.client.post(path, data=body, content_type="multipart/form-data; boundary=x")
+        assert answer.status_code == 400
+
     @pytest.mark.parametrize("path", ["/signup", "/login"])
     def test_too_much_is_refused(self, visitor: Visitor, path: str):
         form = visitor.get(path).form(path)
