@@ -147,7 +147,9 @@ class TestInThePanel:
         assert records.everything() == before
 
     def test_htmx_gets_the_sample_alone(self, admin: Person):
-        values = admin.filled_in(admin.get(HERE).form(HERE), **TOMATO)
+        form = admin.get(HERE).form(HERE)
+        assert (form["hx-post"], form["hx-target"]) == (PREVIEW, "#brand-sample")
+        values = admin.filled_in(form, **TOMATO)
         answer = admin.client.post(PREVIEW, data=values, headers={"HX-Request-Type": "partial"})
         assert answer.status_code == 200
         assert answer.text.lstrip().startswith("<div") and "<html" not in answer.text
