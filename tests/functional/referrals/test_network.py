@@ -87,7 +87,7 @@ def test_the_qr_code_is_the_link_with_its_channel(alice: Person):
     assert answer.headers["Cache-Control"] == "no-store"
     expected = io.BytesIO()
     code = segno.make(f"{alice.link}?via=qr", error="m")
-    code.save(expected, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
+    code.save(expected, kind="svg", scale=8, border=4, light="#fff", xmldecl=False, title="ReferralHub")
     assert answer.data == expected.getvalue()
 
 
