@@ -64,10 +64,6 @@ def proxies(found: Installation) -> Iterator[Remark]:
     """Whether clients' addresses are theirs."""
     if found.settings.trusted_proxies == 0 and urlsplit(found.settings.base_url).scheme == "https":
         yield Remark("no_trusted_proxies", level=Level.HINT)
-    with suppress(RedisError):  # it is reported by itself
-        fewest = proxy_count.fewest(found.redis)
-        if fewest is not None and fewest < found.settings.trusted_proxies:
-            yield Remark("too_many_trusted_proxies", {"believed": found.settings.trusted_proxies, "found": fewest})
 
 
 def mail(found: Installation) -> Iterator[Remark]:
@@ -148,6 +144,13 @@ def redis_clock(found: Installation) -> Iterator[Remark]:
     seconds, microseconds = found.redis.time()
     theirs = datetime.fromtimestamp(seconds, tz=before.tzinfo) + timedelta(microseconds=microseconds)
     yield from _skew("redis_clock_differs", before, theirs, found)
+
+
+def proxies_there(found: Installation) -> Iterator[Remark]:
+    """Whether requests come through as many proxies as are believed."""
+    fewest, believed = proxy_count.fewest(found.redis), found.settings.trusted_proxies
+    if fewest is not None and fewest < believed:
+        yield Remark("too_many_trusted_proxies", {"believed": believed, "found": fewest})
 
 
 def worker(found: Installation) -> Iterator[Remark]:
@@ -241,6 +244,7 @@ CHECKS = (
     Check("redis", redis, ("REDIS_URL",)),
     Check("redis_memory", redis_memory, ("redis",)),
     Check("redis_clock", redis_clock, ("redis",)),
+    Check("proxies_there", proxies_there, ("redis", "TRUSTED_PROXIES")),
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),
     Check("accounts", accounts, ("migrations",)),

@@ -93,14 +93,14 @@ class TestSettings:
     def test_more_proxies_than_there_are(self, examine: Examine, make_app):
         """Everybody would count as the proxy, and who makes an address up would be believed."""
         Visitor(make_app(trusted_proxies=2)).get("/login", headers={"X-Forwarded-For": "192.0.2.1"})
-        says(examine(expect=1, trusted_proxies=2)["proxies"], "TRUSTED_PROXIES is 2, and requests come through 1")
-        assert examine(trusted_proxies=1)["proxies"]["status"] == "ok"
+        says(examine(expect=1, trusted_proxies=2)["proxies_there"], "TRUSTED_PROXIES is 2, and requests come through 1")
+        assert examine(trusted_proxies=1)["proxies_there"]["status"] == "ok"
 
     def test_as_many_proxies_as_there_are(self, examine: Examine, make_app):
         visitor = Visitor(make_app(trusted_proxies=2))
         visitor.get("/login", headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
         visitor.get("/healthz")  # a probe of the machine itself
-        assert examine(trusted_proxies=2)["proxies"]["status"] == "ok"
+        assert examine(trusted_proxies=2)["proxies_there"]["status"] == "ok"
 
 
 class TestDatabase:
