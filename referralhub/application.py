@@ -111,6 +111,7 @@ def wire(config: Settings | None = None) -> Flask:
 def wire_doctor(settings: Settings, problems: Sequence[Problem]) -> Flask:
     """Put together what is left of an application that would refuse to start: the command that says why."""
     app = _begin(settings)
+    languages.init_app(app)
     app.config["PROBLEMS"] = problems
     app.cli.add_command(doctor)
     return app

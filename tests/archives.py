@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import Base, Identity, MailRefusal, RecoveryCode, Referral
+from referralhub.models import Base, Identity, MailRefusal, RecoveryCode, Referral, ResetRequest
 from referralhub.services.accounts import erasure
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
@@ -45,6 +45,10 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
         friend.click(alice.link)
         friend.sign_up()
         friend.confirm_address()
+    (tmp_path / "logo.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
+    )
+    run("brand", "set", "logo", str(tmp_path / "logo.svg"))
     run("program", "set", "currency", "BHD")
     run("program", "set", "timezone", "Pacific/Auckland")
     run("perks", "add", "Voucher", "--price", "20000", "--unit", "BHD")
@@ -67,6 +71,7 @@ def without_a_seed(user_id: int, now: datetime) -> list[Base]:
         RecoveryCode(user_id=user_id, digest="0" * 64, created=now),
         Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
         MailRefusal(address_hash="0" * 64, created=now),
+        ResetRequest(address="alice@example.com", minute=1, request_id="0" * 16),
     ]
 
 

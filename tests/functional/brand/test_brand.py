@@ -91,8 +91,8 @@ class TestOnTheCommandLine:
         assert answer["removed"] == ["onload"]
         assert records.one(Logo).digest == answer["logo"]
         assert ask("brand", "set", "logo", str(tmp_path / "logo.svg"))["changed"] is False
-        assert "cannot be read" in run("brand", "set", "logo", str(tmp_path / "none.svg"), expect=1).output
-        assert "cannot be read" in run("brand", "set", "logo", str(tmp_path), expect=1).output
+        assert "No such file" in run("brand", "set", "logo", str(tmp_path / "none.svg"), expect=2).output
+        assert "Is a directory" in run("brand", "set", "logo", str(tmp_path), expect=2).output
         (tmp_path / "logo.svg").write_bytes(b"GIF89a")
         assert "neither a PNG nor an SVG" in run("brand", "set", "logo", str(tmp_path / "logo.svg"), expect=1).output
 

@@ -222,13 +222,13 @@ def test_who_moves_while_redis_is_told_of_others_has_nobody_ranked_anew(app, ali
 
     alice.sign_up()
     member(app, "bob", clock())
-    redis, told = app.extensions["redis"], leaderboard.catch_up
+    redis, told = app.extensions["redis"], leaderboard._catch_up
     with app.app_context():
         leaderboard.catch_up(redis, clock())
     befriend(app, "alice", 2, clock())
     with (
-        mock.patch.object(leaderboard, "catch_up", and_somebody_moves),
-        mock.patch.object(leaderboard, "from_sql") as ranked,
+        mock.patch.object(leaderboard, "_catch_up", and_somebody_moves),
+        mock.patch.object(leaderboard, "rank") as ranked,
     ):
         assert visitor.get("/leaderboard").leaders == [(1, "alice", 2)]
     assert not ranked.called

@@ -264,7 +264,7 @@ class TestWeeklyDigest:
         alice.post_office.deliver()
         (letter,) = [a for a in alice.post_office.letters(alice.email) if "1 friend joined" in a["Subject"]]
         assert letter["Subject"] == "Your week: 1 friend joined, 2 visits"
-        assert "opened 2 times, 1 friend joined by it, and 1 was confirmed" in " ".join(text_of(letter).split())
+        assert "opened 2 times, and 1 friend joined by it. Confirmed: 1." in " ".join(text_of(letter).split())
         clock.advance(days=7)
         assert self.queue(app, clock()) == 0  # nothing happened
 
