@@ -23,7 +23,7 @@ from referralhub.extensions import db
 from referralhub.forms import has_control_characters
 from referralhub.languages import SOURCE, speaking
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
-from referralhub.words.amounts import format_number
+from referralhub.words.amounts import format_decimals, format_number, unit_name
 from referralhub.words.dates import minute
 from referralhub.words.names import called
 
@@ -100,6 +100,8 @@ class ListPage(AdminPage, ModelView):
     def shown(self, row: Any, column: str) -> Any:
         """Return a cell as people read it."""
         value = self.value(row, column)
+        if column == "unit":
+            return unit_name(value)
         return str(value) if column.endswith("id") and value is not None else _as_read(value)
 
     def value(self, row: Any, column: str) -> Any:
@@ -173,5 +175,5 @@ _WORDS: dict[type, Callable[[Any], str]] = {
     datetime: minute,
     StrEnum: called,
     int: format_number,
-    Decimal: format_number,
+    Decimal: lambda value: format_decimals(value, len(f"{value}".partition(".")[2])),
 }

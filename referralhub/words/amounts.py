@@ -34,7 +34,7 @@ def format_decimals(figure: float | None, digits: int = 2) -> str:
     """Return a figure with as many decimals: "1,234.50"; what is not known is a dash."""
     if figure is None:
         return "–"
-    pattern = locale().decimal_formats[None].pattern.replace(".###", f".{'0' * digits}")
+    pattern = locale().decimal_formats[None].pattern.replace(".###", f".{'0' * digits}" if digits else "")
     return format_decimal(figure, pattern, locale=locale())
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch
+from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch, Unit
 from referralhub.services.referrals.lifecycle import REASON_VALUES
 from referralhub.services.shared.currencies import is_unit, typed_unit
-from referralhub.words.amounts import format_amount, format_number
+from referralhub.words.amounts import format_amount, format_number, unit_name
 from referralhub.words.language import N_, translated
 from referralhub.words.names import called
 from referralhub.words.referrals import REASONS, reason
@@ -107,6 +107,11 @@ def _name(key: str) -> str:
     return translated(KEYS[key]) if key in KEYS else key.replace("_", " ")  # a line of long ago may have others
 
 
+def _unit(value: str) -> str:
+    unit = typed_unit(value)  # older lines have dollars by their former name
+    return unit_name(unit) if is_unit(unit) else called(Unit(value)) if value in set(Unit) else value
+
+
 def _said(value: Any, key: str) -> str:  # noqa: PLR0911 - one line for each kind of value
     if value in (None, "", [], {}):
         return _("none")
@@ -119,6 +124,8 @@ def _said(value: Any, key: str) -> str:  # noqa: PLR0911 - one line for each kin
             return "; ".join(_said(each, key) for each in value)
         case dict():
             return " ".join(f"{_name(name)} {_said(each, name)}" for name, each in value.items())
+        case str() if key == "unit":
+            return _unit(value)
         case str() if key in ENUMS and value in set(ENUMS[key]):
             return called(ENUMS[key](value))
         case _:

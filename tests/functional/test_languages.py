@@ -83,7 +83,7 @@ class TestWhatIsSpoken:
         chosen = alice.follow(alice.submit(form, language="de"))
         assert chosen.one("html")["lang"] == "de"
         assert alice.get("/leaderboard", headers={"Accept-Language": "en"}).one("html")["lang"] == "de"
-        alice.submit(alice.get("/account/language").form("/account/language"), language="")
+        alice.submit(alice.get("/account/language").form("/account/language"), language="browser")
         assert alice.get("/leaderboard").one("html")["lang"] == "en"
 
     def test_is_none_that_there_is_not(self, alice: Person):

@@ -31,8 +31,9 @@ from referralhub.services.accounts import administration
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.referrals import customers
-from referralhub.services.shared import audit
+from referralhub.services.shared import audit, currencies
 from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
+from referralhub.words.amounts import unit_name
 from tests.pages import Element, Page
 from tests.people import Person, user_named
 
@@ -114,7 +115,16 @@ def _be_busy(clock) -> None:
 def left(app: Flask, panel: Person):
     """Give the English words on a page that are no data."""
     tiers = [str(tier["name"]) for rules in PRESETS.values() for tier in rules["tiers"]]
-    known = words([NAMES, *PRESETS, *tiers, *calendar.month_name, *calendar.month_abbr])
+    known = words(
+        [
+            NAMES,
+            *PRESETS,
+            *tiers,
+            *(f"{code} {unit_name(code)}" for code in currencies.codes()),
+            *calendar.month_name,
+            *calendar.month_abbr,
+        ]
+    )
 
     def find(page: Page) -> set[str]:
         with app.app_context():
@@ -188,7 +198,8 @@ def test_wrong_lines_of_a_list_of_customers(panel: Person, left):
 
 def test_looking_at_a_change_of_the_rules(panel: Person, left):
     changed = {
-        "name": "Ours", "unit": "megabytes", "referrer_amount": "500", "friend_amount": "0", "member_cap": "16,000",
+        "name": "Ours", "unit": "megabytes", "currency": "USD", "referrer_amount": "500",
+        "friend_amount": "0", "member_cap": "16,000",
         "hold_days": "14", "window_days": "1", "touch": "first", "tiers": "0 Bronze", "milestones": "5 = 10\n7",
     }  # fmt: skip
     page = panel.submit(panel.get("/admin/program/edit").form("/admin/program/preview"), 200, **changed)

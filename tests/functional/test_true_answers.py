@@ -262,6 +262,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /account/delete": of_alice("/account/data", "/account/delete", password=PASSWORD),
     "POST /account/email": of_alice("/account/email", email="alice@example.org", password=PASSWORD),
     "POST /account/email/<token>": new_address,
+    "POST /account/language": lambda world: world.form(world.alice, "/account/language", language="de"),
     "POST /account/notifications": lambda world: world.token(
         world.alice, "/account/notifications", "/account/notifications"
     ),

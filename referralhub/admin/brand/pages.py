@@ -17,6 +17,7 @@ from referralhub.services.brand import versions
 from referralhub.services.brand.logos import MOST
 from referralhub.services.shared.errors import StaleRules
 from referralhub.words.brand import differences, removed_in_words
+from referralhub.words.language import N_
 
 NOTHING = _l("This is in force already. Nothing was changed.")
 
@@ -24,7 +25,7 @@ NOTHING = _l("This is in force already. Nothing was changed.")
 class BrandPage(AdminPage):
     """What the program is called, and how it looks."""
 
-    about = _l("What the program is called, and how it looks, on every page, in every mail and where links are shared.")
+    about = N_("What the program is called, and how it looks, on every page, in every mail and where links are shared.")
 
     @expose("/")
     def index(self) -> Answer:

@@ -198,7 +198,7 @@ def letter(invitation_id: int) -> InvitationLetter:
 def friend_reward() -> Amount | None:
     """Return what a friend gets for joining, if anything. One query."""
     program = rules.current()
-    return Amount(program.friend_amount, program.unit) if program.friend_amount else None
+    return Amount(program.friend_amount, program.ledger_unit) if program.friend_amount else None
 
 
 def still_wanted(address: str) -> bool:

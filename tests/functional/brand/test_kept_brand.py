@@ -40,17 +40,17 @@ class TestQueries:
     def test_it_is_asked_for_once_in_five_seconds(self, visitor: Visitor, clock: Clock, count_queries, path: str):
         visitor.get(BOARD)
         visitor.get(path)
-        with count_queries() as first:
+        with count_queries(of_brand=True) as first:
             visitor.get(path)
         assert "brand" not in str(first)
         clock.advance(seconds=6)
-        with count_queries() as later:
+        with count_queries(of_brand=True) as later:
             visitor.get(path)
             visitor.get(path)
         assert str(later).count("FROM brand") == (0 if path == BOARD else 1)  # that one comes from Redis
 
     def test_what_is_not_a_page_asks_for_none(self, visitor: Visitor, count_queries):
-        with count_queries() as statements:
+        with count_queries(of_brand=True) as statements:
             for path in ("/healthz", "/static/css/app.css", "/brand/e5342b.css", "/brand/e5342b.svg"):
                 visitor.file(path)
         assert len(statements) == 0

@@ -90,7 +90,7 @@ def test_the_panel_and_what_is_taken_away_have_it_too(twenty, app, admin: Person
     costs = spaced(admin.get("/admin/").one("#costs").text)
     assert written in costs
     # Two credits of twenty for one friend; a paid customer costs as much.
-    assert spaced(f"confirmed friends cost {format_cost(2 * number, currency)}") in costs
+    assert spaced(f"confirmed friend cost {format_cost(2 * number, currency)}") in costs
     (row,) = rows_of(admin.file("/admin/growth/costs.csv").get_data().decode("utf-8-sig"))
     assert (row["unit"], row["net"], row["currency"], row["cost"]) == (
         currency, str(2 * number), currency, str(2 * number)

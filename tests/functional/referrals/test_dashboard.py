@@ -150,9 +150,7 @@ class TestQueries:
                 befriend(app, "alice", more, clock())
                 with count_queries() as statements:
                     look(path)
-                # The brand is none of a page's own: a process asks for it when everybody's figures are new, as they are
-                # in an emptied Redis, or after five seconds. `test_kept_brand.py` holds that it is no more often.
-                counts.append(sum("FROM brand" not in each for each in statements.sent))
+                counts.append(len(statements))
             return counts[0], counts[1]
 
         return at_two_sizes

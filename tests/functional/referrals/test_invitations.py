@@ -22,7 +22,7 @@ from referralhub.services.mailing.delivery import Delivery, Refused
 from referralhub.services.program import rules
 from referralhub.services.referrals import invitation_progress, invitations
 from referralhub.services.referrals.invitations import DAILY, Objection
-from referralhub.words.referrals import OBJECTIONS
+from referralhub.words.referrals import objection
 from tests.conftest import SECRET_KEY
 from tests.pages import Page, Visitor, parse
 from tests.people import Clock, Person, all_at_once, link_in, path_of, read_letters, text_of
@@ -104,9 +104,9 @@ class TestWhoIsInvited:
         page = preview(charlie, pasted, csv="\ufeffname,address\r\nFinn,finn@example.com\r\nGus,<b>@x\r\n".encode())
         assert "To DORA@example.com, emil@example.com, bob@example.com, finn@example.com" in page.text
         assert objections(page) == {  # not that Bob is a member: looking costs nothing, and so it tells nothing
-            "IDA@example.com": OBJECTIONS[Objection.INVITED],  # by another member, but once is once
-            "never@example.com": OBJECTIONS[Objection.REFUSED],
-            "charlie@example.com": OBJECTIONS[Objection.OWN],
+            "IDA@example.com": objection(Objection.INVITED),  # by another member, but once is once
+            "never@example.com": objection(Objection.REFUSED),
+            "charlie@example.com": objection(Objection.OWN),
             "me@nowhere": "doesn't look like an address",
             "@x": "doesn't look like an address",
         }
@@ -120,7 +120,7 @@ class TestWhoIsInvited:
 
     def test_twenty_a_day_and_each_with_a_mail_of_their_own(self, alice: Person, records, clock: Clock):
         page = preview(alice, "\n".join(many(25)))
-        assert list(objections(page).values()) == [OBJECTIONS[Objection.OVER_LIMIT]] * 5
+        assert list(objections(page).values()) == [objection(Objection.OVER_LIMIT)] * 5
         page = invite(alice, "\n".join(many(25)))
         assert "You can invite 0 more today" in page.text
         assert len(records.all(Invitation)) == DAILY
@@ -130,7 +130,7 @@ class TestWhoIsInvited:
             assert not letter["Cc"] and not letter["Bcc"]
             assert not [other for other in many(DAILY) if other in str(letter) and other != address]
         clock.advance(hours=23, minutes=59)
-        assert set(objections(preview(alice, "late@example.com")).values()) == {OBJECTIONS[Objection.OVER_LIMIT]}
+        assert set(objections(preview(alice, "late@example.com")).values()) == {objection(Objection.OVER_LIMIT)}
         clock.advance(minutes=1)
         invite(alice, "\n".join(many(25)))
         assert len(records.all(Invitation)) == 25
