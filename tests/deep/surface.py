@@ -46,7 +46,7 @@ def targets(app: Flask, people: dict[str, Visitor], records: Records, code: str)
     for method, rule, _ in sorted(routes(app)):
         parts = {name: values[name] for name in PART.findall(rule)}
         own = fields[method, Target(method, rule, parts, {}).path()]
-        more = query if method == "GET" else {} if own.keys() - {"csrf_token"} else typed
+        more = query if method == "GET" else {} if own else typed
         found.append(Target(method, rule, parts, more | own, frozenset(own)))
     return found
 
@@ -78,6 +78,8 @@ def _read(page: Element, found: dict[tuple[str, str], dict[str, str]]) -> None:
     for form in page.all("form"):
         key = form.attributes.get("method", "get").upper(), urlsplit(form["action"]).path
         for box in form.all("[name]"):
+            if box["name"] == "csrf_token":  # is somebody's own, and another one each time
+                continue
             if box.tag != "input" or box.attributes.get("type", "text") in {*SUBMITTED, "checkbox", "radio", "file"}:
                 found[key].setdefault(box["name"], _value(box))
 

@@ -168,7 +168,7 @@ def bad_requests(target: Target) -> Iterator[Request]:
     for value in random.sample(VALUES, 10):
         yield Request(target, path, tuple((name, value) for name in target.fields))
     for name in target.fields:
-        is_typed = name in target.shown and name != "csrf_token" and target.method == "POST"
+        is_typed = name in target.shown and target.method == "POST"
         values = VALUES if is_typed else random.sample(VALUES, 1)
         yield from (Request(target, path, _with(target, name, value)) for value in values)
     for name in target.shown:
@@ -177,6 +177,7 @@ def bad_requests(target: Target) -> Iterator[Request]:
     for header, values in HEADERS.items():
         yield Request(target, path, usual, ((header, random.choice(values)),))
     if target.method != "GET":
+        yield from (Request(target, path, (("csrf_token", value), *usual)) for value in random.sample(VALUES, 5))
         for kind, body in random.sample(BODIES, 6):
             yield Request(target, path, headers=(("Content-Type", kind),), body=body)
     if "file" in target.fields:
