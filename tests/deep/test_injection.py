@@ -206,9 +206,10 @@ def skeleton(html: str, text: str) -> list[tuple[int, str, tuple[tuple[str, str]
         depth, above = 0, node.parent
         while above is not None:
             depth, above = depth + 1, above.parent
-        found.append(
-            (depth, node.tag, tuple((name, same(each or "", text)) for name, each in sorted(node.attributes.items())))
-        )
+        attributes = {name: same(value or "", text) for name, value in sorted(node.attributes.items())}
+        if node.tag in {"svg", "path"}:
+            attributes = {name: DRAWN.sub("", value) for name, value in attributes.items()}
+        found.append((depth, node.tag, tuple(attributes.items())))
     return found
 
 
