@@ -58,8 +58,8 @@ class CodeConverter(BaseConverter):
 class RowConverter(IntegerConverter):
     """The number of a row in a path; no database is asked for one that it could not hold."""
 
-    def __init__(self, url_map: Map) -> None:
-        super().__init__(url_map, max=2**31 - 1)
+    def __init__(self, url_map: Map, bits: int = 31) -> None:
+        super().__init__(url_map, max=2**bits - 1)
 
 
 def wire(config: Settings | None = None) -> Flask:

@@ -122,7 +122,7 @@ def show_sessions() -> str:
     return render_template("account/sessions.html", sign_ins=found, shown=sign_ins.SHOWN)
 
 
-@bp.post("/account/sessions/<int:sign_in_id>/end")
+@bp.post("/account/sessions/<row(bits=63):sign_in_id>/end")
 @login_required
 def end_session(sign_in_id: int) -> Response:
     """Sign out in one browser."""

@@ -82,7 +82,7 @@ def invite() -> Response | str:
     return redirect(url_for("dashboard.invite"), 303)
 
 
-@bp.post("/dashboard/invitations/<int:invitation_id>/remind")
+@bp.post("/dashboard/invitations/<row:invitation_id>/remind")
 @login_required
 @limiter.limit("60 per hour")
 def remind(invitation_id: int) -> Response:

@@ -32,7 +32,7 @@ def show_rewards() -> Response:
     )
 
 
-@bp.post("/dashboard/perks/<int:perk_id>/redeem")
+@bp.post("/dashboard/perks/<row:perk_id>/redeem")
 @login_required
 def redeem(perk_id: int) -> BaseResponse:
     """Claim a perk, once for each form that was shown."""

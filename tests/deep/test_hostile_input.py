@@ -28,6 +28,7 @@ from tests.conftest import SECRET_KEY
 from tests.deep.bad_values import BODIES, FILES, HEADERS, VALUES, anything
 from tests.deep.surface import Target, targets
 from tests.everybody import everybody
+from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records
 
 pytestmark = pytest.mark.deep
@@ -138,7 +139,11 @@ class Attacker:
         with self.app.app_context():
             signup.sign_up(member.username, member.email, member.password, None, self.clock())
             signup.create_admin(admin.username, admin.email, admin.password, self.clock())
-        self.people = {"nobody": ("", "x"), "member": _signed_in(member), "admin": _signed_in(admin)}
+        self.people = {
+            "nobody": _cookie_and_token(Visitor(self.app), "/login"),
+            "member": _signed_in(member),
+            "admin": _signed_in(admin),
+        }
 
 
 def _signed_in(person: Person) -> tuple[str, str]:
@@ -146,10 +151,14 @@ def _signed_in(person: Person) -> tuple[str, str]:
     for _ in range(20):
         with suppress(AssertionError):
             person.sign_in()
-            token = person.get("/privacy").all('[name="csrf_token"]')[0]["value"]
-            return f"{person.cookie_name}={person.session_id()}", token
+            return _cookie_and_token(person, "/privacy")
         time.sleep(1)
     raise TimeoutError(f"{person.username} cannot sign in")
+
+
+def _cookie_and_token(visitor: Visitor, path: str) -> tuple[str, str]:
+    token = visitor.get(path).all('[name="csrf_token"]')[0]["value"]
+    return f"{visitor.cookie_name}={visitor.session_id()}", token
 
 
 def _with(target: Target, name: str, value: str) -> tuple[tuple[str, str], ...]:

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.deep, pytest.mark.one_database]
 CODE = Path(__file__).parent.parent.parent / "referralhub"
 NEW_EACH_TIME = re.compile(r"[\w.-]{16,}=*")  # tokens, keys of forms, versions of figures
 DRAWN = re.compile(r"[\w .,-]*")  # what a code for a phone is drawn of; how large it is depends on what is in it
-SIGNS_OUT = {"/logout", "/account/sessions/end-others", "/account/sessions/<int:sign_in_id>/end"}
+SIGNS_OUT = {"/logout", "/account/sessions/end-others", "/account/sessions/<row(bits=63):sign_in_id>/end"}
 PLANTED = {  # what keeps what somebody typed, as SQL over the text and the row's id
     "user": ("username = :text || id", "display_name = CASE WHEN id % 2 THEN :text ELSE '' END",
              "email = :text || id || '@example.com'"),

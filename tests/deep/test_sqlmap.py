@@ -32,7 +32,7 @@ CODE = Path(__file__).parent.parent.parent / "referralhub"
 HEADERS_READ = {"/signup", "/login", "/<code:code>/"}
 # Their routes change who the others are sent by: they come last, and those that sign out do not come.
 LAST = "/admin"
-SIGNS_OUT = {"/logout", "/account/sessions/end-others", "/account/sessions/<int:sign_in_id>/end"}
+SIGNS_OUT = {"/logout", "/account/sessions/end-others", "/account/sessions/<row(bits=63):sign_in_id>/end"}
 
 
 class Noting(ImmutableMultiDict):

@@ -94,17 +94,17 @@ TABLE = {
     """,
     (LOGIN, 303, 303, 303): """
         POST /account/notifications
-        POST /account/sessions/<int:sign_in_id>/end
+        POST /account/sessions/<row(bits=63):sign_in_id>/end
         POST /account/sessions/end-others
         POST /account/two-factor/codes
         POST /account/two-factor/off
         POST /verify/resend
     """,
     (LOGIN, 409, 409, 409): """
-        POST /dashboard/invitations/<int:invitation_id>/remind
+        POST /dashboard/invitations/<row:invitation_id>/remind
     """,
     (LOGIN, 303, 409, 409): """
-        POST /dashboard/perks/<int:perk_id>/redeem
+        POST /dashboard/perks/<row:perk_id>/redeem
     """,
     (LOGIN, 422, 422, 422): """
         POST /account/confirm

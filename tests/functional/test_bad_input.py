@@ -185,6 +185,21 @@ class TestRequests:
         assert "open for too long" in page.text
         assert "reload" in page.text
 
+    @both
+    @pytest.mark.parametrize("number", ["2147483648", "9223372036854775808", "9" * 40])
+    @pytest.mark.parametrize(
+        "path", ["/account/sessions/{}/end", "/dashboard/invitations/{}/remind", "/dashboard/perks/{}/redeem"]
+    )
+    def test_a_number_that_no_row_can_have_is_not_found(
+        self, alice: Person, nothing_is_written, path: str, number: str
+    ):
+        alice.sign_up()
+        nothing_is_written()
+        token = alice.get("/privacy").all('[name="csrf_token"]')[0]["value"]
+        page = alice.post(path.format(number), {"csrf_token": token}, expect=None)
+        fits = path.startswith("/account") and number == "2147483648"  # sign-ins have longer numbers
+        assert page.status == (303 if fits else 404)
+
     @pytest.mark.parametrize("path", ["/signup", "/login", "/logout", "/verify/resend"])
     def test_a_part_of_a_form_without_a_name_is_refused(self, visitor: Visitor, path: str):
         body = b"--x\r\nContent-Disposition: form-data\r\n\r\na\r\n--x--\r\n"
