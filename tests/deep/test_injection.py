@@ -241,11 +241,12 @@ def test_text_stays_text(scene: Scene, capsys: pytest.CaptureFixture[str]):
     for text in INJECTIONS:
         if kind_of(text) not in plain:
             plain[kind_of(text)] = dict(scene.shapes(harmless(text)))
-        for name, shape in scene.shapes(text):
-            compared += 1
-            expected = plain[kind_of(text)].get(name)
-            if shape != expected:
-                wrong.append(f"{text!r} at {name}: {difference(expected, shape)}")
+        compared += len(scene.places)
+        differ = differing(scene, text, plain[kind_of(text)])
+        if differ:  # on a busy machine an answer may be one without Redis
+            plain[kind_of(text)] = dict(scene.shapes(harmless(text)))
+            differ = {name: how for name, how in differing(scene, text, plain[kind_of(text)]).items() if name in differ}
+        wrong += [f"{text!r} at {name}: {how}" for name, how in differ.items()]
         scene.look_only_where_text_is_shown()
     with capsys.disabled():
         print(  # noqa: T201 - for who runs it
@@ -254,6 +255,12 @@ def test_text_stays_text(scene: Scene, capsys: pytest.CaptureFixture[str]):
         )
     assert wrong == [], "\n".join(wrong[:50])
     assert len(scene.places) > 100
+
+
+def differing(scene: Scene, text: str, plain: dict[str, object]) -> dict[str, str]:
+    """Give what has another shape with the text than with a harmless one, and how."""
+    found = scene.shapes(text)
+    return {name: difference(plain.get(name), shape) for name, shape in found if shape != plain.get(name)}
 
 
 def difference(plain: object, shape: object) -> str:
