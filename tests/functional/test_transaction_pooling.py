@@ -24,7 +24,7 @@ SELECT 'prepared statement: ' || statement FROM pg_prepared_statements
 UNION ALL SELECT 'cursor: ' || name FROM pg_cursors
 UNION ALL SELECT 'advisory lock' FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()
 UNION ALL SELECT 'channel: ' || pg_listening_channels()
-UNION ALL SELECT 'setting: ' || name FROM pg_settings WHERE source = 'session'
+UNION ALL SELECT 'setting: ' || name FROM pg_settings WHERE source = 'session' AND setting IS DISTINCT FROM reset_val
 UNION ALL SELECT 'temporary table: ' || relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()
 """
 
