@@ -5,6 +5,7 @@ cannot differ; what is filled in cannot make a paragraph or a button of its own.
 """
 
 import hashlib
+from datetime import datetime
 from email.message import EmailMessage
 from email.utils import formataddr, parseaddr
 from functools import cache
@@ -19,7 +20,7 @@ from referralhub.config import Settings
 from referralhub.database import reading, transaction
 from referralhub.models import LogoType, OutboxMessage, TokenPurpose, User
 from referralhub.services.accounts import authentication, tokens
-from referralhub.services.brand import in_force
+from referralhub.services.brand import in_force, texts
 from referralhub.services.brand.in_force import Branding
 from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
@@ -28,7 +29,8 @@ from referralhub.services.referrals import invitations, member_list
 from referralhub.urls import public_url
 from referralhub.words import letters
 from referralhub.words.amounts import format_amount
-from referralhub.words.language import translated
+from referralhub.words.language import spoken, translated
+from referralhub.words.letters import Paragraph
 from referralhub.words.mail import unlinked
 
 # The pages to which links with a token lead.
@@ -59,7 +61,7 @@ def write(message: OutboxMessage, user: User) -> EmailMessage:
     reader = owner or user
     with languages.speaking(reader.language or reader.browser_language):
         mail = _compose(message, user, owner, address, token, settings)
-    reading().rollback()  # ends the reading: posting can take long
+    reading().commit()  # ends the reading: posting can take long, and the message is still asked for its number then
     return mail
 
 
@@ -67,7 +69,7 @@ def _compose(
     message: OutboxMessage, user: User, owner: User | None, address: str, token: str | None, settings: Settings
 ) -> EmailMessage:
     """Write it; to the `owner` of an address that somebody else has typed, it says so instead."""
-    brand, host = in_force.brand(), urlsplit(settings.base_url).hostname or "localhost"
+    brand = in_force.brand()
     values = letters.values_of(message.payload) | _addresses(message, address, token, settings)
     values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
     reward = None
@@ -81,20 +83,39 @@ def _compose(
     name = letters.letter_for(message.kind, message.payload, reward)
     if owner:
         name, values["name"], values["url"] = "address_taken", owner.username, public_url("auth.login")
-    subject, body = letters.said(name, values)
-    footer = letters.paragraphs(_footer(message, brand).replace("\n", "\n\n"), values)
-
-    mail = EmailMessage()
-    mail["Subject"] = " ".join(subject.split())  # a name may have a separator in it that counts as a line's end
-    mail["From"] = _sender(settings, brand, host)
+    subject, body = letters.said(name, values, texts.own(name, spoken()))
+    mail = _assembled(subject, body, letters.paragraphs(_footer(message, brand), values), brand, settings)
     mail["To"] = address
-    if brand.support_email:
-        mail["Reply-To"] = brand.support_email
-    mail["Message-ID"] = f"<{message.id:08}.{hashlib.sha256(message.key.encode()).hexdigest()[:24]}@{host}>"
+    mail["Message-ID"] = f"<{message.id:08}.{_digest(message.key)}@{_host(settings)}>"
     mail["Date"] = message.created
     if unsubscribe_url := values.get("unsubscribe_url"):  # RFC 8058: the mail program shows a button of its own
         mail["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return mail
+
+
+def sample(subject: str, body: list[Paragraph], address: str, at: datetime) -> EmailMessage:
+    """Write a mail that has these words and nothing to do with anybody, for who looks after them."""
+    settings: Settings = current_app.config["SETTINGS"]
+    brand = in_force.brand()
+    values = {"brand": brand.name, "support_email": brand.support_email or ""}
+    footer = letters.paragraphs(_foot(["account"], brand), values)
+    mail = _assembled(subject, body, footer, brand, settings)
+    mail["To"] = address
+    mail["Message-ID"] = f"<sample.{_digest(f'{address} {at} {subject} {body}')}@{_host(settings)}>"
+    mail["Date"] = at
+    return mail
+
+
+def _assembled(
+    subject: str, body: list[Paragraph], footer: list[Paragraph], brand: Branding, settings: Settings
+) -> EmailMessage:
+    """Put together what every mail has: subject, sender, and the same paragraphs as text and as HTML."""
+    mail = EmailMessage()
+    mail["Subject"] = " ".join(subject.split())  # a name may have a separator in it that counts as a line's end
+    mail["From"] = _sender(settings, brand, _host(settings))
+    if brand.support_email:
+        mail["Reply-To"] = brand.support_email
     text, foot = (separator.join(each.plain() for each in part) for separator, part in (("\n\n", body), ("\n", footer)))
     mail.set_content(f"{text}\n\n-- \n{foot}\n")
     page = render_template(
@@ -137,10 +158,22 @@ def _invitation(message: OutboxMessage, user: User, settings: Settings) -> dict[
 
 def _footer(message: OutboxMessage, brand: Branding) -> str:
     kind = KINDS[message.kind]
-    lines = ["invitation" if kind.is_invitation else "news" if kind.is_news else "account"]
+    return _foot(["invitation" if kind.is_invitation else "news" if kind.is_news else "account"], brand)
+
+
+def _foot(lines: list[str], brand: Branding) -> str:
+    """Return the foot as paragraphs, one for each line."""
     if brand.support_email:
-        lines.append("support")
-    return "\n".join(translated(letters.FOOTERS[each]) for each in lines)
+        lines = [*lines, "support"]
+    return "\n".join(translated(letters.FOOTERS[each]) for each in lines).replace("\n", "\n\n")
+
+
+def _host(settings: Settings) -> str:
+    return urlsplit(settings.base_url).hostname or "localhost"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 def _sender(settings: Settings, brand: Branding, host: str) -> str:

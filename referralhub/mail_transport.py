@@ -25,15 +25,20 @@ def transport(settings: Settings) -> Post:
     return _transport(settings)
 
 
+def post_at_once(settings: Settings, mail: EmailMessage) -> None:
+    """Hand over one mail while somebody watches. Raises OSError or Refused."""
+    _transport(settings, CHECK_PATIENCE)(mail)
+
+
 def check(settings: Settings) -> None:
     """Do everything that handing mail over takes, but send nothing. Raises OSError."""
-    _transport(settings).check()
+    _transport(settings, CHECK_PATIENCE).check()
 
 
-def _transport(settings: Settings) -> "_Folder | _Server":
+def _transport(settings: Settings, patience: float = PATIENCE) -> "_Folder | _Server":
     if urlsplit(settings.mail_url).scheme == "file":
         return _Folder(mail_folder(settings))
-    return _Server(settings.mail_url)
+    return _Server(settings.mail_url, patience)
 
 
 class _Folder:
@@ -57,7 +62,8 @@ class _Folder:
 class _Server:
     """Hands mail to an SMTP server; a connection that has served waits for the next mail, whichever thread sends it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: float) -> None:
+        self.patience = patience
         self.server = urlsplit(url)
         self.starttls = SWITCHES[parse_qs(self.server.query).get("tls", ["0"])[0].lower()]
         self.idle: list[smtplib.SMTP] = []
@@ -81,7 +87,7 @@ class _Server:
 
     def check(self) -> None:
         """Connect, greet, encrypt and sign in as configured, and say goodbye."""
-        with self._connect(CHECK_PATIENCE) as smtp:
+        with self._connect() as smtp:
             smtp.ehlo_or_helo_if_needed()
 
     def _connection(self) -> smtplib.SMTP:
@@ -95,7 +101,8 @@ class _Server:
                     return smtp
             smtp.close()  # the server ended it meanwhile, with a 421 or without a word
 
-    def _connect(self, patience: float = PATIENCE) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP:
+        patience = self.patience
         host, port = self.server.hostname or "localhost", self.server.port
         smtp = (
             smtplib.SMTP_SSL(host, port or 465, timeout=patience, context=ssl.create_default_context())

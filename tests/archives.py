@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import Base, Identity, MailRefusal, RecoveryCode, Referral, ResetRequest
+from referralhub.models import Base, Identity, MailRefusal, OwnText, RecoveryCode, Referral, ResetRequest
 from referralhub.services.accounts import erasure
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
@@ -66,12 +66,13 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
 
 
 def without_a_seed(user_id: int, now: datetime) -> list[Base]:
-    """Make rows of the tables that only a phone, a provider or a stranger's click fills."""
+    """Make rows of the tables that only a phone, a provider, an admin or a stranger's click fills."""
     return [
         RecoveryCode(user_id=user_id, digest="0" * 64, created=now),
         Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
         MailRefusal(address_hash="0" * 64, created=now),
         ResetRequest(address="alice@example.com", minute=1, request_id="0" * 16),
+        OwnText(name="share", language="de", subject="Komm", body="Zu {brand}:", changed=now),
     ]
 
 

@@ -49,6 +49,8 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
         "step": "release",
         "which": "monthly",
         "accent": "e5342b",
+        "text": "invitation",
+        "language": "de",
         "digest": "0" * 64,
         "extension": "png",
     }

@@ -15,6 +15,7 @@ from referralhub.admin.perks.claims import Claims
 from referralhub.admin.perks.pages import Perks
 from referralhub.admin.program.pages import Rules
 from referralhub.admin.referrals import Referrals, Review
+from referralhub.admin.texts import Texts
 from referralhub.models import AuditLine, Invitation, OutboxMessage, Perk, Redemption, Referral, RewardEntry, User
 from referralhub.words.language import N_
 
@@ -30,6 +31,7 @@ def init_app(app: Flask) -> None:
         Customers(N_("Customers"), endpoint="admin_customers", url="/admin/customers"),
         Rules(N_("Program"), endpoint="admin_program", url="/admin/program"),
         BrandPage(N_("Brand"), endpoint="admin_brand", url="/admin/brand"),
+        Texts(N_("Texts"), endpoint="admin_texts", url="/admin/texts"),
         Perks(Perk, N_("Perks"), "perks"),
         Claims(Redemption, N_("Claims"), "claims"),
         Invitations(Invitation, N_("Invitations"), "invitations"),

@@ -20,6 +20,7 @@ from referralhub.dashboard.views import bp, part_after
 from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, strip, text_of
 from referralhub.models import MessageKind
+from referralhub.services.brand import texts
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.invitations import LONGEST_WORDS
 from referralhub.services.shared.errors import CannotInvite
@@ -27,6 +28,7 @@ from referralhub.urls import public_url
 from referralhub.words import letters
 from referralhub.words.amounts import format_amount
 from referralhub.words.errors import say
+from referralhub.words.language import spoken
 
 MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
 
@@ -117,7 +119,7 @@ def _letter(words: str) -> str:
         "url": public_url("landing.follow", code=current_user.profile.code),
     }
     name = letters.letter_for(MessageKind.INVITATION, {}, values["reward"])
-    subject, paragraphs = letters.said(name, values)
+    subject, paragraphs = letters.said(name, values, texts.own(name, spoken()))
     return "\n\n".join([subject, *(each.plain() for each in paragraphs)])
 
 

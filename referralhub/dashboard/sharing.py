@@ -1,4 +1,4 @@
-"""One-click sharing: ready-made texts and the addresses that open each network's own form."""
+"""One-click sharing: a text of `words/letters`, and the addresses that open each network's own form."""
 
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
@@ -6,8 +6,11 @@ from urllib.parse import quote, urlencode
 from flask_babel import gettext as _
 
 from referralhub.models import Channel
+from referralhub.services.brand.in_force import Branding
 from referralhub.services.referrals.statistics import Statistics
+from referralhub.words import letters
 from referralhub.words.amounts import format_amount
+from referralhub.words.language import spoken
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,13 @@ class Shares:
     buttons: list[Share]
 
 
-def share_links(link: str, stats: Statistics, name: str) -> Shares:
-    """Make the share buttons for a member's link to the program of this name; each marks the link with its channel."""
+def share_links(link: str, stats: Statistics, brand: Branding) -> Shares:
+    """Make the share buttons for a member's link; each marks the link with its channel."""
+    name, values = "share", {"brand": brand.name}
     if stats.friend_amount:
-        text = _(
-            "I'm using %(brand)s and think you'd like it. You get %(amount)s. Join me with my link:",
-            brand=name, amount=format_amount(stats.friend_amount, stats.unit),
-        )  # fmt: skip
-    else:
-        text = _("I'm using %(brand)s and think you'd like it. Join me with my link:", brand=name)
-    subject = _("An invitation to %(brand)s", brand=name)
+        name, values["reward"] = "share_with_reward", format_amount(stats.friend_amount, stats.unit)
+    subject, paragraphs = letters.said(name, values, brand.shared.get((name, spoken())))
+    text = "\n\n".join(each.plain() for each in paragraphs)
 
     def via(channel: Channel) -> str:
         return f"{link}?via={channel.value}"

@@ -10,6 +10,7 @@ from referralhub.models.invitation import Invitation, InvitationState, MailRefus
 from referralhub.models.leaderboard import LeaderboardChange
 from referralhub.models.once import Once
 from referralhub.models.outbox import MessageKind, OutboxMessage
+from referralhub.models.own_text import OwnText
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
 from referralhub.models.program import Amount, Program, Touch, Unit, ledger_unit
@@ -58,6 +59,7 @@ __all__ = [
     "Once",
     "OneTimeToken",
     "OutboxMessage",
+    "OwnText",
     "Perk",
     "Profile",
     "Program",

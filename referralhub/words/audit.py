@@ -21,11 +21,13 @@ SUBJECTS = {
     "claim": N_("claim"),
     "message": N_("message"),
     "customers": N_("customers"),
+    "text": N_("text"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
     "amount": N_("amount"),
     "at": N_("at"),
     "balance": N_("balance"),
+    "body": N_("body"),
     "bonus": N_("bonus"),
     "coupons": N_("coupons"),
     "currency": N_("currency"),
@@ -37,6 +39,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "identity": N_("identity"),
     "is_active": N_("is active"),
     "is_admin": N_("is admin"),
+    "language": N_("language"),
     "mailed": N_("mailed"),
     "member_cap": N_("member cap"),
     "messages": N_("messages"),
@@ -53,6 +56,8 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "referrer_amount": N_("referrer amount"),
     "state": N_("state"),
     "stock": N_("stock"),
+    "subject": N_("subject"),
+    "text": N_("text"),
     "thousand_units_cost": N_("thousand units cost"),
     "tiers": N_("tiers"),
     "timezone": N_("timezone"),
@@ -62,6 +67,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "unlocked_at": N_("unlocked at"),
     "window_days": N_("window days"),
 }
+SHOWN = 200  # characters of a value
 AMOUNTS = ("amount", "balance", "price")  # which are in the unit that stands beside them
 ENUMS: dict[str, type[StrEnum]] = {"state": ReferralState, "touch": Touch}  # whose values are stored
 
@@ -128,5 +134,7 @@ def _said(value: Any, key: str) -> str:  # noqa: PLR0911 - one line for each kin
             return _unit(value)
         case str() if key in ENUMS and value in set(ENUMS[key]):
             return called(ENUMS[key](value))
+        case str() if len(value) > SHOWN:
+            return f"{value[:SHOWN]}…"
         case _:
             return str(value)

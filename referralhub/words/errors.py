@@ -140,6 +140,13 @@ ERRORS: dict[str, Text] = {
     "logo_without_size": N_("this SVG file does not say how large it is; give it a viewBox"),
     "logo_draws_nothing": N_("nothing of this SVG file can be shown; turn text and pictures in it into paths"),
     "logo_too_intricate": N_("this SVG file is too intricate; simplify it, or use a PNG file"),
+    # Mails and shared messages in the operator's own words: the same
+    "text_with_control_character": N_("contains an invisible control character; please type it instead of pasting"),
+    "text_placeholder_unknown": N_("has {what}, which stands for nothing here; there are {known}"),
+    "text_brace_stray": N_("has a brace that is none of a placeholder's; take it out"),
+    "text_without_link": N_(
+        "must keep its link as a paragraph of its own, such as “{example}”; what stands before the colon is yours"
+    ),
     # Whatever has a number
     "no_such_account": N_("There is no account with this user name."),
     "no_such_member": N_("There is no member with this number."),

@@ -26,6 +26,11 @@ def locale() -> Locale:
     return get_locale() or ENGLISH
 
 
+def spoken() -> str:
+    """Return the language that is spoken now, as its folder of translations is called: "de"."""
+    return str(locale())
+
+
 def translated(text: str) -> str:
     """Return a text, which is marked where it is written, in the language that is spoken now."""
     return str(get_translations().gettext(text))

@@ -4,7 +4,6 @@ A paragraph `Label: {some_url}` is a button, and `{words}` alone is somebody's o
 left out.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -12,17 +11,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from referralhub.models import Badge, MessageKind
+from referralhub.services.mailing.letters import BUTTON, Letter, filled, names_in
 from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.language import N_, translated
-
-BUTTON = re.compile(r"(?P<label>[^\n]+): \{(?P<url>\w*url)\}")  # a paragraph that is one
-
-
-class Letter(NamedTuple):
-    """A mail as it is written, before it is translated and its values are filled in."""
-
-    subject: str
-    body: str
 
 
 class Paragraph(NamedTuple):
@@ -232,6 +223,14 @@ After 30 days, those that are not likely fraud confirm themselves.
 
 Open the review queue: {review_url}"""),
     ),
+    "share": Letter(  # what members send themselves: the link follows it
+        N_("An invitation to {brand}"),
+        N_("I'm using {brand} and think you'd like it. Join me with my link:"),
+    ),
+    "share_with_reward": Letter(
+        N_("An invitation to {brand}"),
+        N_("I'm using {brand} and think you'd like it. You get {reward}. Join me with my link:"),
+    ),
 }
 FOOTERS = {
     "invitation": N_("""You get this because somebody gave us your address to invite you, once.
@@ -278,10 +277,18 @@ def letter_for(kind: MessageKind, payload: Mapping[str, Any], reward: str | None
     return kind.value
 
 
-def said(name: str, values: Mapping[str, str]) -> tuple[str, list[Paragraph]]:
-    """Return subject and paragraphs of a letter, translated, with its values filled in."""
-    letter = LETTERS[name]
-    return translated(letter.subject).format_map(values), paragraphs(translated(letter.body), values)
+def original(name: str) -> Letter:
+    """Return a letter of ours in the language that is spoken now."""
+    return Letter(*map(translated, LETTERS[name]))
+
+
+def said(name: str, values: Mapping[str, str], own: Letter | None = None) -> tuple[str, list[Paragraph]]:
+    """Return subject and paragraphs of a letter, with its values filled in: the operator's `own` one, or ours.
+
+    An own one that names what there is no longer, as after an upgrade, is not said.
+    """
+    letter = own if own and values.keys() >= {*names_in(own.subject), *names_in(own.body)} else original(name)
+    return filled(letter.subject, values), paragraphs(letter.body, values)
 
 
 def paragraphs(text: str, values: Mapping[str, str]) -> list[Paragraph]:
@@ -289,11 +296,11 @@ def paragraphs(text: str, values: Mapping[str, str]) -> list[Paragraph]:
     found = []
     for paragraph in text.split("\n\n"):
         if button := BUTTON.fullmatch(paragraph):
-            found.append(Paragraph(button["label"].format_map(values), values[button["url"]]))
+            found.append(Paragraph(filled(button["label"], values), values[button["url"]]))
         elif paragraph == "{words}":
             found.append(Paragraph(values["words"], quoted=True))
         else:
-            found.append(Paragraph(paragraph.format_map(values)))
+            found.append(Paragraph(filled(paragraph, values)))
     return [each for each in found if each.text.strip()]
 
 

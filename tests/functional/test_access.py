@@ -146,6 +146,8 @@ TABLE = {
         GET /admin/review/
         GET /admin/rewards/
         GET /admin/rewards/rows.csv
+        GET /admin/texts/
+        GET /admin/texts/<text>/<language>/
         POST /admin/program/edit
     """,
     (404, 404, 404, 303): """
@@ -157,6 +159,7 @@ TABLE = {
         POST /admin/members/<row:row_id>/verification
         POST /admin/perks/<row:row_id>/off
         POST /admin/perks/<row:row_id>/on
+        POST /admin/texts/<text>/<language>/original
     """,
     (404, 404, 404, 422): """
         POST /admin/brand/
@@ -174,6 +177,9 @@ TABLE = {
         POST /admin/program/preview
         POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>
         POST /admin/review/
+        POST /admin/texts/<text>/<language>/
+        POST /admin/texts/<text>/<language>/mail
+        POST /admin/texts/<text>/<language>/preview
     """,
 }
 ROUTES = {route.strip(): answers for answers, routes in TABLE.items() for route in routes.strip().splitlines()}

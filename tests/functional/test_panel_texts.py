@@ -10,6 +10,7 @@ from flask import Flask
 
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.extensions import db
+from referralhub.languages import LANGUAGES
 from referralhub.models import (
     AuditLine,
     Coupon,
@@ -34,6 +35,7 @@ from referralhub.services.referrals import customers
 from referralhub.services.shared import audit, currencies
 from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
 from referralhub.words.amounts import unit_name
+from referralhub.words.letters import LETTERS
 from tests.pages import Element, Page
 from tests.people import Person, user_named
 
@@ -43,7 +45,7 @@ WORD = re.compile(r"[\w.@-]*[A-Za-z]{3,}[\w.@-]*")
 SHOWN = ("aria-label", "title", "placeholder", "alt")
 LISTS = ("members", "referrals", "rewards", "perks", "claims", "invitations", "mail", "audit")
 # The same in every language: our name, names of things, what one types, the site, and the end of a masked address.
-NAMES = "ReferralHub CSV UTF-8 UTC flask customers import email customer_since http://localhost .com"
+NAMES = "ReferralHub English Deutsch CSV UTF-8 UTC flask customers import email customer_since http://localhost .com"
 # Columns with what people and machines wrote, which nobody translates.
 DATA = (
     User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address,
@@ -56,13 +58,18 @@ def words(texts: Iterable[str]) -> set[str]:
     return {word.strip(".-") for text in texts for word in WORD.findall(text)}
 
 
+def is_of_its_own(element: Element) -> bool:
+    """Whether it says that it is in another language than the page, or in none."""
+    return element.tag != "html" and bool({"lang", "translate"} & element.attributes.keys())
+
+
 def texts_of(element: Element) -> Iterator[str]:
-    """Yield all that can be read in an element, or heard."""
+    """Yield all that can be read in an element, or heard, but for what says that it is in a language of its own."""
     yield from (element.attributes[name] for name in SHOWN if name in element.attributes)
     for child in element.children:
         if isinstance(child, str):
             yield child
-        elif child.tag not in ("script", "style"):
+        elif child.tag not in ("script", "style") and not is_of_its_own(child):
             yield from texts_of(child)
 
 
@@ -143,8 +150,11 @@ def paths(app: Flask) -> Iterator[str]:
         ids = {f"admin_{name}.show": list(db.session.scalars(db.select(model.id))) for name, model in models.items()}
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/admin/") and "GET" in rule.methods and not rule.rule.endswith(".csv"):
-            rows = ids[rule.endpoint] if rule.arguments else [None]
-            yield from (site.build(rule.endpoint, {"row_id": row} if row else {}) for row in rows)
+            if "row_id" in rule.arguments:
+                yield from (site.build(rule.endpoint, {"row_id": row}) for row in ids[rule.endpoint])
+            elif not rule.arguments:
+                yield site.build(rule.endpoint)
+    yield from (f"/admin/texts/{name}/{language}/" for name in LETTERS for language in LANGUAGES)
     yield from (f"/admin/{name}/?{asked}" for name in LISTS for asked in ("search=nothing-like-it", "sort=0&desc=1"))
     yield from (f"/admin/program/edit?preset={name}" for name in PRESETS)
     yield from (
@@ -172,6 +182,8 @@ REFUSED = (  # forms of which everything is refused
     ("/admin/program/edit", "/admin/program/preview", {"name": "", "tiers": "x"}),
     ("/admin/", "/admin/costs", {"paid_customer_cost": "x", "thousand_units_cost": "1.5"}),
     ("/admin/review/", "/admin/review/", {"reason": ""}),
+    ("/admin/texts/invitation/de/", "/admin/texts/invitation/de/", {"subject": "", "body": "{"}),
+    ("/admin/texts/share/en/", "/admin/texts/share/en/", {"subject": "\x07", "body": "x" * 1001}),
     ("/admin/review/", "/admin/review/", {"reason": "none is ticked"}),
 )  # fmt: skip
 
@@ -229,6 +241,10 @@ def test_notices(panel: Person, left, records):
         ("/admin/claims/2/fulfil", {}),
         ("/admin/mail/again", {}),
         ("/admin/mail/again", {}),
+        ("/admin/texts/share/en/", {"subject": "spam", "body": "spam"}),
+        ("/admin/texts/share/en/", {"subject": "spam", "body": "spam"}),
+        ("/admin/texts/share/en/original", {}),
+        ("/admin/texts/share/en/original", {}),
         ("/admin/costs", {"paid_customer_cost": "40"}),
         ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),
         ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),

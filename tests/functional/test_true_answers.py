@@ -189,6 +189,11 @@ def fresh(values: dict[str, str | bytes]) -> dict[str, object]:
     }
 
 
+def put_text_back(world: World) -> Sent:
+    world.grace.submit(world.grace.get(TEXT).form(TEXT), subject="Our own", body=BODY)
+    return world.form(world.grace, TEXT, f"{TEXT}original")
+
+
 def put_up_logo(world: World) -> Sent:
     who, path, values = world.form(world.grace, "/admin/brand/", "/admin/brand/logo")
     picture = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z"/></svg>'
@@ -246,6 +251,7 @@ def give_code(world: World) -> Sent:
 
 
 PASSWORD = "alice likes tea"
+TEXT, BODY = "/admin/texts/friend_joined/de/", "Zur Übersicht: {dashboard_url}"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /signup": signup,
     "POST /signup without a cookie": signup_without_a_cookie,
@@ -308,6 +314,8 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/review/": lambda world: world.token(
         world.grace, "/admin/review/", "/admin/review/", case="1", step="confirm", reason="a friend indeed"
     ),
+    "POST /admin/texts/<text>/<language>/": of_grace(TEXT, subject="Our own", body=BODY),
+    "POST /admin/texts/<text>/<language>/original": put_text_back,
 }
 ONE_MORE = {  # tables to which a retry may add
     "POST /login": {"sign_in", "sighting"},
@@ -317,7 +325,10 @@ ONE_MORE = {  # tables to which a retry may add
     "POST /account/email": {"outbox"},  # the newer of two mails has the link that works
     "POST /account/two-factor/codes": {"recovery_code", "outbox"},  # the codes that were shown last are those that work
 }
-NOTHING_IS_WRITTEN = {"POST /admin/brand/preview", "POST /admin/program/edit", "POST /admin/program/preview"}
+NOTHING_IS_WRITTEN = {
+    "POST /admin/brand/preview", "POST /admin/program/edit", "POST /admin/program/preview",
+    "POST /admin/texts/<text>/<language>/mail", "POST /admin/texts/<text>/<language>/preview",
+}  # fmt: skip
 
 
 def test_the_table_has_whatever_can_be_sent(app: Flask):

@@ -122,12 +122,13 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "dashboard": (
         "branding browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
-        "services.ledger services.perks services.referrals services.accounts",
+        "services.ledger services.brand services.perks services.referrals services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "clock config extensions forms htmx languages models urls words services.shared services.program "
-        "services.mailing services.brand services.perks services.referrals services.accounts services.growth",
+        "clock config extensions forms htmx languages mail_content mail_transport models urls words "
+        "services.shared services.program services.mailing services.brand services.perks services.referrals "
+        "services.accounts services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),

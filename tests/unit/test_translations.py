@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 
 from referralhub.languages import FOLDER, LANGUAGES, SOURCE
 from referralhub.pseudo import pseudo
-from referralhub.words.letters import BUTTON
+from referralhub.services.mailing.letters import BUTTON
 from tests.translations import texts_of_the_code
 
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%\w?|\{[^{}]*\}|</?\w+[^<>]*>")

@@ -1,25 +1,34 @@
-"""The brand that each process works with: a small object, as every page, mail and picture shows it.
+"""The brand that each process works with: a small object, as every page, mail and picture shows it. What members share
+in the operator's own words is a part of it, since every dashboard shows that.
 
 It is asked for again when it is five seconds old, when this process has changed it, and when the version of everybody's
 figures, which each change of the brand renews, is another one than when it was loaded. So no answer with an old brand
 is kept as one of the new (`kept_answers.py`). While the database does not answer, the last one that is known is used.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import apart
-from referralhub.models import Brand, Logo, LogoType
+from referralhub.models import Brand, Logo, LogoType, OwnText
 from referralhub.services.brand.palette import DEFAULT_ACCENT, Palette, palette_of
+from referralhub.services.mailing.letters import SHARED, Letter
 
 GOOD_FOR = timedelta(seconds=5)
 QUERY = select(Brand).order_by(Brand.version.desc()).limit(1).options(joinedload(Brand.logo).defer(Logo.content))
+# With what members share in the operator's own words: a row for each, or one without.
+WITH_SHARED = (
+    select(Brand, OwnText)
+    .outerjoin(OwnText, OwnText.name.in_(SHARED))
+    .where(Brand.version == select(func.max(Brand.version)).correlate(None).scalar_subquery())
+    .options(joinedload(Brand.logo).defer(Logo.content))
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class Branding:
     sender_name: str | None = None
     headline: str | None = None
     logo: Mark | None = None
+    shared: Mapping[tuple[str, str], Letter] = field(default_factory=dict)  # own texts, by letter and language
 
     @property
     def palette(self) -> Palette:
@@ -96,22 +106,24 @@ class InForce:
         """Load it. What is `fresh` was noted before the query: what is loaded during a change counts as older."""
         try:
             with apart() as session:
-                brand = session.scalars(QUERY).one_or_none()
+                rows = session.execute(WITH_SHARED).all()
         except SQLAlchemyError:
             self.failed = True
         else:
             self.failed = False
-            self.known = fresh._replace(brand=_shown(brand) if brand else Branding())
+            own = [each for _, each in rows if each]
+            self.known = fresh._replace(brand=_shown(rows[0][0], own) if rows else Branding())
         self.asked_at = now
         return self.known
 
 
-def _shown(brand: Brand) -> Branding:
+def _shown(brand: Brand, own: list[OwnText]) -> Branding:
     row = brand.logo
     logo = Mark(row.digest, row.media_type, row.width, row.height) if row else None
+    shared = {(each.name, each.language): Letter(each.subject, each.body) for each in own}
     return Branding(
         brand.name, brand.accent, brand.support_email, brand.terms_url, brand.privacy_url, brand.sender_name,
-        brand.headline, logo,
+        brand.headline, logo, shared,
     )  # fmt: skip
 
 
