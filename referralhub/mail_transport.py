@@ -27,7 +27,9 @@ def transport(settings: Settings) -> Post:
 
 def post_at_once(settings: Settings, mail: EmailMessage) -> None:
     """Hand over one mail while somebody watches. Raises OSError or Refused."""
-    _transport(settings, CHECK_PATIENCE)(mail)
+    post = _transport(settings, CHECK_PATIENCE)
+    post(mail)
+    post.leave()
 
 
 def check(settings: Settings) -> None:
@@ -51,6 +53,9 @@ class _Folder:
         self.folder.mkdir(exist_ok=True)
         name = mail["Message-ID"].strip("<>").partition("@")[0]
         (self.folder / f"{name}.eml").write_bytes(mail.as_bytes())
+
+    def leave(self) -> None:
+        """Do nothing: there is nobody to leave."""
 
     def check(self) -> None:
         """Write a file that is gone at once."""
@@ -84,6 +89,12 @@ class _Server:
             smtp.close()
             raise
         self.idle.append(smtp)
+
+    def leave(self) -> None:
+        """Say goodbye on every connection that waits for another mail."""
+        while self.idle:
+            with suppress(OSError):
+                self.idle.pop().quit()
 
     def check(self) -> None:
         """Connect, greet, encrypt and sign in as configured, and say goodbye."""

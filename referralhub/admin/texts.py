@@ -18,10 +18,9 @@ from referralhub.forms import show_error, text_of
 from referralhub.mail_transport import post_at_once
 from referralhub.models import ledger_unit
 from referralhub.services.brand import in_force, texts
-from referralhub.services.mailing import letters as rules
 from referralhub.services.mailing.delivery import Refused
-from referralhub.services.mailing.letters import LONGEST_SUBJECT, Letter
-from referralhub.services.program.rules import current
+from referralhub.services.mailing.letters import LONGEST_SUBJECT, SHARED, Letter, check, known_to, longest_body
+from referralhub.services.program import rules
 from referralhub.services.shared.errors import BadSetting
 from referralhub.urls import public_url
 from referralhub.words import letters
@@ -132,10 +131,10 @@ class Texts(AdminPage):
             title=translated(TITLES[text]),
             spoken=languages.in_own_words(language),
             original=original,
-            known=[f"{{{each}}}" for each in rules.known_to(original)],
+            known=[f"{{{each}}}" for each in known_to(original)],
             is_own=texts.own(text, language) is not None,
-            is_shared=text in rules.SHARED,
-            longest=(LONGEST_SUBJECT, rules.longest_body(text)),
+            is_shared=text in SHARED,
+            longest=(LONGEST_SUBJECT, longest_body(text)),
             said=said,
         )
         return page, 422 if form.errors else 200
@@ -155,11 +154,11 @@ def _said(form: TextForm, text: str, language: str) -> Said | None:
     if not form.validate_on_submit():
         return None
     try:
-        letter = rules.check(text, form.letter, original)
+        letter = check(text, form.letter, original)
     except BadSetting as error:
         show_error(error, form)
         return None
-    program = current()
+    program = rules.current()
     unit = ledger_unit(program.unit, program.currency)
     with languages.speaking(language):
         return Said(*letters.said(text, sample_values(in_force.brand().name, unit, public_url), letter))

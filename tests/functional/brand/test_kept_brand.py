@@ -8,8 +8,9 @@ from sqlalchemy.exc import OperationalError
 
 from referralhub.branding import shown
 from referralhub.kept_answers import KeptAnswers
-from referralhub.services.brand import in_force, versions
+from referralhub.services.brand import in_force, texts, versions
 from referralhub.services.brand.in_force import InForce
+from referralhub.services.mailing.letters import Letter
 from tests.pages import Visitor
 from tests.people import Clock, Person
 
@@ -168,3 +169,12 @@ def test_a_member_who_comes_back_sees_the_new_brand(app: Flask, alice: Person):
     assert name(page) == "Tomato Club"
     assert {each["data-share-title"] for each in page.all("[data-share]")} == {"Tomato Club"}
     assert all("I'm using Tomato Club" in each["data-share-text"] for each in page.all("[data-share]"))
+
+
+def test_what_members_share_is_new_at_once_where_another_process_changed_it(alice: Person, elsewhere: Flask, clock):
+    alice.sign_up()
+    for _ in range(3):
+        assert "Ahoy" not in alice.get("/dashboard/").response.text
+    with elsewhere.app_context():
+        texts.put_in_force("share", "en", Letter("Hey", "Ahoy {brand}:"), Letter("", ""), clock())
+    assert "Ahoy" in alice.get("/dashboard/").response.text
