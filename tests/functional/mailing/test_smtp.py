@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from referralhub import mail_content, mail_transport
 from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
-from referralhub.services.mailing.delivery import DETOUR, LEASE
+from referralhub.services.mailing.delivery import DETOUR, LEASE, Refused
+from referralhub.words.letters import Paragraph
 from tests.conftest import DATABASES
 from tests.factories import member
 from tests.mail_server import SELF_SIGNED, MailServer
@@ -75,6 +77,17 @@ def test_the_mail_reaches_the_server(alice: Person, post_office: PostOffice, mai
     (taken,) = mail_server.taken
     assert taken.recipient == taken.letter["To"] == "alice@example.com"
     assert taken.letter["From"] == "Hub <hub@example.com>"
+
+
+def test_a_mail_to_look_at_reaches_the_server_at_once(post_office: PostOffice, mail_server: MailServer, clock):
+    with post_office.app.app_context():
+        mail = mail_content.sample("Hello", [Paragraph("How it reads")], "grace@example.com", clock())
+        mail_transport.post_at_once(post_office.app.config["SETTINGS"], mail)
+    (taken,) = mail_server.taken
+    assert taken.recipient == "grace@example.com" and taken.letter["From"] == "Hub <hub@example.com>"
+    mail_server.refusal = "550 no"
+    with post_office.app.app_context(), pytest.raises(Refused):
+        mail_transport.post_at_once(post_office.app.config["SETTINGS"], mail)
 
 
 def test_both_parts_of_a_mail_arrive(alice: Person, post_office: PostOffice, mail_server: MailServer):
