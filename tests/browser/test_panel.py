@@ -9,7 +9,7 @@ pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 PAGES = (
     "/admin/", "/admin/review/", "/admin/members/", "/admin/members/3/", "/admin/referrals/", "/admin/referrals/3/",
     "/admin/rewards/", "/admin/perks/", "/admin/perks/new", "/admin/claims/", "/admin/program/", "/admin/invitations/",
-    "/admin/mail/", "/admin/audit/", "/account/confirm",
+    "/admin/mail/", "/admin/audit/", "/admin/texts/", "/admin/texts/invitation/de/", "/account/confirm",
 )  # fmt: skip
 
 
