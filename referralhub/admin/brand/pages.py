@@ -5,7 +5,6 @@ from typing import Any
 from flask import flash, redirect, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from referralhub import htmx
 from referralhub.admin import links
@@ -17,9 +16,9 @@ from referralhub.services.brand import versions
 from referralhub.services.brand.logos import MOST
 from referralhub.services.shared.errors import StaleRules
 from referralhub.words.brand import differences, removed_in_words
-from referralhub.words.language import N_
+from referralhub.words.language import N_, translated
 
-NOTHING = _l("This is in force already. Nothing was changed.")
+NOTHING = N_("This is in force already. Nothing was changed.")
 
 
 class BrandPage(AdminPage):
@@ -54,7 +53,7 @@ class BrandPage(AdminPage):
             show_error(error, form)
             form.version.data = str(error.version)  # who sends it again has been told
             return self._page(form, sample=values)
-        return self._back(_("Version %(version)s is in force.", version=brand.version) if new else str(NOTHING))
+        return self._back(_("Version %(version)s is in force.", version=brand.version) if new else translated(NOTHING))
 
     @expose("/logo", methods=["POST"])
     def put_up_logo(self) -> Answer:
@@ -64,7 +63,9 @@ class BrandPage(AdminPage):
         if picture is None:
             return self._page(logo_form=form)
         brand, new = versions.put_in_force({"logo": picture}, now(), actor())
-        told = _("Version %(version)s is in force, with this logo.", version=brand.version) if new else str(NOTHING)
+        told = (
+            _("Version %(version)s is in force, with this logo.", version=brand.version) if new else translated(NOTHING)
+        )
         return self._back(f"{told} {removed_in_words(picture.removed)}".strip())
 
     @expose("/logo/remove", methods=["POST"])
@@ -72,7 +73,7 @@ class BrandPage(AdminPage):
         """Make a new version without a logo."""
         brand, new = versions.put_in_force({"logo": None}, now(), actor())
         return self._back(
-            _("Version %(version)s is in force, without a logo.", version=brand.version) if new else str(NOTHING)
+            _("Version %(version)s is in force, without a logo.", version=brand.version) if new else translated(NOTHING)
         )
 
     def _back(self, words: str) -> Answer:
@@ -93,7 +94,7 @@ class BrandPage(AdminPage):
             logo_form=logo_form or LogoForm(formdata=None),
             most=MOST // 1024,
             sample=sample or in_force,
-            history=[(each, _changed(each)) for each in history],
+            history=[(each.brand, each.line, _changed(each)) for each in history],
             member=links.member,
         )
         return page, 422 if wrong else 200

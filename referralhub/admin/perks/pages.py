@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from flask import flash, redirect, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
@@ -23,9 +22,9 @@ from referralhub.services.perks import catalogue
 from referralhub.services.shared.errors import BadPerk, DomainError
 from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.audit import change_in_words
-from referralhub.words.language import N_
+from referralhub.words.language import N_, translated
 
-REPEATED = _l("That form was sent before. Nothing was added a second time.")
+REPEATED = N_("That form was sent before. Nothing was added a second time.")
 
 
 def terms(perk: Perk) -> str:
@@ -112,7 +111,7 @@ class Perks(ListPage):
             except BadPerk as error:
                 show_error(error, form)
             else:
-                flash(_("%(pieces)s more in stock.", pieces=form.pieces.data) if done else str(REPEATED))
+                flash(_("%(pieces)s more in stock.", pieces=form.pieces.data) if done else translated(REPEATED))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, stock=form)
 
@@ -128,7 +127,7 @@ class Perks(ListPage):
                 show_error(error, form)
             else:
                 added = ngettext("%(num)d more coupon in the pool.", "%(num)d more coupons in the pool.", len(codes))
-                flash(added if done else str(REPEATED))
+                flash(added if done else translated(REPEATED))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, coupons=form)
 

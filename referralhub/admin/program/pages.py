@@ -3,7 +3,6 @@
 from flask import flash, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 
 from referralhub.admin import links
 from referralhub.admin.access import AdminPage, Answer, actor
@@ -17,7 +16,7 @@ from referralhub.services.shared.errors import BadSetting, StaleRules
 from referralhub.words.language import N_, translated
 from referralhub.words.program import LABELS, differences, in_words
 
-NOTHING = _l("These rules are in force already. Nothing was changed.")
+NOTHING = N_("These rules are in force already. Nothing was changed.")
 
 
 class Rules(AdminPage):
@@ -31,7 +30,11 @@ class Rules(AdminPage):
         versions = history()
         in_force = rules.rules_of(versions[0].program)
         told = [
-            (each, differences(rules.rules_of(each.before), rules.rules_of(each.program)) if each.before else [])
+            (
+                each.program,
+                each.line,
+                differences(rules.rules_of(each.before), rules.rules_of(each.program)) if each.before else [],
+            )
             for each in versions
         ]
         return self.render(
@@ -65,7 +68,7 @@ class Rules(AdminPage):
             except (BadSetting, StaleRules) as error:
                 return self._refused(form, error)
             if found is None:
-                flash(str(NOTHING))
+                flash(translated(NOTHING))
                 return redirect(url_for(".index"), 303)
             changed = differences(rules.rules_of(found.before), found.after)
             return self.render("admin/program_preview.html", form=form, found=found, changed=changed), 200
@@ -80,7 +83,7 @@ class Rules(AdminPage):
                 program, new = rules.put_in_force(form.rules(), now(), actor(), made_from=form.made_from)
             except (BadSetting, StaleRules) as error:
                 return self._refused(form, error)
-            flash(_("Version %(version)s is in force.", version=program.version) if new else str(NOTHING))
+            flash(_("Version %(version)s is in force.", version=program.version) if new else translated(NOTHING))
             return redirect(url_for(".index"), 303)
         return self._form(form)
 

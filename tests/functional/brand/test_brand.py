@@ -10,7 +10,10 @@ from PIL import Image
 from referralhub.extensions import db
 from referralhub.models import AuditLine, Brand, Logo, Role
 from referralhub.services.accounts import passwords
+from referralhub.services.brand import versions
+from referralhub.services.program import rules
 from referralhub.services.shared.errors import WeakPassword
+from referralhub.words.dates import minute
 from tests.conftest import extra_database
 from tests.pages import Page, Visitor
 from tests.people import Clock, Person, PostOffice, text_of
@@ -135,6 +138,18 @@ class TestInThePanel:
         (line,) = [each for each in logged() if each[1] == "brand.change"]
         assert line[0] is Role.ADMIN
         assert line[3] == TOMATO
+
+    def test_its_history_is_told_in_the_program_s_time_and_the_reader_s_language(
+        self, app: Flask, admin: Person, clock
+    ):
+        with app.app_context():
+            rules.change({"timezone": "Pacific/Auckland"}, clock())
+            versions.put_in_force(TOMATO, clock())
+        row = admin.get(HERE, headers={"Accept-Language": "de"}).one('tr[data-history="2"]')
+        since, who, _ = (cell.text for cell in row.all("td"))
+        with app.test_request_context():
+            assert since == minute(clock()) != f"{clock():%Y-%m-%d %H:%M}"
+        assert who == "Betrieb"
 
     def test_a_preview_writes_nothing(self, admin: Person, records):
         before = records.everything()
