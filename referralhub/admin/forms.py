@@ -1,5 +1,8 @@
 """What admins type."""
 
+import re
+
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, StringField
@@ -29,7 +32,19 @@ def key_field() -> HiddenField:
 def known_unit(_form: object, field: Field) -> None:
     """Refuse what amounts cannot be counted in."""
     if not currencies.is_unit(text_of(field)):
-        raise ValidationError("Use one of the units.")
+        raise ValidationError(_("Use one of the units."))
+
+
+class VersionForm(FlaskForm):
+    """A form that changes something kept in versions, and was made from one of them."""
+
+    version = HiddenField()
+
+    @property
+    def made_from(self) -> int:
+        """The version that the form was made from; 0, which never was one, for what is no number."""
+        number = text_of(self.version)
+        return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0
 
 
 class PanelForm(FlaskForm):

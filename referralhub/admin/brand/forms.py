@@ -1,17 +1,17 @@
 """The form with every part of the brand, and the one for its logo."""
 
-import re
 from typing import Any
 
 from flask_babel import lazy_gettext
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
-from wtforms import EmailField, HiddenField, StringField, URLField
+from wtforms import EmailField, StringField, URLField
 from wtforms.fields import ColorField
 from wtforms.validators import InputRequired
 
-from referralhub.forms import no_control_characters, show_error, strip, text_of
+from referralhub.admin.forms import VersionForm
+from referralhub.forms import no_control_characters, show_error, strip
 from referralhub.services.brand import logos, versions
 from referralhub.services.shared.errors import BadSetting
 from referralhub.words.brand import LABELS
@@ -21,10 +21,9 @@ def _label(key: str) -> str:
     return lazy_gettext(LABELS[key])
 
 
-class BrandForm(FlaskForm):
+class BrandForm(VersionForm):
     """Every part of the brand but the logo; nothing typed is the default of what can be left out."""
 
-    version = HiddenField()  # which the form was made from
     name = StringField(_label("name"), [no_control_characters], filters=[strip])
     accent = ColorField(_label("accent"))
     headline = StringField(_label("headline"), [no_control_characters], filters=[strip])
@@ -37,12 +36,6 @@ class BrandForm(FlaskForm):
     def of(cls, values: dict[str, Any], version: int) -> "BrandForm":
         """Make the form with these values filled in, to be compared with that version."""
         return cls(formdata=None, version=str(version), **values)
-
-    @property
-    def made_from(self) -> int:
-        """The version that the form was made from; 0, which never was one, for what is no number."""
-        number = text_of(self.version)
-        return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0
 
     def values(self) -> dict[str, Any] | None:
         """Return what was typed, in its normal form; None where a field says what is wrong."""

@@ -6,11 +6,11 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_babel import lazy_gettext as _l
-from flask_wtf import FlaskForm
-from wtforms import BooleanField, Field, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, Field, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, ValidationError
 
 from referralhub.admin import amounts
+from referralhub.admin.forms import VersionForm
 from referralhub.config import SESSION_DAYS
 from referralhub.forms import has_control_characters, no_control_characters, strip, text_of
 from referralhub.models import Touch, Unit, ledger_unit
@@ -18,15 +18,14 @@ from referralhub.services.program.rules import LONGEST_HOLD, LONGEST_NAME
 from referralhub.services.shared import currencies
 from referralhub.words.program import LABELS
 
+MOST_STEPS = 30
+TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")
+MILESTONE = re.compile(r"(?P<at>[0-9,]+)(?:\s*=\s*(?P<bonus>\S.*))?")
+
 
 def label(key: str) -> str:
     """Return what a rule is called."""
     return lazy_gettext(LABELS[key])
-
-
-MOST_STEPS = 30
-TIER = re.compile(r"(?P<at>[0-9,]+)\s+(?P<name>\S.*)")
-MILESTONE = re.compile(r"(?P<at>[0-9,]+)(?:\s*=\s*(?P<bonus>\S.*))?")
 
 
 def tiers(text: str) -> list[dict[str, Any]]:
@@ -76,10 +75,9 @@ def touch_choices() -> dict[str, str]:
     return {Touch.LAST.value: _("the last one"), Touch.FIRST.value: _("the first one")}
 
 
-class RulesForm(FlaskForm):
+class RulesForm(VersionForm):
     """Every rule but those that only growth is reckoned with."""
 
-    version = HiddenField()  # which the form was made from
     name = StringField(
         label("name"),
         [
@@ -117,12 +115,6 @@ class RulesForm(FlaskForm):
         """The unit in which the amounts are typed; points where it is none, which its own field says."""
         unit = self.currency.data if self.unit.data == Unit.MONEY else self.unit.data
         return unit if currencies.is_unit(unit or "") else Unit.POINTS.value
-
-    @property
-    def made_from(self) -> int:
-        """The version that the form was made from; 0, which never was one, for what is no number."""
-        number = text_of(self.version)
-        return int(number) if re.fullmatch(r"[0-9]{1,9}", number) else 0
 
     def validate_referrer_amount(self, field: Field) -> None:
         """Refuse what is no amount."""
