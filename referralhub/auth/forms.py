@@ -31,9 +31,8 @@ class SignupForm(FlaskForm):
         filters=[pasted_code],
     )
 
-    topic = StringField(
-        _l("Topic")
-    )  # people do not see it; programs fill it in, and password managers know no such field
+    # People do not see it; programs fill it in, and password managers know no such field.
+    topic = StringField(_l("Topic"))
     visit = HiddenField()  # the link that led here, while Redis could not keep it
 
 

@@ -47,9 +47,8 @@ class RewardEntry(Base):
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("reward_entry.id"), unique=True)
     kind: Mapped[RewardKind] = mapped_column(stored_by_value(RewardKind, "kind"))
     amount: Mapped[int] = mapped_column(BigInteger)
-    balance: Mapped[int] = mapped_column(
-        BigInteger
-    )  # of this member in this unit, after this entry; below zero is a debt
+    # Of this member in this unit, after this entry; below zero is a debt.
+    balance: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[int]  # of this member's entries in this unit, from 1
     unit: Mapped[str] = mapped_column(String(24))  # points, megabytes, or the ISO 4217 code of a currency
     mark: Mapped[int | None]  # a milestone's: how many referrals it was for

@@ -45,9 +45,8 @@ class User(Base):
     verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     muted: Mapped[list[str]] = mapped_column(Json, default=list)  # kinds of mail that were switched off
     language: Mapped[str | None] = mapped_column(String(10))  # which the member has chosen: "de"
-    browser_language: Mapped[str | None] = mapped_column(
-        String(10)
-    )  # which their browser asked for at the last sign-in
+    # Which one their browser asked for at the last sign-in.
+    browser_language: Mapped[str | None] = mapped_column(String(10))
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     totp_secret: Mapped[str | None] = mapped_column(String(255))  # sealed; none: no code is asked for
