@@ -97,9 +97,8 @@ def confirm_address(token: str) -> Response | tuple[str, int]:
     try:
         first = credentials.verify_address(token, now())
     except BadLink as error:
-        return render_template(
-            "auth/verify.html", token=None, problem=f"{say(error)} Sign in and ask for a new one."
-        ), 400
+        problem = f"{say(error)} {_('Sign in and ask for a new one.')}"
+        return render_template("auth/verify.html", token=None, problem=problem), 400
     except Taken as error:
         return render_template("auth/verify.html", token=None, problem=say(error)), 400
     flash(

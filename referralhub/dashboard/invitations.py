@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from flask_login import current_user, login_required
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField
@@ -152,5 +153,5 @@ def _complete(form: InvitationForm, typed: Typed) -> bool:
 
 
 def _summary(invited: int, refused: int) -> str:
-    text = f"{invited} invitation{'' if invited == 1 else 's'} on the way."
-    return f"{text} {refused} left out." if refused else text
+    text = ngettext("%(num)d invitation on the way.", "%(num)d invitations on the way.", invited)
+    return f"{text} {ngettext('%(num)d left out.', '%(num)d left out.', refused)}" if refused else text

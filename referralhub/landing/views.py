@@ -24,6 +24,8 @@ from referralhub.services.shared import codes
 from referralhub.sessions import contents, visit_tokens
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now
 from referralhub.words.amounts import format_amount
+from referralhub.words.error_pages import PAGES
+from referralhub.words.language import translated
 
 bp = Blueprint("landing", __name__)
 
@@ -136,7 +138,8 @@ def _preview(code: str, who: Caller) -> BaseResponse:
     """Show a page made for looking at: no session, no credit; crawlers are counted as such."""
     referrer = attribution.find_by_code(code)
     if referrer is None:
-        return Response(render_template("errors/bare.html", status=404, title="There is nothing here", advice=""), 404)
+        title = translated(PAGES[404][0])
+        return Response(render_template("errors/bare.html", status=404, title=title, advice=""), 404)
     if who is Caller.CRAWLER and request.method == "GET":
         channel = channel_of(request.args.get("via", ""))
         with suppress(RedisError):  # the preview is worth more than the count of who looked at it

@@ -159,6 +159,21 @@ class TestNothingIsLeftUntranslated:
         lonely.sign_up()
         assert {path: left for path in self.OWN if (left := english_on(_page(lonely, path)))} == {}
 
+    def test_after_invitations(self, member: Person):
+        form = member.get("/dashboard/invite").form("/dashboard/invite")
+        seen = member.submit(form, 200, addresses="dave@example.org erin@example.org bob@example.com")
+        assert english_on(seen) == []
+        done = member.follow(member.submit(seen.form("/dashboard/invite"), send="yes"))
+        assert english_on(done) == []
+
+    def test_after_a_link_that_does_not_work(self, member: Person):
+        form = member.get("/verify/none").form("/verify/none")
+        assert english_on(member.submit(form, 400)) == []
+
+    def test_for_a_crawler_of_a_link_that_is_none(self, app: Flask):
+        crawler = Visitor(app, **MADE_UP)
+        assert english_on(crawler.get("/nosuchco/", 404, headers={"User-Agent": "facebookexternalhit/1.1"})) == []
+
     def test_in_mail(self, member: Person):
         member.submit(member.get("/dashboard/invite").form("/dashboard/invite"), 200, addresses="dave@example.org")
         form = member.get("/account/password").form("/account/password")
