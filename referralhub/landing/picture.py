@@ -2,6 +2,7 @@
 
 import io
 from functools import lru_cache
+from pathlib import Path
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
@@ -10,14 +11,13 @@ from referralhub.services.brand.palette import palette_of
 
 SIZE = (1200, 630)
 SOFTER = 0.12  # the last line, which says what there is to get
+FONT = Path(__file__).parent.parent / "data/inter/Inter-Medium.woff2"
+NO_LETTER = "\uffff"  # which will never be one: the font draws it as it draws all that it lacks
 
 
 @lru_cache(256)
-def draw(name: str, text: str, brand: str, accent: str) -> bytes:
-    """Draw the card as a PNG, in the colours of the brand's accent.
-
-    A name in a script that the font lacks becomes "A friend", and that of a brand is left out.
-    """
+def draw(name: str, invites: str, gift: str, brand: str, accent: str) -> bytes:
+    """Draw the card as a PNG, in the colours of the brand's accent. What the font lacks letters for is left out."""
     palette = palette_of(accent)
     left, right, ink = palette.start, palette.end, palette.on_fill
     image = _gradient(left, right)
@@ -27,14 +27,32 @@ def draw(name: str, text: str, brand: str, accent: str) -> bytes:
     pen.line((104, 116, 128, 132), fill=right, width=6)
     for centre in ((104, 116), (128, 100), (128, 132)):
         pen.circle(centre, 9, fill=left)
-    pen.text((176, 116), _fitted(pen, brand if brand.isascii() else "", 44, 96), ink, _font(44), anchor="lm")
-    shown = name if name.isascii() else "A friend"
-    pen.text((80, 330), _fitted(pen, shown, 96), ink, _font(96), anchor="ls")
-    pen.text((80, 420), "invites you", ink, _font(72), anchor="ls")
-    pen.text((80, 530), _fitted(pen, text, 40), mix(ink, left, SOFTER), _font(40), anchor="ls")
+    _write(pen, (176, 116), brand, 44, ink, "lm")
+    _write(pen, (80, 330), name, 96, ink)
+    _write(pen, (80, 420), invites, 72, ink)
+    _write(pen, (80, 530), gift, 40, mix(ink, left, SOFTER))
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     return out.getvalue()
+
+
+@lru_cache(1024)
+def can_write(text: str) -> bool:
+    """Tell whether the font has all the letters of a text."""
+    font = _font(16)
+    lacking = bytes(font.getmask(NO_LETTER))
+    return all(bytes(font.getmask(letter)) != lacking for letter in text)
+
+
+def _write(
+    pen: ImageDraw.ImageDraw, place: tuple[int, int], text: str, size: int, ink: str, anchor: str = "ls"
+) -> None:
+    if not can_write(text):
+        return
+    room = SIZE[0] - 80 - place[0]
+    while pen.textlength(text, _font(size)) > room:
+        text = text[:-2].rstrip(" …") + "…"
+    pen.text(place, text, ink, _font(size), anchor=anchor)
 
 
 def _gradient(left: str, right: str) -> Image.Image:
@@ -44,13 +62,6 @@ def _gradient(left: str, right: str) -> Image.Image:
     return line.resize(SIZE)
 
 
-def _fitted(pen: ImageDraw.ImageDraw, text: str, size: int, taken: int = 0) -> str:
-    room = SIZE[0] - 160 - taken
-    while pen.textlength(text, _font(size)) > room:
-        text = text[:-2].rstrip(" …") + "…"
-    return text
-
-
 @lru_cache(8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(FONT, size, layout_engine=ImageFont.Layout.BASIC)

@@ -8,11 +8,12 @@ from flask_babel import gettext as _
 from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
+from referralhub import languages
 from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing.callers import Caller, caller, opens_a_page
-from referralhub.landing.picture import draw
+from referralhub.landing.picture import can_write, draw
 from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Period
@@ -92,13 +93,13 @@ def picture(code: str) -> BaseResponse:
     if referrer is None:
         abort(404)
     program = rules.current()
-    gift = (
-        f"and gives you {format_amount(program.friend_amount, program.ledger_unit)} to start"
-        if program.friend_amount
-        else ""
-    )
-    headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600"}
-    return Response(draw(referrer.name, gift, brand.name, brand.accent), mimetype="image/png", headers=headers)
+    with languages.speaking(languages.of_browser()):  # whoever is signed in: it is kept for others, too
+        amount = format_amount(program.friend_amount, program.ledger_unit)
+        name = referrer.name if can_write(referrer.name) else _("A friend")
+        gift = _("and gives you %(amount)s to start", amount=amount) if program.friend_amount else ""
+        drawn = draw(name, _("invites you"), gift, brand.name, brand.accent)
+    headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Language"}
+    return Response(drawn, mimetype="image/png", headers=headers)
 
 
 def _arrive(visit: FollowedLink) -> BaseResponse:

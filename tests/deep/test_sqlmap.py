@@ -127,13 +127,21 @@ def test_nothing_is_found(
     code = "\n".join(map(Path.read_text, CODE.rglob("*.py")))
     wanted = list(runs(app, people, targets(app, people, Records(app), code)))
     settings = {"SECRET_KEY": SECRET_KEY, "RATELIMIT_ENABLED": "false"}
-    with servers.ReferralHub(tmp_path, database_url, valkey.url, **settings) as hub, ThreadPoolExecutor(2) as threads:
+    with (
+        servers.ReferralHub(tmp_path, database_url, valkey.url, **settings) as hub,
+        ThreadPoolExecutor(2) as threads,
+        capsys.disabled(),
+    ):
 
         def call(number: int) -> str:
             command = wanted[number].command(hub.base_url, database, tmp_path / f"run{number}")
             return subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800).stdout
 
-        said = list(threads.map(call, range(len(wanted))))
+        said = []
+        for run, text in zip(wanted, threads.map(call, range(len(wanted))), strict=True):
+            said.append(text)
+            done = f"{database}: {len(said)} of {len(wanted)} runs of sqlmap"
+            print(f"{done}, {run.target.method} {run.path}", flush=True)  # noqa: T201
     found = [
         f"{run.target.method} {run.path}:\n{text[-2000:]}"
         for run, text in zip(wanted, said, strict=True)

@@ -1,7 +1,11 @@
-"""With a brand set, visitors, friends and members meet no other name: on no page, in no mail, in no picture."""
+"""With a brand set, visitors, friends and members meet no other name: on no page, in no mail, in no picture.
+
+Nor do those who read it in German, or in the made-up language, in which what is cut off or pieced together stands out.
+"""
 
 import html
 from collections.abc import Iterator
+from email.message import EmailMessage
 from unittest import mock
 
 import pytest
@@ -9,13 +13,16 @@ from flask import Flask
 from PIL import ImageDraw
 from werkzeug.test import TestResponse
 
+from referralhub import languages
 from referralhub.landing.picture import draw as picture_of
 from referralhub.models import Channel, MessageKind
+from referralhub.pseudo import pseudo
 from referralhub.services.accounts import totp
+from referralhub.services.program import rules
 from tests.factories import befriend
 from tests.functional.mailing.test_mail import PAYLOADS, invite_bob
 from tests.pages import Visitor
-from tests.people import Person, PostOffice, path_of
+from tests.people import Person, PostOffice, path_of, user_named
 
 OURS = "referralhub"
 NAME = "Tomato Club"
@@ -63,15 +70,33 @@ def named(answers: Iterator[TestResponse]) -> tuple[list[str], int]:
     return ours, theirs
 
 
+def spoken(answers: Iterator[TestResponse], language: str) -> Iterator[TestResponse]:
+    """Look whether each page is in the language that was asked for."""
+    for each in answers:
+        if each.mimetype == "text/html" and "<html" in each.text and not each.location:
+            assert f'<html lang="{language}"' in each.text
+        yield each
+
+
 @pytest.fixture
-def people(app: Flask, post_office: PostOffice, alice: Person, bob: Person, admin: Person) -> dict[str, Visitor]:
+def language() -> str:
+    """What everybody's browser asks for."""
+    return "en"
+
+
+@pytest.fixture
+def people(
+    app: Flask, post_office: PostOffice, alice: Person, bob: Person, admin: Person, language: str
+) -> dict[str, Visitor]:
+    for person in (alice, bob, admin):
+        person.client.environ_base["HTTP_ACCEPT_LANGUAGE"] = language
     alice.sign_up()
     bob.click(alice.link)
     bob.sign_up()
     bob.confirm_address()
-    friend = Visitor(app)
+    friend, visitor = (Visitor(app, HTTP_ACCEPT_LANGUAGE=language) for _ in range(2))
     friend.get(path_of(alice.link), 302)
-    return {"visitor": Visitor(app), "friend": friend, "member": alice, "admin": admin}
+    return {"visitor": visitor, "friend": friend, "member": alice, "admin": admin}
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -96,19 +121,31 @@ def test_what_is_shared(app: Flask, alice: Person, people):
     assert OURS not in page.text.lower()
 
 
-def test_what_is_drawn(app: Flask, alice: Person, people):
-    drawn: list[str] = []
+@pytest.fixture
+def drawn() -> Iterator[list[str]]:
+    """What is written into pictures."""
+    written: list[str] = []
     picture_of.cache_clear()
     with mock.patch.object(
         ImageDraw.ImageDraw,
         "text",
         autospec=True,
-        side_effect=lambda _, place, text, *more, **options: drawn.append(text),
+        side_effect=lambda _, place, text, *more, **options: written.append(text),
     ):
-        picture = Visitor(app).file(f"{path_of(alice.link)}picture.png")
+        yield written
+
+
+def test_what_is_drawn(alice: Person, people, drawn: list[str]):
+    picture = people["visitor"].file(f"{path_of(alice.link)}picture.png")
     assert picture.mimetype == "image/png"
-    assert NAME in drawn
-    assert OURS not in " ".join(drawn).lower()
+    assert drawn == [NAME, "alice", "invites you", ""]
+
+
+def test_no_boxes_are_drawn_for_letters_that_the_font_lacks(alice: Person, people, drawn: list[str], run, records):
+    run("brand", "set", "name", "東京クラブ")
+    records.change(lambda: setattr(user_named("alice"), "display_name", "長い名前"))
+    people["visitor"].file(f"{path_of(alice.link)}picture.png")
+    assert drawn == ["A friend", "invites you", ""]
 
 
 def test_codes_to_be_scanned(app: Flask, alice: Person, people):
@@ -130,11 +167,21 @@ def test_what_a_phone_shares(alice: Person, people):
 def test_every_mail_has_the_brand_and_no_other(app: Flask, queue, records, clock, kind: MessageKind):
     befriend(app, "alice", 1, clock())
     records.change(lambda: invite_bob(clock))
+    assert_named(the_mail(app, queue, kind))
+
+
+def the_mail(app: Flask, queue, kind: MessageKind) -> EmailMessage:
+    """Write and deliver one of a kind."""
     payload = PAYLOADS[kind]
     queue("one", kind=kind, **payload)
     post_office = PostOffice(app)
     post_office.deliver()
     (letter,) = post_office.letters(str(payload.get("address", "alice@example.com")))
+    return letter
+
+
+def assert_named(letter: EmailMessage) -> None:
+    """All parts of a mail have the brand's name, and none ours."""
     assert NAME in letter["From"]
     for part in letter.walk():
         if not part.is_multipart():
@@ -154,3 +201,37 @@ def test_what_goes_wrong(app: Flask, visitor: Visitor):
     assert page.status_code == 500
     assert NAME in page.text
     assert OURS not in page.text.lower()
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("language", ["de", languages.PSEUDO])
+class TestInAnotherLanguage:
+    @pytest.mark.parametrize("who", ["visitor", "friend", "member", "admin"])
+    def test_every_page(self, app: Flask, people, alice: Person, who: str, language: str):
+        for method in ("GET",) if who == "admin" else ("GET", "POST"):
+            answers = asked(app, people[who], alice.code, method)
+            shown = (each for each in answers if who != "admin" or not each.request.path.startswith("/admin/program"))
+            ours, theirs = named(spoken(shown, language))
+            assert ours == []
+            assert theirs > 10
+
+    @pytest.mark.parametrize("kind", MessageKind)
+    def test_every_mail(self, app: Flask, queue, records, clock, kind: MessageKind, language: str):
+        befriend(app, "alice", 1, clock())
+        records.change(lambda: setattr(user_named("alice"), "language", language))
+        records.change(lambda: invite_bob(clock))
+        letter = the_mail(app, queue, kind)
+        assert f'<html lang="{language}"' in letter.get_body(("html",)).get_content()
+        assert_named(letter)
+
+    def test_what_is_drawn(self, alice: Person, people, language: str, drawn: list[str], records, clock):
+        euros = rules.PRESETS["paypal"] | {"currency": "EUR", "friend_amount": 500}
+        records.change(lambda: rules.change(euros, clock()))
+        people["visitor"].file(f"{path_of(alice.link)}picture.png")
+        gift = {
+            "de": "und schenkt dir 5,00\xa0€ zum Start",
+            languages.PSEUDO: pseudo("and gives you %(amount)s to start") % {"amount": "€5.00"},
+        }
+        assert drawn[:2] == [NAME, "alice"]
+        assert drawn[2] in {"lädt dich ein", pseudo("invites you")}
+        assert drawn[3] == gift[language]
