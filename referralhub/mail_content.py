@@ -32,6 +32,7 @@ from referralhub.words.amounts import format_amount
 from referralhub.words.language import spoken, translated
 from referralhub.words.letters import Paragraph
 from referralhub.words.mail import unlinked
+from referralhub.words.referrals import member_name
 
 # The pages to which links with a token lead.
 TOKEN_PAGES = {
@@ -74,7 +75,7 @@ def _compose(
     values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
     reward = None
     if "referral_id" in message.payload:
-        values["friend"] = unlinked(member_list.name_of_friend(message.payload["referral_id"]))
+        values["friend"] = unlinked(member_name(member_list.name_of_friend(message.payload["referral_id"])))
     if KINDS[message.kind].is_invitation:
         inviting = invitations.letter(message.payload["invitation_id"])
         reward = inviting.reward and format_amount(*inviting.reward)

@@ -32,12 +32,17 @@ STATES = {
     ReferralState.REVERSED: N_("reversed"),
     ReferralState.EXPIRED: N_("expired"),
 }
-FORMER_MEMBER = "A former member"  # what an erased account is called
+FORMER_MEMBER = N_("A former member")  # what an erased account is called in the database, and in English
 
 
 def objection(code: Objection) -> str:
     """Return why an address is not invited."""
     return translated(OBJECTIONS[code]).format(most=DAILY)
+
+
+def member_name(name: str) -> str:
+    """Return what a member is called, who has a name for each language after erasing the account."""
+    return translated(FORMER_MEMBER) if name == FORMER_MEMBER else name
 
 
 def state_name(state: ReferralState) -> str:
@@ -55,4 +60,6 @@ def spent_on(note: str) -> str:
     return _("for %(what)s", what=note.removeprefix("for "))
 
 
-FILTERS: dict[str, Any] = {"objection": objection, "reason": reason, "state_name": state_name, "spent_on": spent_on}
+FILTERS: dict[str, Any] = {
+    "member_name": member_name, "objection": objection, "reason": reason, "state_name": state_name, "spent_on": spent_on
+}  # fmt: skip

@@ -173,6 +173,23 @@ def open_tab(hub: servers.ReferralHub, browser: Browser) -> Iterator[Callable[..
 
 
 @pytest.fixture
+def busy(open_tab: Callable[..., Tab]) -> Callable[[], Tab]:
+    """Open the dashboard of somebody whose first friend has just been confirmed."""
+
+    def open_() -> Tab:
+        tab, friend = open_tab("someone.with.a.long.name"), open_tab("a.friend.with.a.long.name")
+        tab.sign_up()
+        friend.go(tab.link)
+        friend.sign_up()
+        friend.confirm_address()
+        tab.expect_stat("total_referrals", 1)
+        tab.page.locator("#leaderboard [data-rank]").first.wait_for()
+        return tab
+
+    return open_
+
+
+@pytest.fixture
 def panel(open_tab, hub) -> Callable[..., Page]:
     """Open the panel as an admin of a program with some members."""
     if "create-admin" not in hub.done:

@@ -7,6 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from tests.browser import test_looks, test_panel
 from tests.browser.conftest import expect_to_fit, violations
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
@@ -65,6 +66,25 @@ def test_axe_finds_nothing_in_ten_brands(open_tab, brand, hub):
     for tab in (visitor, member):
         for width in (1280, 360, 320):
             expect_to_fit(tab.page, width, LONG)
+
+
+@pytest.mark.deep
+def test_axe_finds_nothing_on_any_page_in_ten_brands(open_tab, busy, panel, brand, hub):
+    visitor, member, admin = open_tab("visitor", reduced_motion="reduce"), busy(), panel()
+    pages = [(visitor.page, path) for path in test_looks.EVERYBODY.values()]
+    pages += [(member.page, path) for path in ("/dashboard/", *test_looks.MEMBERS.values())]
+    pages += [(admin, path) for path in test_panel.PAGES]
+    brand("name", LONG)
+    member.page.emulate_media(reduced_motion="reduce")
+    for accent in ACCENTS:
+        brand("accent", accent)
+        visitor.go("/leaderboard")
+        for page, path in pages:
+            page.goto(hub.base_url + path)
+            assert page.locator(f"link[href*='/brand/{accent[1:]}.css']").count() == 1
+            what = f"{accent} {path}"
+            assert serious(page, what, ("light",)) + unreadable(page, what) == []
+    visitor.mishaps = [mishap for mishap in visitor.mishaps if "404" not in mishap]
 
 
 def test_an_admin_sees_it_live_and_puts_it_in_force(panel, brand, hub):

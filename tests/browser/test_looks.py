@@ -33,14 +33,14 @@ _busy: dict[str, object] = {}  # the cookies of a member with a friend, who is t
 
 
 @pytest.fixture
-def show(open_tab, hub) -> Callable[..., object]:
+def show(open_tab, busy, hub) -> Callable[..., object]:
     """Open one of the pages in a browser with these options."""
 
     def open_page(name: str, **options: object):
-        busy = name == "busy dashboard" or name in MEMBERS
-        if busy and hub.base_url not in _busy:
-            _busy[hub.base_url] = somebody_busy()
-        if busy:
+        is_busy = name == "busy dashboard" or name in MEMBERS
+        if is_busy and hub.base_url not in _busy:
+            _busy[hub.base_url] = busy().context.storage_state()
+        if is_busy:
             options["storage_state"] = _busy[hub.base_url]
         tab = open_tab("someone.with.a.long.name", reduced_motion="reduce", **options)
         if name in EVERYBODY:
@@ -49,7 +49,7 @@ def show(open_tab, hub) -> Callable[..., object]:
             tab.go("/signup")
             tab.page.locator("form[action='/signup'] [type=submit]").click()
             tab.page.locator("[aria-invalid=true]").first.wait_for()
-        elif busy:
+        elif is_busy:
             tab.go(MEMBERS.get(name, "/dashboard/"))
         else:
             tab.sign_up()
@@ -57,16 +57,6 @@ def show(open_tab, hub) -> Callable[..., object]:
             tab.go("/dashboard/network")
         tab.mishaps = [mishap for mishap in tab.mishaps if "404" not in mishap and "422" not in mishap]
         return tab.page
-
-    def somebody_busy() -> object:
-        tab, friend = open_tab("someone.with.a.long.name"), open_tab("a.friend.with.a.long.name")
-        tab.sign_up()
-        friend.go(tab.link)
-        friend.sign_up()
-        friend.confirm_address()
-        tab.expect_stat("total_referrals", 1)
-        tab.page.locator("#leaderboard [data-rank]").first.wait_for()
-        return tab.context.storage_state()
 
     return open_page
 

@@ -7,8 +7,11 @@ import pytest
 from flask import Flask
 
 from referralhub import languages
+from referralhub.pseudo import pseudo
+from referralhub.services.accounts import erasure
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
+from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Element, Page, Visitor
 from tests.people import Person, PostOffice, text_of
 
@@ -158,6 +161,13 @@ class TestNothingIsLeftUntranslated:
         lonely = Person(app, post_office, "carol", **MADE_UP)
         lonely.sign_up()
         assert {path: left for path in self.OWN if (left := english_on(_page(lonely, path)))} == {}
+
+    def test_for_a_member_whose_friend_has_left(self, app: Flask, member: Person, clock):
+        with app.app_context():
+            erasure.erase(2, FORMER_MEMBER, clock())
+        pages = {path: _page(member, path) for path in ("/dashboard/", *self.OWN[1:4])}
+        assert {path: left for path, page in pages.items() if (left := english_on(page))} == {}
+        assert all(pseudo(FORMER_MEMBER) in page.text for page in pages.values())
 
     def test_after_invitations(self, member: Person):
         form = member.get("/dashboard/invite").form("/dashboard/invite")
