@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tests.functional.sample.test_growth import look_at_tables, program_at
 MEMBERS = 1_000_000
 CROWD = 100_000  # members behind nginx
 DASHBOARDS = 40  # of members who are looking
+Table = list[tuple[str, ...]]  # what was tried, how much of it, and what came of it
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,13 @@ def crowd() -> Iterator[Crowd]:
 
 
 @pytest.fixture(scope="session")
-def table(request: pytest.FixtureRequest) -> Iterator[list[tuple[str, ...]]]:
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
     """Take rows of what was measured, which are printed as one table in the end."""
-    rows: list[tuple[str, ...]] = []
+    rows: Table = []
     yield rows
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    columns = list(zip_longest(*rows, fillvalue=""))
+    widths = [max(map(len, column)) for column in columns]
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        for row in rows:
+        for row in zip(*columns, strict=True):
             sys.stdout.write("\n" + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)))
         sys.stdout.write("\n")

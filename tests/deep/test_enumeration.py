@@ -19,6 +19,7 @@ from referralhub.extensions import db
 from referralhub.services.accounts import signup
 from tests import servers
 from tests.conftest import SECRET_KEY, extra_database, make_settings
+from tests.deep.conftest import Table
 from tests.deep.enumeration import BUSY, Answer, Stranger, auc
 
 pytestmark = pytest.mark.deep
@@ -67,16 +68,14 @@ FORMS = {"/login": sign_in, "/signup": sign_up, "/password/forgot": reset_passwo
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_neither_answer_nor_time_tell(hub: int, database: str, path: str, capsys: pytest.CaptureFixture[str]):
+def test_neither_answer_nor_time_tell(hub: int, database: str, path: str, table: Table):
     assert_same_answer(hub, path)
     for pairs in (PAIRS, 4 * PAIRS):
         known, unknown = measure(hub, path, pairs)
         found = auc(known, unknown)
-        with capsys.disabled():
-            medians = [f"{statistics.median(times) * 1000:7.2f} ms" for times in (known, unknown)]
-            print(  # noqa: T201 - for who runs it
-                f"\n{path:16} {database:10} {pairs:4} pairs  known {medians[0]}  unknown {medians[1]}  AUC {found:.3f}"
-            )
+        medians = [f"{statistics.median(times) * 1000:.2f} ms" for times in (known, unknown)]
+        told = f"known {medians[0]}, unknown {medians[1]}, AUC {found:.3f}"
+        table.append((f"accounts told apart at {path}, {database}", f"{pairs} pairs", told))
         if NOTHING_TOLD[0] <= found <= NOTHING_TOLD[1]:
             return
     pytest.fail(f"the time of {path} tells who has an account: AUC {found:.3f}")

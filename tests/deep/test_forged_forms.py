@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import csrf
+from tests.deep.conftest import Table
 from tests.everybody import everybody, in_paths, routes
 from tests.pages import Visitor
 from tests.people import Records
@@ -51,7 +52,7 @@ def unsafe(app: Flask) -> list[tuple[str, str, str]]:
     return sorted(route for route in routes(app) if route[0] not in {"GET", "HEAD", "OPTIONS"})
 
 
-def test_every_form_is_refused(app: Flask, post_office, clock, records: Records, capsys: pytest.CaptureFixture[str]):
+def test_every_form_is_refused(app: Flask, post_office, clock, records: Records, database: str, table: Table):
     people = everybody(app, post_office, clock)
     values, site = in_paths(people, records), app.url_map.bind("localhost")
     arguments = {rule.endpoint: {name: values[name] for name in rule.arguments} for rule in app.url_map.iter_rules()}
@@ -66,9 +67,8 @@ def test_every_form_is_refused(app: Flask, post_office, clock, records: Records,
                 tried += 1
                 if answer.status_code != (302 if rule == "/signup" and who != "anonymous" else 400):
                     wrong.append(f"{who}: {name}: {method} {path}: {answer.status_code}")
-    with capsys.disabled():
-        number = len(unsafe(app))
-        print(f"\n{number} routes x {len(FORGERIES)} forgeries x {len(people)} people: {tried} refused")  # noqa: T201
+    many = f"{len(unsafe(app))} routes × {len(FORGERIES)} forgeries × {len(people)} people"
+    table.append((f"forged forms, {database}", many, f"{tried - len(wrong)} of {tried} refused"))
     assert wrong == []
     assert records.everything() == before
 

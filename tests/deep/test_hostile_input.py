@@ -26,6 +26,7 @@ from referralhub.services.accounts import signup
 from tests import servers
 from tests.conftest import SECRET_KEY
 from tests.deep.bad_values import BODIES, FILES, HEADERS, VALUES, anything
+from tests.deep.conftest import Table
 from tests.deep.surface import Target, targets
 from tests.everybody import everybody
 from tests.pages import Visitor
@@ -223,7 +224,7 @@ def memory_of(process: int) -> int:
 
 def test_nothing_breaks_and_nothing_stays(
     make_app, database_url: str, database: str, valkey: servers.Valkey, clock: Clock, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    table: Table,
 ):  # fmt: skip
     app = make_app(ratelimit_enabled=False, require_email_verification=True)
     post_office, records = PostOffice(app), Records(app)
@@ -239,12 +240,11 @@ def test_nothing_breaks_and_nothing_stays(
         warm = send_all(attacker, requests[: TOTAL - 2000], hub)
         send_any(attacker, known, TOTAL - attacker.sent)
         full = memory_of(hub.processes[0].pid)
-    with capsys.disabled():
-        parameters = sum(len(target.fields) + len(target.parts) for target in known)
-        print(  # noqa: T201 - for who runs it
-            f"\n{database}: {len(known)} routes, {parameters} parameters, {attacker.sent} bad requests: "
-            f"{dict(sorted(attacker.statuses.items()))}; {warm // 1024} MiB after {WARM}, {full // 1024} MiB at the end"
-        )
+    parameters = sum(len(target.fields) + len(target.parts) for target in known)
+    table.append((
+        f"{attacker.sent:,} bad requests, {database}", f"{len(known)} routes, {parameters} parameters",
+        f"{dict(sorted(attacker.statuses.items()))}", f"{warm // 1024} MiB after {WARM:,}, {full // 1024} at the end",
+    ))  # fmt: skip
     assert attacker.broken == [], "\n".join(attacker.broken)
     assert full < warm * GROWTH
 

@@ -26,6 +26,7 @@ from werkzeug.test import TestResponse
 from referralhub import mail_content
 from referralhub.extensions import db
 from referralhub.models import MessageKind, OutboxMessage, User
+from tests.deep.conftest import Table
 from tests.deep.injections import INJECTIONS
 from tests.deep.surface import Target, targets
 from tests.everybody import everybody
@@ -237,7 +238,7 @@ def scene(make_app: Callable[..., Flask], instance: Path, clock, valkey: Valkey)
     return Scene(app, instance / "referralhub.sqlite3", valkey, people, known)
 
 
-def test_text_stays_text(scene: Scene, capsys: pytest.CaptureFixture[str]):
+def test_text_stays_text(scene: Scene, table: Table):
     plain: dict[object, dict[str, object]] = {}
     wrong, compared = [], 0
     for text in INJECTIONS:
@@ -250,11 +251,8 @@ def test_text_stays_text(scene: Scene, capsys: pytest.CaptureFixture[str]):
             differ = {name: how for name, how in differing(scene, text, plain[kind_of(text)]).items() if name in differ}
         wrong += [f"{text!r} at {name}: {how}" for name, how in differ.items()]
         scene.look_only_where_text_is_shown()
-    with capsys.disabled():
-        print(  # noqa: T201 - for who runs it
-            f"\n{len(INJECTIONS)} texts in {len(scene.places)} pages, mails, forms and tables that show them: "
-            f"{compared} compared, {len(wrong)} of another shape"
-        )
+    many = f"{len(INJECTIONS)} texts, {len(scene.places)} pages, mails, forms and tables that show them"
+    table.append(("scripts that are typed in", many, f"{compared:,} compared, {len(wrong)} of another shape"))
     assert wrong == [], "\n".join(wrong[:50])
     assert len(scene.places) > 100
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from tests.deep.conftest import Crowd
+from tests.deep.conftest import Crowd, Table
 from tests.deep.load import Answer, Load, quantile
 from tests.deep.test_load import WARM
 from tests.deep.topology import WEB, Topology
@@ -40,7 +40,7 @@ def topology(crowd: Crowd) -> Topology:
 class Trial:
     """What became of the load under faults of one kind, each of which is over at some moment."""
 
-    def __init__(self, load: Load, table: list[tuple[str, ...]], name: str) -> None:
+    def __init__(self, load: Load, table: Table, name: str) -> None:
         self.load, self.table, self.name = load, table, name
         self.moments: list[float] = []
         self.begun = time.monotonic()
@@ -103,17 +103,17 @@ def kill_again_and_again(trial: Trial, topology: Topology, times: int, victim: C
     trial.judge(topology)
 
 
-def test_postgresql(load: Load, topology: Topology, table):
+def test_postgresql(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "kill -9 PostgreSQL")
     kill_again_and_again(trial, topology, 5, lambda _: topology.pid("postgresql"))
 
 
-def test_redis(load: Load, topology: Topology, table):
+def test_redis(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "kill -9 Redis")
     kill_again_and_again(trial, topology, 5, lambda _: topology.pid("redis"))
 
 
-def test_web_processes(load: Load, topology: Topology, table):
+def test_web_processes(load: Load, topology: Topology, table: Table):
     """Either the process that answers, or the one that started it."""
 
     def victim(number: int) -> int:
@@ -123,12 +123,12 @@ def test_web_processes(load: Load, topology: Topology, table):
     kill_again_and_again(Trial(load, table, "kill -9 a web process"), topology, 10, victim)
 
 
-def test_worker(load: Load, topology: Topology, table):
+def test_worker(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "kill -9 the worker")
     kill_again_and_again(trial, topology, 10, lambda _: topology.pid("worker"))
 
 
-def test_silent_redis(load: Load, topology: Topology, table):
+def test_silent_redis(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, f"Redis silent for {SILENT} s")
     topology.signal("redis", signal.SIGSTOP)
     time.sleep(SILENT)
@@ -137,7 +137,7 @@ def test_silent_redis(load: Load, topology: Topology, table):
     trial.judge(topology)
 
 
-def test_no_room_for_redis_file(load: Load, topology: Topology, table):
+def test_no_room_for_redis_file(load: Load, topology: Topology, table: Table):
     if not (topology.folder / "redis").is_mount():
         pytest.skip("only root can give Redis a file system of its own, and nothing was proved")
     trial, filler = Trial(load, table, "no room for Redis' file"), topology.folder / "redis/filler"
@@ -151,7 +151,7 @@ def test_no_room_for_redis_file(load: Load, topology: Topology, table):
     trial.judge(topology)
 
 
-def test_redis_forgets_everything(load: Load, topology: Topology, table):
+def test_redis_forgets_everything(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "FLUSHALL")
     with topology.redis() as redis:
         redis.flushall()
@@ -159,7 +159,7 @@ def test_redis_forgets_everything(load: Load, topology: Topology, table):
     trial.judge(topology)
 
 
-def test_web_processes_begin_anew(load: Load, topology: Topology, table):
+def test_web_processes_begin_anew(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "HUP to a web process")
     for web in WEB:
         topology.signal(web, signal.SIGHUP)
@@ -167,7 +167,7 @@ def test_web_processes_begin_anew(load: Load, topology: Topology, table):
     nobody_noticed(trial, topology)
 
 
-def test_web_processes_are_stopped(load: Load, topology: Topology, table):
+def test_web_processes_are_stopped(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "TERM to a web process")
     for web in WEB:
         topology.signal(web, signal.SIGTERM)
@@ -175,7 +175,7 @@ def test_web_processes_are_stopped(load: Load, topology: Topology, table):
     nobody_noticed(trial, topology)
 
 
-def test_nginx_reads_its_files_anew(load: Load, topology: Topology, table):
+def test_nginx_reads_its_files_anew(load: Load, topology: Topology, table: Table):
     trial = Trial(load, table, "nginx -s reload")
     for _ in range(3):
         topology.signal("nginx", signal.SIGHUP)  # which is what it sends

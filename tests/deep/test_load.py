@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.deep.conftest import CROWD, Crowd
+from tests.deep.conftest import CROWD, Crowd, Table
 from tests.deep.load import READING, TICK, TYPING, Load, quantile
 
 pytestmark = pytest.mark.deep
@@ -14,7 +14,7 @@ P95, P99 = 200, 500  # milliseconds
 WARM = (READING + TYPING) * TICK + 4  # seconds until there are newcomers at each step
 
 
-def test_everybody_is_answered_in_time(crowd: Crowd, table):
+def test_everybody_is_answered_in_time(crowd: Crowd, table: Table):
     with Load(crowd.topology, crowd.codes, crowd.members, "load") as load:
         time.sleep(WARM)
         begun = time.monotonic()

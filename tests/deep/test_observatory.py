@@ -14,6 +14,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+from tests.deep.conftest import Table
 from tests.servers import free_port
 
 pytestmark = [pytest.mark.deep, pytest.mark.one_database]
@@ -70,7 +71,7 @@ def to_https(request: Request) -> Response:
 
 
 @pytest.mark.parametrize("path", ["/", "/login"])
-def test_the_grade_is_a_plus(make_app, observatory: Path, certificate: Path, path: str):
+def test_the_grade_is_a_plus(make_app, observatory: Path, certificate: Path, path: str, table: Table):
     app = make_app(base_url=f"https://{HOST}", referralhub_env="production")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
@@ -89,5 +90,6 @@ def test_the_grade_is_a_plus(make_app, observatory: Path, certificate: Path, pat
         )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
+    table.append(("MDN HTTP Observatory", path, f"{found['grade']}, {found['score']}"))
     assert (found["grade"], found["failed"]) == ("A+", 0), found
     assert found["score"] >= 135, found

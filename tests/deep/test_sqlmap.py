@@ -18,6 +18,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 
 from tests import servers
 from tests.conftest import SECRET_KEY
+from tests.deep.conftest import Table
 from tests.deep.surface import Target, targets
 from tests.everybody import everybody
 from tests.pages import Visitor
@@ -119,7 +120,7 @@ def sqlmap() -> None:
 
 def test_nothing_is_found(
     sqlmap, make_app, database_url: str, database: str, valkey: servers.Valkey, clock, tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], table: Table,
 ):  # fmt: skip
     app = make_app(ratelimit_enabled=False)
     app.request_class = NotingRequest
@@ -147,7 +148,7 @@ def test_nothing_is_found(
         for run, text in zip(wanted, said, strict=True)
         if NOTHING not in text
     ]
-    with capsys.disabled():
-        parameters = sum(len(run.values) if "*" not in run.path else 1 for run in wanted)
-        print(f"\n{database}: {len(wanted)} runs of sqlmap on {parameters} parameters: {len(found)} with a finding")  # noqa: T201
+    parameters = sum(len(run.values) if "*" not in run.path else 1 for run in wanted)
+    many = f"{len(wanted)} runs, {parameters} parameters"
+    table.append((f"sqlmap, level 3, {database}", many, f"{len(found)} with a finding"))
     assert found == [], "\n".join(found)
