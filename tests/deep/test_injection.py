@@ -195,9 +195,9 @@ def unquoted(value: str) -> str:
 
 
 def same(value: str, text: str) -> str:
-    """Give an attribute's value without the text, and without what is new each time."""
-    plain, typed = (" ".join(unquoted(each).casefold().split()) for each in (value, text))
-    return NEW_EACH_TIME.sub("…", plain.replace(typed, "…"))
+    """Give an attribute's value without the text and the spaces around it, and without what is new each time."""
+    plain, typed = (" ".join(unquoted(each).replace("\0", "\ufffd").casefold().split()) for each in (value, text))
+    return re.sub(" ?… ?", "…", NEW_EACH_TIME.sub("…", plain.replace(typed, "…")))
 
 
 def skeleton(html: str, text: str) -> list[tuple[int, str, tuple[tuple[str, str], ...]]]:
@@ -215,15 +215,18 @@ def skeleton(html: str, text: str) -> list[tuple[int, str, tuple[tuple[str, str]
 
 
 def harmless(text: str) -> str:
-    """Give a text of the same shape, of letters and of signs that mean nothing; an address of ours may be a code."""
+    """Give a text of the same shape, of letters and of signs that mean nothing.
+
+    An address of ours may be a code, and what has a NUL is refused as such.
+    """
     if " http://localhost/" in text:
         return f"xxxxx http://localhost/{text.rpartition('/')[2]}"
-    return re.sub(r"[^\w\s,;@.¤]|_", "¤", re.sub(r"\w", "x", text))
+    return re.sub(r"[^\w\s,;@.¤\0]|_", "¤", re.sub(r"\w", "x", text))
 
 
 def kind_of(text: str) -> object:
     """Give what the answer to a text may depend on: its words, and which limits it passes."""
-    return re.sub(r"[^\s,;@.]+", "x", text), sum(len(text) > limit for limit in (7, 12, 30, 40, 60, 80))
+    return re.sub(r"[^\s,;@.\0]+", "x", text), sum(len(text) > limit for limit in (7, 12, 30, 40, 60, 80))
 
 
 @pytest.fixture
