@@ -56,7 +56,7 @@ def follow(code: str) -> BaseResponse:
     code = codes.normal(code)
     who = caller(request.environ)
     if who is Caller.PREFETCH:
-        return Response(status=503, headers={"Retry-After": "0"})  # so that the person's own click comes here too
+        return Response(status=403)  # browsers keep good answers alone, so that the person's own click comes here too
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":

@@ -91,7 +91,7 @@ def test_each_route_by_each_method(app: Flask, everybody: dict[str, Visitor], al
         ("/login", 413, {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "99999999"}),
         ("/login", 400, {"QUERY_STRING": "\xff"}), ("/dashboard/", 302, {}),
         ("/dashboard/stats", 401, {"HTTP_HX_REQUEST_TYPE": "partial"}),
-        ("/zzzzzzzz/", 302, {}), ("/zzzzzzzz/picture.png", 404, {}), ("/zzzzzzzz/", 503, {"HTTP_PURPOSE": "prefetch"}),
+        ("/zzzzzzzz/", 302, {}), ("/zzzzzzzz/picture.png", 404, {}), ("/zzzzzzzz/", 403, {"HTTP_PURPOSE": "prefetch"}),
     ],
 )  # fmt: skip
 def test_errors_and_detours(app: Flask, path: str, status: int, environ: dict[str, str]):

@@ -69,7 +69,7 @@ class TestWhoeverOnlyLooks:
     def test_a_guess_of_the_browser_is_sent_away_and_the_real_click_counts(
         self, link: str, visitor: Visitor, records, header: str
     ):
-        visitor.get(link, 503, headers={header: "prefetch;prerender"} | NAVIGATES)
+        visitor.get(link, 403, headers={header: "prefetch;prerender"} | NAVIGATES)
         assert visitor.session_id() is None
         assert counted(records) == []
         visitor.get(link, 302, headers=NAVIGATES)
