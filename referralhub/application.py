@@ -55,6 +55,14 @@ class CodeConverter(BaseConverter):
     regex = codes.SHAPE
 
 
+class HexConverter(BaseConverter):
+    """A number in hexadecimal in a path, of so many digits: a digest, or a colour."""
+
+    def __init__(self, url_map: Map, length: int) -> None:
+        super().__init__(url_map)
+        self.regex = f"[0-9a-f]{{{length}}}"
+
+
 class RowConverter(IntegerConverter):
     """The number of a row in a path; no database is asked for one that it could not hold."""
 
@@ -67,7 +75,7 @@ def wire(config: Settings | None = None) -> Flask:
     settings = config or Settings.from_environment()
     app = _begin(settings)
     app.url_map.strict_slashes = False
-    app.url_map.converters.update(code=CodeConverter, row=RowConverter)
+    app.url_map.converters.update(code=CodeConverter, hex=HexConverter, row=RowConverter)
 
     redis = app.extensions["redis"]
     app.config.update(

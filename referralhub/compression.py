@@ -49,6 +49,7 @@ PAGES = frozenset(
         "landing.privacy",
     }
 )
+LONGEST = 256  # characters of what a browser accepts: it is remembered, and strangers send what they like
 SMALLEST = 1000  # bytes: below that the answer is one packet anyway
 
 
@@ -84,7 +85,11 @@ def compressed(answer: Answer, accepted: str) -> Answer:
     return Answer(answer.status, [*headers, ("Content-Encoding", way), ("Content-Length", str(len(body)))], body)
 
 
-@lru_cache(256)
 def best_of(ways: tuple[str, ...], accepted: str) -> str:
     """Return the way that an `Accept-Encoding` prefers, the first of those it likes equally; "identity" for none."""
+    return _best_of(ways, accepted[:LONGEST])
+
+
+@lru_cache(256)
+def _best_of(ways: tuple[str, ...], accepted: str) -> str:
     return parse_accept_header(accepted, Accept).best_match((*ways, AS_IT_IS)) or AS_IT_IS

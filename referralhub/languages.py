@@ -20,6 +20,7 @@ from referralhub.models import User
 from referralhub.pseudo import PseudoTranslations
 
 SOURCE = "en"
+LONGEST = 256  # characters of what a browser asks for: it is remembered, and strangers send what they like
 PSEUDO = "en-XA"  # English with accents, half as long again: in development it shows what is not translated
 FOLDER = Path(__file__).parent / "translations"
 LANGUAGES = (SOURCE, *sorted(each.name for each in FOLDER.iterdir() if (each / "LC_MESSAGES/messages.mo").exists()))
@@ -61,11 +62,15 @@ def text_direction() -> str:
     return str(Locale.parse(_locale(_language())).text_direction)
 
 
-@lru_cache(maxsize=1024)
 def negotiated(accept_language: str) -> str:
     """Return the language of ours that a browser likes best, by what it says in `Accept-Language`."""
+    return _negotiated(accept_language[:LONGEST])
+
+
+@lru_cache(maxsize=1024)
+def _negotiated(accept_language: str) -> str:
     ours = {each.lower(): each for each in (*LANGUAGES, PSEUDO)}
-    for tag, _quality in parse_accept_header(accept_language[:256], LanguageAccept):  # the best first
+    for tag, _quality in parse_accept_header(accept_language, LanguageAccept):  # the best first
         wanted = tag.lower()
         for each in (wanted, wanted.partition("-")[0]):  # who wants de-AT takes de
             if each in ours:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Flask, current_app, request, url_for
 from redis import Redis, RedisError
@@ -15,6 +15,7 @@ from referralhub.config import Settings
 from referralhub.public_address import PATH
 from referralhub.services.operations import proxies as proxy_count
 
+LONGEST = 2000  # characters, as they are sent; nginx takes 4,096 for all headers of an answer
 PROXIES_NOTED = 60  # seconds until it is noted once more that there are fewer than are believed
 
 
@@ -73,12 +74,18 @@ def public_url(endpoint: str, **values: object) -> str:
 
 
 def here() -> str:
-    """Return the address of the page at hand as the browser sees it, without the site."""
-    return f"{request.script_root}{request.full_path.rstrip('?')}"
+    """Return the address of the page at hand as the browser sees it, without the site, and without a query too long."""
+    address = f"{request.script_root}{request.full_path.rstrip('?')}"
+    return address if _fits(address) else f"{request.script_root}{request.path}"
 
 
 def local_path(wanted: str) -> str:
     """Return an address to go on to, if it is one of ours; else the dashboard."""
     root = request.script_root
     local = wanted.startswith(f"{root}/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    return wanted if local else url_for("dashboard.home")
+    return wanted if local and _fits(wanted) else url_for("dashboard.home")
+
+
+def _fits(address: str) -> bool:
+    """Tell whether an address can be told within another one: proxies take few bytes for a header."""
+    return len(quote(address)) <= LONGEST

@@ -1,7 +1,5 @@
 """The brand's files: its colours, its mark and its logo, under addresses that name their content."""
 
-import re
-
 from flask import Blueprint, Response, abort, request
 
 from referralhub.branding import shown
@@ -10,7 +8,6 @@ from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.brand import versions
 from referralhub.static_files import FOREVER, SHORT
 
-ACCENT = re.compile(r"[0-9a-f]{6}")
 # Whatever a picture had in it, a browser that opens it by itself runs and loads nothing. Mail shows it, too.
 OF_LOGO = FOR_EVERYBODY | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": FOREVER}
 
@@ -18,25 +15,25 @@ bp = Blueprint("brand", __name__, url_prefix="/brand")
 limiter.exempt(bp)
 
 
-@bp.get("/<accent>.css")
+@bp.get("/<hex(length=6):accent>.css")
 def colours(accent: str) -> Response:
     """Give the colours that follow from an accent."""
-    return _file(shown.css(_checked(accent)), "text/css")
+    return _file(shown.css(f"#{accent}"), "text/css")
 
 
-@bp.get("/<accent>/sample.css")
+@bp.get("/<hex(length=6):accent>/sample.css")
 def sample_colours(accent: str) -> Response:
     """Give the same for a part of a page: the preview of a brand that is not in force."""
-    return _file(shown.css(_checked(accent), f".sample-{accent}"), "text/css")
+    return _file(shown.css(f"#{accent}", f".sample-{accent}"), "text/css")
 
 
-@bp.get("/<accent>.svg")
+@bp.get("/<hex(length=6):accent>.svg")
 def mark(accent: str) -> Response:
     """Give our mark in the colours of an accent."""
-    return _file(shown.mark_svg(_checked(accent)), "image/svg+xml")
+    return _file(shown.mark_svg(f"#{accent}"), "image/svg+xml")
 
 
-@bp.get("/logo/<digest>.<extension>")
+@bp.get("/logo/<hex(length=64):digest>.<extension>")
 def logo(digest: str, extension: str) -> Response:
     """Give a logo that is or was in force."""
     found = versions.logo_of(digest)
@@ -46,12 +43,6 @@ def logo(digest: str, extension: str) -> Response:
     response.set_etag(digest)
     response.make_conditional(request)
     return response
-
-
-def _checked(accent: str) -> str:
-    if not ACCENT.fullmatch(accent):
-        abort(404)
-    return f"#{accent}"
 
 
 def _file(text: str, mimetype: str) -> Response:

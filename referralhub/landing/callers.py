@@ -8,6 +8,7 @@ from typing import Any
 
 import crawleruseragents
 
+LONGEST = 500  # characters of a user agent; what is judged is remembered, and strangers send what they like
 # Programs in the kept list that are not crawlers by themselves; who cheats with one is for the fraud rules.
 TOOLS = re.compile(
     r"HeadlessChrome|[Pp]ython|aiohttp|httpx|curl|[wW]get|Go-http-client|okhttp|axios|libwww|HttpClient|HttpUrlConnection"
@@ -29,7 +30,7 @@ def caller(environ: Mapping[str, Any]) -> Caller:
     says = environ.get
     if "prefetch" in says("HTTP_SEC_PURPOSE", says("HTTP_PURPOSE", says("HTTP_X_MOZ", ""))):
         return Caller.PREFETCH
-    if _is_crawler(says("HTTP_USER_AGENT", "")):
+    if _is_crawler(says("HTTP_USER_AGENT", "")[:LONGEST]):
         return Caller.CRAWLER
     # Browsers without these headers are old or on plain http; they are believed.
     if says("HTTP_SEC_FETCH_DEST", "document") != "document" or says("HTTP_SEC_FETCH_MODE", "navigate") != "navigate":

@@ -1,9 +1,15 @@
 """Whatever is sent, a person is told what to do, nothing is written, and nothing breaks."""
 
-import pytest
+from functools import partial
 
+import pytest
+from werkzeug.routing import UnicodeConverter
+
+from referralhub import compression, languages
+from referralhub.landing import callers
 from referralhub.models import User
 from tests.conftest import DATABASES
+from tests.everybody import everybody, in_paths
 from tests.pages import Visitor
 from tests.people import Person
 
@@ -222,6 +228,52 @@ class TestRequests:
     @pytest.mark.parametrize("path", ["/nothing", "/static/nothing.css", "/admin/secret", "/.env", "/wp-login.php"])
     def test_what_is_not_there_is_not_found(self, visitor: Visitor, path: str):
         assert "nothing here" in visitor.get(path, 404).text
+
+    @both
+    def test_a_nul_in_a_path_breaks_nothing(self, app, post_office, clock, records, nothing_is_written):
+        people = everybody(app, post_office, clock)
+        values, site = in_paths(people, records), app.url_map.bind("localhost")
+        nothing_is_written()
+        typed = [
+            (rule, name)
+            for rule in app.url_map.iter_rules()
+            for name, converter in rule._converters.items()
+            if type(converter) is UnicodeConverter and "GET" in rule.methods
+        ]
+        assert len(typed) > 5
+        for rule, name in typed:
+            path = site.build(rule.endpoint, {each: values[each] for each in rule.arguments} | {name: "a\0b"}, "GET")
+            for person in people.values():
+                with person.client.get(path) as answer:
+                    assert answer.status_code < 500, path
+
+    @pytest.mark.parametrize("path", ["/brand/logo/a%00b.png", "/brand/logo/abc.png", "/brand/nocolour.css"])
+    def test_what_names_no_content_is_not_found(self, visitor: Visitor, path: str):
+        visitor.get(path, 404)
+
+    def test_an_address_that_no_proxy_would_carry_is_not_come_back_to(self, alice: Person, nothing_is_written):
+        alice.sign_up()
+        alice.sign_out()
+        form = alice.get(f"/login?next=/leaderboard?period={'x' * 8000}").form("/login")
+        assert alice.submit(form, username="alice", password=alice.password).location == "/dashboard/"
+        alice.sign_out()
+        nothing_is_written()
+        page = alice.get(f"/dashboard/referrals?after={'x' * 8000}", 302)
+        assert page.location == "/login?next=/dashboard/referrals"
+
+    @pytest.mark.parametrize(
+        ("judged", "judge"),
+        [
+            (languages._negotiated, languages.negotiated),
+            (compression._best_of, partial(compression.best_of, ("zstd",))),
+            (callers._is_crawler, lambda said: callers.caller({"HTTP_USER_AGENT": said})),
+        ],
+    )
+    def test_of_what_strangers_send_at_length_little_is_remembered(self, judged, judge):
+        judged.cache_clear()
+        for number in range(3):
+            judge("x" * 4000 + str(number))
+        assert judged.cache_info().currsize == 1
 
     @pytest.mark.parametrize("cookie", ["x", "x" * 3000, "../../etc/passwd", "%00", "a" * 43])
     def test_a_cookie_of_nonsense_is_a_new_visitor(self, app, cookie: str):
