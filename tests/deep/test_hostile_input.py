@@ -34,8 +34,8 @@ from tests.people import Clock, Person, PostOffice, Records
 
 pytestmark = pytest.mark.deep
 
-TOTAL, WARM = 20_000, 2_000
-GROWTH = 1.06  # of what the server takes when it is warm: some caches, of pictures say, fill later
+TOTAL, WARM = 20_000, 10_000  # by then its caches are full, of statements and pictures most of all
+GROWTH = 1.04  # of what the server takes when it is warm; a leak of one KiB a request is more
 RENEWED = 300  # requests after which whoever sends them is somebody new: one of them may have ended the account
 CODE = Path(__file__).parent.parent.parent / "referralhub"
 BUSY = 503  # where a service is slow; what is so again after a second is so because of what was sent
