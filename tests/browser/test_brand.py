@@ -49,13 +49,13 @@ def unreadable(page: Page, what: str) -> list[str]:
     return found
 
 
-def test_axe_finds_nothing_in_ten_brands(open_tab, brand, hub):
+def test_axe_finds_nothing_in_a_bright_and_a_dark_brand(open_tab, brand, hub):
     visitor, member = open_tab("visitor", reduced_motion="reduce"), open_tab("member", reduced_motion="reduce")
     brand("name", LONG)
     brand("terms_url", "https://tomato.example/terms")
     brand("support_email", "help@tomato.example")
     member.sign_up()
-    for accent in ACCENTS:
+    for accent in ACCENTS[:2]:
         brand("accent", accent)
         visitor.go("/leaderboard")  # what is kept in Redis is known to be out of date at once
         for tab, path in ((visitor, "/"), (member, "/dashboard/")):

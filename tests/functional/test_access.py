@@ -17,9 +17,9 @@ TABLE = {
     (200, 200, 200, 200): """
         GET /<code:code>/picture.png
         GET /account/email/<token>
-        GET /brand/<accent>.css
-        GET /brand/<accent>.svg
-        GET /brand/<accent>/sample.css
+        GET /brand/<hex(length=6):accent>.css
+        GET /brand/<hex(length=6):accent>.svg
+        GET /brand/<hex(length=6):accent>/sample.css
         GET /dev/mailbox
         GET /healthz
         GET /leaderboard
@@ -48,7 +48,7 @@ TABLE = {
     """,
     # Where no provider is set, and no logo
     (404, 404, 404, 404): """
-        GET /brand/logo/<digest>.<extension>
+        GET /brand/logo/<hex(length=64):digest>.<extension>
         GET /login/provider
         GET /login/provider/return
     """,

@@ -105,7 +105,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "branding clock early_answers extensions observing response_headers sessions words services.shared "
+        "branding clock early_answers extensions languages observing response_headers sessions words services.shared "
         "services.program services.ledger services.brand services.referrals",
         "flask flask_babel werkzeug redis PIL crawleruseragents",
     ),
