@@ -1,9 +1,14 @@
-"""How a process ends with the one that started it."""
+"""How a process ends with the one that started it, and gives way to others."""
 
 import ctypes
 import multiprocessing
+import os
 import signal
 import sys
+from contextlib import suppress
+from pathlib import Path
+
+NICENESS = 10  # a tenth of the share of others, where there is less processor than all want
 
 
 def die_with_parent() -> None:
@@ -25,3 +30,14 @@ def end_with_server() -> None:
     die_with_parent()
     if not server.is_alive():  # it was quicker
         sys.exit("The web server has gone")
+
+
+def give_way() -> None:
+    """Let the other processes of the machine go first. Nothing is slower where nobody waits for a processor.
+
+    Linux weighs whole sessions against each other where it can, so a session of our own has to be nice as well.
+    """
+    os.nice(NICENESS)
+    with suppress(OSError):  # where there is no such thing
+        if os.getsid(0) == os.getpid():
+            Path("/proc/self/autogroup").write_text(str(NICENESS))

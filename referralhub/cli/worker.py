@@ -9,6 +9,7 @@ from redis import RedisError
 
 from referralhub.clock import now
 from referralhub.extensions import huey
+from referralhub.processes import give_way
 from referralhub.redis_client import NotSupported
 from referralhub.services.operations import heartbeat
 from referralhub.services.operations.redis_trial import remark_of, try_out
@@ -39,5 +40,6 @@ def worker(threads: int) -> None:
         raise click.ClickException(str(error)) from None
     except RedisError as error:
         log.warning("%s %s", *remark(remark_of(error)))
+    give_way()  # mail can wait for a moment, a page cannot
     log.info("The worker has begun")
     huey.create_consumer(workers=threads).run()

@@ -134,9 +134,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
-        "clock config database errors extensions forms mail_transport models openid redis_client words services.shared "
-        "services.program services.ledger services.mailing services.brand services.fraud services.perks "
-        "services.referrals services.accounts services.growth services.operations services.sample",
+        "clock config database errors extensions forms mail_transport models openid processes redis_client words "
+        "services.shared services.program services.ledger services.mailing services.brand services.fraud "
+        "services.perks services.referrals services.accounts services.growth services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
     # Putting it together.

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from referralhub.config import PROJECT
+from referralhub.processes import NICENESS
 from tests import servers
 from tests.servers import serves, wait_until
 
@@ -121,6 +122,19 @@ class TestWeb:
 
 
 class TestLauncher:
+    def test_lets_the_worker_give_way_to_pages(self, start: Start):
+        launcher = start(*LAUNCHER)
+        niceness: dict[str, int] = {}
+
+        def known() -> bool:
+            for pid, command in launcher.below().items():
+                for what in ("flask --app wsgi worker", "granian"):
+                    if what in command:
+                        niceness[what] = os.getpriority(os.PRIO_PROCESS, pid)
+            return niceness == {"flask --app wsgi worker": NICENESS, "granian": 0}
+
+        wait_until(known, "the worker alone is nice")
+
     def test_lets_its_processes_begin_anew_at_hup(self, start: Start):
         launcher = start(*LAUNCHER)
 

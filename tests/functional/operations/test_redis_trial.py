@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from traceback import format_exception
 from unittest import mock
@@ -117,7 +118,8 @@ def test_a_user_who_may_not_ask_for_more_than_pages_need(begin: Begin, make_app,
 
 def test_the_worker_says_what_is_wrong_and_waits(begin: Begin, make_app, caplog):
     url = begin("--requirepass", "right").url
-    with mock.patch.object(huey, "create_consumer") as consumer:
+    command = import_module("referralhub.cli.worker")
+    with mock.patch.object(huey, "create_consumer") as consumer, mock.patch.object(command, "give_way"):
         result = make_app(redis_url=url).test_cli_runner().invoke(args=["worker"])
     assert result.exit_code == 0
     assert "Correct the user name and the password in REDIS_URL" in caplog.text
