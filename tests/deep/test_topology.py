@@ -20,7 +20,10 @@ pytestmark = [pytest.mark.deep, pytest.mark.one_database]
 
 TRIES = 10  # at one account from one address in five minutes
 IN_PRODUCTION = {"GET /dev/mailbox": 404}
-IN_PATHS = {"code": "", "token": "nonsense", "filename": "css/app.css", "step": "release", "which": "monthly"}
+IN_PATHS = {
+    "code": "", "token": "nonsense", "filename": "css/app.css", "step": "release", "which": "monthly",
+    "accent": "e5342b", "digest": "0" * 64,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
