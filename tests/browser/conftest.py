@@ -155,6 +155,17 @@ def violations(page: Page, scheme: str) -> list[dict]:
     return Axe().run(page, options=options).response["violations"]
 
 
+def serious(page: Page, what: str, schemes: tuple[str, ...] = ("light", "dark")) -> list[str]:
+    """Name every place on the page where axe finds something serious."""
+    return [
+        f"{what}, {scheme}: {violation['id']}: {node['html']}"
+        for scheme in schemes
+        for violation in violations(page, scheme)
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
 @pytest.fixture
 def open_tab(hub: servers.ReferralHub, browser: Browser) -> Iterator[Callable[..., Tab]]:
     """Open a browser for somebody new; when the test is over, none of them may have met with a mishap."""

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser import test_looks, test_panel
-from tests.browser.conftest import expect_to_fit, violations
+from tests.browser.conftest import expect_to_fit, serious
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 drawn = random.Random(7)  # the same ones each time
@@ -26,16 +26,6 @@ def brand(hub) -> Iterator[object]:
     yield change
     for key, value in (("name", "ReferralHub"), ("accent", "none"), ("terms_url", "none"), ("support_email", "none")):
         change(key, value)
-
-
-def serious(page: Page, what: str, schemes: tuple[str, ...] = ("light", "dark")) -> list[str]:
-    return [
-        f"{what}, {scheme}: {violation['id']}: {node['html']}"
-        for scheme in schemes
-        for violation in violations(page, scheme)
-        if violation["impact"] in {"serious", "critical"}
-        for node in violation["nodes"]
-    ]
 
 
 def unreadable(page: Page, what: str) -> list[str]:

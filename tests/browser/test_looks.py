@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.browser.conftest import double_text, expect_to_fit, violations
+from tests.browser.conftest import double_text, expect_to_fit, serious
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 EVERYBODY = {
@@ -64,14 +64,7 @@ def show(open_tab, busy, hub) -> Callable[..., object]:
 @pytest.mark.parametrize("name", SHOWN)
 def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(show, name: str):
     page = show(name, viewport={"width": 1280, "height": 740})
-    for scheme in ("light", "dark"):
-        serious = [
-            f"{scheme}: {violation['id']}: {node['html']}"
-            for violation in violations(page, scheme)
-            if violation["impact"] in {"serious", "critical"}
-            for node in violation["nodes"]
-        ]
-        assert serious == []
+    assert serious(page, name) == []
     for width in (1280, 768, 390, 360, 320):
         expect_to_fit(page, width, name)
 

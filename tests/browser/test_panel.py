@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import double_text, expect_to_fit, violations
+from tests.browser.conftest import double_text, expect_to_fit, serious
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 PAGES = (
@@ -17,14 +17,7 @@ def test_axe_finds_nothing_serious_and_no_page_is_wider_than_the_screen(panel, h
     page = panel(viewport={"width": 1280, "height": 740})
     for path in PAGES:
         assert page.goto(hub.base_url + path).ok, path
-        for scheme in ("light", "dark"):
-            serious = [
-                f"{path}, {scheme}: {violation['id']}: {node['html']}"
-                for violation in violations(page, scheme)
-                if violation["impact"] in {"serious", "critical"}
-                for node in violation["nodes"]
-            ]
-            assert serious == []
+        assert serious(page, path) == []
         for width in (1280, 768, 360, 320):
             expect_to_fit(page, width, path)
 

@@ -48,9 +48,8 @@ class TestQueries:
         with count_queries(of_brand=True) as later:
             visitor.get(path)
             visitor.get(path)
-        assert sum("FROM brand" in each for each in later.sent) == (
-            0 if path == BOARD else 1
-        )  # that one comes from Redis
+        expected = 0 if path == BOARD else 1  # that one comes from Redis
+        assert sum("FROM brand" in each for each in later.sent) == expected
 
     def test_what_is_not_a_page_asks_for_none(self, visitor: Visitor, count_queries):
         with count_queries(of_brand=True) as statements:
