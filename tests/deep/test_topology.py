@@ -89,7 +89,9 @@ class TestWhoAsks:
         assert tries == [422] * TRIES + [429]
 
     def test_a_long_query_is_no_longer_header_than_nginx_takes(self, topology: Topology):
-        answer = Browser(topology).ask(f"/dashboard/referrals?after={'x' * 6000}")
+        stranger = Browser(topology)
+        answer = stranger.ask(f"/dashboard/referrals?after={'x' * 6000}")
+        stranger.connection.close()
         assert (answer.status, answer.location) == (302, "/login?next=/dashboard/referrals")
 
     def test_strangers_are_answered_as_the_table_says(self, topology: Topology, member: Newcomer):
