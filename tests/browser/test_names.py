@@ -1,5 +1,6 @@
 """Names as wide as they may be, wherever a name stands: the page stays as wide as a phone, and the name is whole."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -46,4 +47,5 @@ def test_in_the_panel(referrer: Tab, panel, hub):
         page.goto(hub.base_url + path)
         expect_to_fit(page, WIDTH, path)
     page.locator("[data-row] a").first.click()
+    page.wait_for_url(re.compile(r"/admin/members/\d+/$"))
     expect_to_fit(page, WIDTH, "a member with a wide name")
