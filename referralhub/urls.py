@@ -13,36 +13,37 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
 from referralhub.public_address import PATH
-from referralhub.services.operations import proxies as proxy_count
+from referralhub.services.operations import proxies
 
 LONGEST = 2000  # characters, as they are sent; nginx takes 4,096 for all headers of an answer
-PROXIES_NOTED = 60  # seconds until it is noted once more that there are fewer than are believed
+NOTED_AGAIN = 60  # seconds until the same number of addresses is noted once more
 
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Believe as many proxies as configured, and find out below which path each request came."""
     app.wsgi_app = BelowPath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]  # how Flask takes middleware
-    if proxies := settings.trusted_proxies:
+    if believed := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
+            app.wsgi_app, x_for=believed, x_proto=believed, x_host=believed, x_prefix=believed
         )
-        app.wsgi_app = ProxyCount(app.wsgi_app, proxies, app.extensions["redis"])  # type: ignore[method-assign]
+        app.wsgi_app = ProxyCount(app.wsgi_app, believed, app.extensions["redis"])  # type: ignore[method-assign]
 
 
 class ProxyCount:
-    """WSGI middleware that notes, now and then, when a request came through fewer proxies than are believed."""
+    """WSGI middleware that notes, now and then, how many addresses requests name: the doctor knows what that means."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], believed: int, redis: Redis) -> None:
-        self.inner, self.believed, self.redis = inner, believed, redis
-        self.next = 0.0
+        self.inner, self.most, self.redis = inner, believed + 1, redis
+        self.next = dict.fromkeys(range(1, self.most + 1), 0.0)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Count, and go on. Without the header it is somebody on the machine, who asks a process directly."""
-        addresses = environ.get("HTTP_X_FORWARDED_FOR")
-        if addresses and (number := addresses.count(",") + 1) < self.believed and monotonic() > self.next:
-            self.next = monotonic() + PROXIES_NOTED
-            with suppress(RedisError):
-                proxy_count.note_fewer(self.redis, number)
+        if addresses := environ.get("HTTP_X_FORWARDED_FOR"):
+            number = min(addresses.count(",") + 1, self.most)
+            if (now := monotonic()) > self.next[number]:
+                self.next[number] = now + NOTED_AGAIN
+                with suppress(RedisError):
+                    proxies.note(self.redis, number)
         return self.inner(environ, start_response)
 
 

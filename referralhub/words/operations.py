@@ -42,6 +42,11 @@ REMARKS = {
         "address, and everybody else from the proxy's.",
         "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
     ),
+    "too_few_trusted_proxies": RemarkText(
+        "TRUSTED_PROXIES is {believed}, and every request of the last hour named more addresses than that: if there are "
+        "more proxies, all visitors seem to come from the address of one.",
+        "Count the proxies in front, and set TRUSTED_PROXIES to their number.",
+    ),
     "mail_to_files": RemarkText(
         "MAIL_URL is file:, so that no mail reaches anybody.",
         "Set MAIL_URL to your mail server: smtp://user:password@host:587?tls=1",

@@ -132,13 +132,22 @@ class TestOperators:
         found = topology.flask("doctor", ENVIRONMENT_FILE=str(wrong)).stdout
         assert ("TRUSTED_PROXIES" in found) == says, found
 
-    def test_and_one_that_is_too_large(self):
-        with servers.short_folder() as folder, Topology(folder, TRUSTED_PROXIES="2") as topology:
+    @pytest.mark.parametrize(
+        ("believed", "others", "remark"),
+        [
+            (2, {}, "TRUSTED_PROXIES is 2, and requests come through 1"),
+            (1, {"X-Forwarded-For": "192.0.2.1"}, "every request of the last hour named more addresses than that"),
+        ],
+    )
+    def test_and_one_that_only_requests_show(self, believed: int, others: dict[str, str], remark: str):
+        """`others`: what a proxy before nginx adds."""
+        with servers.short_folder() as folder, Topology(folder, TRUSTED_PROXIES=str(believed)) as topology:
             visitor = Browser(topology)
+            visitor.headers |= others
             visitor.ask("/login")
             visitor.connection.close()
             found = topology.flask("doctor").stdout
-        assert "TRUSTED_PROXIES is 2, and requests come through 1" in found
+        assert remark in " ".join(found.split())
 
 
 class TestTheEnd:

@@ -148,9 +148,14 @@ def redis_clock(found: Installation) -> Iterator[Remark]:
 
 def proxies_there(found: Installation) -> Iterator[Remark]:
     """Whether requests come through as many proxies as are believed."""
-    fewest, believed = proxy_count.fewest(found.redis), found.settings.trusted_proxies
-    if fewest is not None and fewest < believed:
+    believed = found.settings.trusted_proxies
+    fewest = proxy_count.fewest(found.redis, believed + 1)
+    if not believed or fewest is None:
+        return
+    if fewest < believed:
         yield Remark("too_many_trusted_proxies", {"believed": believed, "found": fewest})
+    elif fewest > believed:  # where hardly anybody came, it may be one who made an address up
+        yield Remark("too_few_trusted_proxies", {"believed": believed}, Level.HINT)
 
 
 def worker(found: Installation) -> Iterator[Remark]:

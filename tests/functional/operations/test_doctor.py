@@ -96,6 +96,14 @@ class TestSettings:
         says(examine(expect=1, trusted_proxies=2)["proxies_there"], "TRUSTED_PROXIES is 2, and requests come through 1")
         assert examine(trusted_proxies=1)["proxies_there"]["status"] == "ok"
 
+    def test_fewer_proxies_than_there_are(self, examine: Examine, make_app):
+        """Everybody would count as the outer proxy. One without a made-up address is enough to know better."""
+        app = make_app(trusted_proxies=1)
+        Visitor(app).get("/login", headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
+        says(examine(expect=0, trusted_proxies=1)["proxies_there"], "named more addresses than that", "hint")
+        Visitor(app).get("/login", headers={"X-Forwarded-For": "192.0.2.1"})
+        assert examine(trusted_proxies=1)["proxies_there"]["status"] == "ok"
+
     def test_as_many_proxies_as_there_are(self, examine: Examine, make_app):
         visitor = Visitor(make_app(trusted_proxies=2))
         visitor.get("/login", headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
