@@ -43,7 +43,7 @@ REMARKS = {
         "Set TRUSTED_PROXIES to the number of proxies in front, usually 1.",
     ),
     "too_few_trusted_proxies": RemarkText(
-        "TRUSTED_PROXIES is {believed}, and every request of the last hour named more addresses than that: if there are "
+        "TRUSTED_PROXIES is {believed}, and every request of the last hour named more addresses: if there are "
         "more proxies, all visitors seem to come from the address of one.",
         "Count the proxies in front, and set TRUSTED_PROXIES to their number.",
     ),

@@ -136,7 +136,7 @@ class TestOperators:
         ("believed", "others", "remark"),
         [
             (2, {}, "TRUSTED_PROXIES is 2, and requests come through 1"),
-            (1, {"X-Forwarded-For": "192.0.2.1"}, "every request of the last hour named more addresses than that"),
+            (1, {"X-Forwarded-For": "192.0.2.1"}, "every request of the last hour named more addresses"),
         ],
     )
     def test_and_one_that_only_requests_show(self, believed: int, others: dict[str, str], remark: str):

@@ -100,7 +100,7 @@ class TestSettings:
         """Everybody would count as the outer proxy. One without a made-up address is enough to know better."""
         app = make_app(trusted_proxies=1)
         Visitor(app).get("/login", headers={"X-Forwarded-For": "192.0.2.1, 192.0.2.2"})
-        says(examine(expect=0, trusted_proxies=1)["proxies_there"], "named more addresses than that", "hint")
+        says(examine(expect=0, trusted_proxies=1)["proxies_there"], "named more addresses", "hint")
         Visitor(app).get("/login", headers={"X-Forwarded-For": "192.0.2.1"})
         assert examine(trusted_proxies=1)["proxies_there"]["status"] == "ok"
 
