@@ -30,6 +30,7 @@ from referralhub.urls import public_url
 from referralhub.words import letters
 from referralhub.words.amounts import format_amount
 from referralhub.words.language import spoken, translated
+from referralhub.words.letter_texts import FOOTERS
 from referralhub.words.letters import Paragraph
 from referralhub.words.mail import unlinked
 from referralhub.words.referrals import member_name
@@ -166,7 +167,7 @@ def _foot(lines: list[str], brand: Branding) -> str:
     """Return the foot as paragraphs, one for each line."""
     if brand.support_email:
         lines = [*lines, "support"]
-    return "\n".join(translated(letters.FOOTERS[each]) for each in lines).replace("\n", "\n\n")
+    return "\n".join(translated(FOOTERS[each]) for each in lines).replace("\n", "\n\n")
 
 
 def _host(settings: Settings) -> str:

@@ -25,7 +25,8 @@ from referralhub.services.shared.errors import BadSetting
 from referralhub.urls import public_url
 from referralhub.words import letters
 from referralhub.words.language import N_, translated
-from referralhub.words.letters import LETTERS, Paragraph
+from referralhub.words.letter_texts import LETTERS
+from referralhub.words.letters import Paragraph
 from referralhub.words.texts import GROUPS, TITLES, sample_values
 
 log = logging.getLogger(__name__)

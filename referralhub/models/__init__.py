@@ -1,15 +1,18 @@
 """The tables, one file per noun. Importing this package loads them all."""
 
 from referralhub.models.audit import AuditLine, Role
+from referralhub.models.avatar import Avatar
 from referralhub.models.badge import Badge, BadgeAward
 from referralhub.models.base import Base
 from referralhub.models.brand import Brand, Logo, LogoType
+from referralhub.models.claim import Appeal, ClaimState, ReferralClaim
 from referralhub.models.customer import Customer
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
 from referralhub.models.once import Once
 from referralhub.models.outbox import MessageKind, OutboxMessage
+from referralhub.models.own_code import OwnCode
 from referralhub.models.own_text import OwnText
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
@@ -36,12 +39,15 @@ __all__ = [
     "ERASED_DOMAIN",
     "NEVER_JUDGED",
     "Amount",
+    "Appeal",
     "AuditLine",
+    "Avatar",
     "Badge",
     "BadgeAward",
     "Base",
     "Brand",
     "Channel",
+    "ClaimState",
     "Coupon",
     "Customer",
     "DailySalt",
@@ -59,6 +65,7 @@ __all__ = [
     "Once",
     "OneTimeToken",
     "OutboxMessage",
+    "OwnCode",
     "OwnText",
     "Perk",
     "Profile",
@@ -68,6 +75,7 @@ __all__ = [
     "RecoveryCode",
     "Redemption",
     "Referral",
+    "ReferralClaim",
     "ReferralEvent",
     "ReferralState",
     "ResetRequest",

@@ -30,6 +30,8 @@ class MessageKind(StrEnum):
     INVITATION = "invitation"
     INVITATION_REMINDER = "invitation_reminder"
     REVIEW_REMINDER = "review_reminder"
+    CLAIM_QUESTION = "claim_question"
+    CLAIM_DECIDED = "claim_decided"
 
 
 class OutboxMessage(Base):

@@ -29,6 +29,12 @@ class Profile(Base):
     code: Mapped[str] = mapped_column(String(12), unique=True)
     referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), index=True)
     referral_count: Mapped[int] = mapped_column(default=0)
+    greeting: Mapped[str] = mapped_column(
+        String(140), server_default=""
+    )  # to friends, on the page that the link leads to
+    share_text: Mapped[str] = mapped_column(
+        String(280), server_default=""
+    )  # which they share the link with; none: ours
     listed: Mapped[bool] = mapped_column(default=True)  # whether the leaderboard may show them
     last_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created: Mapped[datetime] = mapped_column(UtcDateTime)

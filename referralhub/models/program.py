@@ -49,6 +49,7 @@ class Program(Base):
     __tablename__ = "program"
     __table_args__ = (
         CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name="amounts"),
+        CheckConstraint("late_code_days >= 0", name="late_code_days"),
         CheckConstraint("length(currency) = 3 AND currency = upper(currency)", name="currency"),
     )
 
@@ -68,6 +69,7 @@ class Program(Base):
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")  # IANA name: days begin at midnight there
     email_invitations: Mapped[bool] = mapped_column(default=False)
     personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
+    late_code_days: Mapped[int] = mapped_column(default=14)  # after signing up, in which a code can still be entered
     # What growth is compared with; no rule depends on these. In the smallest unit of the currency.
     paid_customer_cost: Mapped[int | None] = mapped_column(BigInteger)  # to win a customer by advertising
     thousand_units_cost: Mapped[int | None] = mapped_column(BigInteger)  # of 1,000 points or megabytes, to the business

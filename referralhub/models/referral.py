@@ -67,6 +67,8 @@ class Channel(StrEnum):
     WHATSAPP = "whatsapp"
     LINKEDIN = "linkedin"
     TELEGRAM = "telegram"
+    REDDIT = "reddit"
+    SMS = "sms"
     SHARE = "share"
     QR = "qr"
 

@@ -40,6 +40,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "is_active": N_("is active"),
     "is_admin": N_("is admin"),
     "language": N_("language"),
+    "late_code_days": N_("late code days"),
     "mailed": N_("mailed"),
     "member_cap": N_("member cap"),
     "messages": N_("messages"),

@@ -1,8 +1,4 @@
-"""What each mail says: a subject, and paragraphs with an empty line between them, with placeholders for values.
-
-A paragraph `Label: {some_url}` is a button, and `{words}` alone is somebody's own words. One that comes out empty is
-left out.
-"""
+"""Filling in what mails and shared messages say: `letter_texts` has the words."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -14,6 +10,7 @@ from referralhub.models import Badge, MessageKind
 from referralhub.services.mailing.letters import BUTTON, Letter, filled, names_in
 from referralhub.words.amounts import format_amount, format_number
 from referralhub.words.language import N_, translated
+from referralhub.words.letter_texts import LETTERS
 
 
 class Paragraph(NamedTuple):
@@ -30,217 +27,6 @@ class Paragraph(NamedTuple):
         return f"{self.text}: {self.url}" if self.url else self.text
 
 
-LETTERS = {
-    "verify_address": Letter(
-        N_("Confirm your address for {brand}"),
-        N_("""Hello {name},
-
-please confirm that this address is yours. One click, and your account is complete.
-
-Confirm my address: {url}
-
-The link works for 24 hours. If you didn't make an account, do nothing: without this nothing happens."""),
-    ),
-    "change_address": Letter(
-        N_("Confirm your new address for {brand}"),
-        N_("""Hello {name},
-
-you asked us to write to this address from now on.
-
-Use this address: {url}
-
-The link works for 24 hours. If that wasn't you, do nothing: then nothing changes."""),
-    ),
-    "address_changed": Letter(
-        N_("Your address at {brand} was changed"),
-        N_("""Hello {name},
-
-mail about your account goes to another address from now on, as you asked. This is the last one that comes here.
-
-If that wasn't you, somebody knows your password: write to those who run this site.
-
-{brand}: {dashboard_url}"""),
-    ),
-    "address_taken": Letter(
-        N_("You have an account at {brand} already"),
-        N_("""Hello {name},
-
-somebody, perhaps you, has just typed this address for another account at {brand}. It is that of yours, which is called {name}.
-
-Sign in to my account: {url}
-
-If you forgot your password, you can set a new one there. If that wasn't you, do nothing: nobody sees your account, and the other one gets nothing for your address."""),  # noqa: E501 - a paragraph is one line
-    ),
-    "reset_password": Letter(
-        N_("Set a new password for {brand}"),
-        N_("""Hello {name},
-
-here is the link to set a new password. It works for 20 minutes, once.
-
-Set a new password: {url}
-
-If you didn't ask for it, do nothing: your password stays as it is."""),
-    ),
-    "password_changed": Letter(
-        N_("Your password at {brand} was changed"),
-        N_("""Hello {name},
-
-your password was changed just now, and you are signed out everywhere else.
-
-If that wasn't you, set a new one at once, by “Forgotten your password?” on the sign-in page.
-
-{brand}: {dashboard_url}"""),
-    ),
-    "sign_in_changed": Letter(
-        N_("How you sign in to {brand} was changed"),
-        N_("""Hello {name},
-
-{change}
-
-If that wasn't you, set a new password at once, by “Forgotten your password?” on the sign-in page, and write to those who run this site.
-
-{brand}: {dashboard_url}"""),  # noqa: E501 - a paragraph is one line
-    ),
-    "friend_joined": Letter(
-        N_("{friend} joined by your link"),
-        N_("""Hello {name},
-
-{friend} made an account by your link. It counts for you as soon as they confirm their address.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "referral_confirmed": Letter(
-        N_("{friend} joined: you earned {amount}"),
-        N_("""Hello {name},
-
-{friend} joined by your link and confirmed their address. You earned {amount}. You have brought {friends} so far.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "referral_confirmed_without_reward": Letter(
-        N_("{friend} joined"),
-        N_("""Hello {name},
-
-{friend} joined by your link and confirmed their address. You have brought {friends} so far.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "referral_held": Letter(
-        N_("{friend} joined: we're having a look"),
-        N_("""Hello {name},
-
-{friend} joined by your link and confirmed their address. Before it counts, somebody here looks at it; that is routine, and nothing is lost meanwhile.
-
-See on your dashboard how it ends: {dashboard_url}"""),  # noqa: E501 - a paragraph is one line
-    ),
-    "referral_reversed": Letter(
-        N_("A referral was taken back: {friend}"),
-        N_("""Hello {name},
-
-the credit for {friend} was taken back. The reason: {reason}
-
-You have {confirmed_friends} now. Every entry is on your rewards page.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "badge_earned": Letter(
-        N_("A new badge: {badge}"),
-        N_("""Hello {name},
-
-{friend} was the one: you now have {confirmed_friends}, and a badge for it.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "badge_earned_with_tier": Letter(
-        N_("A new badge: {badge}"),
-        N_("""Hello {name},
-
-{friend} was the one: you now have {confirmed_friends}, and a badge for it. You are {tier} now, too.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "tier_reached": Letter(
-        N_("You reached {tier}"),
-        N_("""Hello {name},
-
-{friend} was the one: with {confirmed_friends} you are {tier} now.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "weekly_digest": Letter(
-        N_("Your week: {joined} joined, {visits}"),
-        N_("""Hello {name},
-
-last week your link was opened {opened}, and {joined} joined by it. Confirmed: {confirmed}.
-
-You have brought {friends} so far.
-
-See it on your dashboard: {dashboard_url}"""),
-    ),
-    "invitation": Letter(
-        N_("{inviter} invites you to {brand}"),
-        N_("""Hello,
-
-{inviter} thinks that you would like {brand}.
-
-{words}
-
-Accept the invitation: {url}"""),
-    ),
-    "invitation_with_reward": Letter(
-        N_("{inviter} invites you to {brand}"),
-        N_("""Hello,
-
-{inviter} thinks that you would like {brand}, and gives you {reward} to start.
-
-{words}
-
-Accept the invitation: {url}"""),
-    ),
-    "invitation_reminder": Letter(
-        N_("{inviter} still holds a place for you at {brand}"),
-        N_("""Hello,
-
-{inviter} invited you to {brand} some days ago. The invitation still holds. This is the only reminder.
-
-Accept the invitation: {url}"""),
-    ),
-    "invitation_reminder_with_reward": Letter(
-        N_("{inviter} still holds a place for you at {brand}"),
-        N_("""Hello,
-
-{inviter} invited you to {brand} some days ago, with {reward} to start. The invitation still holds. This is the only reminder.
-
-Accept the invitation: {url}"""),  # noqa: E501 - a paragraph is one line
-    ),
-    "review_reminder": Letter(
-        N_("{waiting} for your decision"),
-        N_("""Hello {name},
-
-{waiting} for somebody to look at, some of them for days. Their members see “in review” meanwhile.
-
-After 30 days, those that are not likely fraud confirm themselves.
-
-Open the review queue: {review_url}"""),
-    ),
-    "share": Letter(  # what members send themselves: the link follows it
-        N_("An invitation to {brand}"),
-        N_("I'm using {brand} and think you'd like it. Join me with my link:"),
-    ),
-    "share_with_reward": Letter(
-        N_("An invitation to {brand}"),
-        N_("I'm using {brand} and think you'd like it. You get {reward}. Join me with my link:"),
-    ),
-}
-FOOTERS = {
-    "invitation": N_("""You get this because somebody gave us your address to invite you, once.
-No more invitations, from anybody: {unsubscribe_url}"""),
-    "news": N_("""You get this because you are a member of {brand}.
-No more of these: {unsubscribe_url}
-Choose what we mail you: {settings_url}"""),
-    "account": N_("You get this because of your account at {brand}."),
-    "support": N_("Questions? Write to {support_email}"),
-}
 SIGN_IN_CHANGES = {
     "two_factor_on": N_(
         "you are asked for a code from your app after your password from now on, and you are signed out everywhere "
@@ -274,6 +60,8 @@ def letter_for(kind: MessageKind, payload: Mapping[str, Any], reward: str | None
             return "badge_earned_with_tier"
         case MessageKind.INVITATION | MessageKind.INVITATION_REMINDER if reward:
             return f"{kind.value}_with_reward"
+        case MessageKind.CLAIM_DECIDED:
+            return f"claim_{payload['state']}"
     return kind.value
 
 

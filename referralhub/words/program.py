@@ -25,6 +25,7 @@ LABELS = {
     "timezone": N_("Days begin at midnight in"),
     "email_invitations": N_("Invitations by mail"),
     "personal_landing": N_("Signup page in the referrer's name"),
+    "late_code_days": N_("A code can be entered later"),
     "paid_customer_cost": N_("A customer won by advertising costs"),
     "thousand_units_cost": N_("1,000 units cost"),
 }

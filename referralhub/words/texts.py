@@ -30,6 +30,11 @@ GROUPS = {
         "tier_reached": N_("A tier was reached"),
         "weekly_digest": N_("Summary of the week"),
     },
+    N_("Missing referrals"): {
+        "claim_question": N_("Ask the friend whether it is so"),
+        "claim_confirmed": N_("A missing referral was found"),
+        "claim_rejected": N_("A missing referral was not found"),
+    },
     N_("Accounts"): {
         "verify_address": N_("Confirm the address of a new account"),
         "address_taken": N_("The address has an account already"),

@@ -35,7 +35,7 @@ from referralhub.services.referrals import customers
 from referralhub.services.shared import audit, currencies
 from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
 from referralhub.words.amounts import unit_name
-from referralhub.words.letters import LETTERS
+from referralhub.words.letter_texts import LETTERS
 from tests.pages import Element, Page
 from tests.people import Person, user_named
 

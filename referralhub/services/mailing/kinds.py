@@ -38,6 +38,8 @@ KINDS = {
     MessageKind.INVITATION: INVITATION,
     MessageKind.INVITATION_REMINDER: INVITATION,
     MessageKind.REVIEW_REMINDER: Kind(),
+    MessageKind.CLAIM_QUESTION: Kind(),
+    MessageKind.CLAIM_DECIDED: Kind(),
 }
 
 

@@ -80,6 +80,7 @@ DEFAULT: dict[str, Any] = {
     "timezone": "UTC",
     "email_invitations": False,
     "personal_landing": False,
+    "late_code_days": 14,
     "paid_customer_cost": None,
     "thousand_units_cost": None,
 }
@@ -212,6 +213,8 @@ def check(rules: dict[str, Any], changed: Collection[str]) -> None:
     """Refuse rules that make no sense; lists, currency and zone only where they are `changed`. Raises BadSetting."""
     if not 0 <= rules["hold_days"] <= LONGEST_HOLD:
         raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
+    if not 0 <= rules["late_code_days"] <= SESSION_DAYS:
+        raise BadSetting("late_code_days", "setting_out_of_range", least=0, most=SESSION_DAYS)
     for key in ("referrer_amount", "friend_amount", *OPTIONAL):
         if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
             raise BadSetting(key, "setting_out_of_range", least=0, most=LARGEST)

@@ -13,7 +13,7 @@ from referralhub.extensions import db
 from referralhub.models import AuditLine, OwnText
 from referralhub.services.mailing.letters import LONGEST_BODY
 from referralhub.words import letters
-from referralhub.words.letters import LETTERS
+from referralhub.words.letter_texts import LETTERS
 from referralhub.words.texts import TITLES
 from tests.pages import Page
 from tests.people import Person, PostOffice, Records, text_of
