@@ -1,9 +1,10 @@
 """The wiring: settings, extensions, blueprints and commands become one Flask application."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from flask import Flask, g, has_app_context
-from werkzeug.routing import BaseConverter, IntegerConverter, Map
+from werkzeug.routing import BaseConverter, IntegerConverter, Map, ValidationError
 
 from referralhub import (
     admin,
@@ -50,9 +51,19 @@ __all__ = ["commits", "tasks", "wire", "wire_doctor"]  # commits and tasks regis
 
 
 class CodeConverter(BaseConverter):
-    """A referral code in a path, in any case; anything of another shape is not found."""
+    """A referral code in a path, in any case; anything of another shape is not found, nor is a page by another way."""
 
     regex = codes.SHAPE
+
+    def to_python(self, value: str) -> str:
+        """Return the code. Raises ValidationError for a word that is a page's address, as one that only takes forms."""
+        if value in self._pages:
+            raise ValidationError
+        return value
+
+    @cached_property
+    def _pages(self) -> set[str]:
+        return {rule.rule.strip("/") for rule in self.map.iter_rules()}
 
 
 class HexConverter(BaseConverter):

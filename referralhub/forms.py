@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 code_shape = Regexp(
     rf"{codes.SHAPE}\Z",
-    message=_l("A code is %(least)s to %(most)s letters and digits.", least=codes.SHORTEST, most=codes.LONGEST),
+    message=_l(
+        "A code is %(least)s to %(most)s letters, digits and single hyphens.",
+        least=codes.SHORTEST,
+        most=codes.LONGEST,
+    ),
 )
 USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\Z")
 

@@ -80,7 +80,7 @@ def _compose(
     if KINDS[message.kind].is_invitation:
         inviting = invitations.letter(message.payload["invitation_id"])
         reward = inviting.reward and format_amount(*inviting.reward)
-        values |= _invitation(message, user, settings)
+        values |= _invitation(message, inviting.code, settings)
         values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward or ""}
     name = letters.letter_for(message.kind, message.payload, reward)
     if owner:
@@ -153,9 +153,9 @@ def _addresses(message: OutboxMessage, address: str, token: str | None, settings
     return found
 
 
-def _invitation(message: OutboxMessage, user: User, settings: Settings) -> dict[str, str]:
+def _invitation(message: OutboxMessage, code: str, settings: Settings) -> dict[str, str]:
     token = invitations.token(message.payload["invitation_id"], settings.secret_key)
-    return {"url": f"{public_url('landing.follow', code=user.profile.code)}?via=email&i={token}"}
+    return {"url": f"{public_url('landing.follow', code=code)}?via=email&i={token}"}
 
 
 def _footer(message: OutboxMessage, brand: Branding) -> str:

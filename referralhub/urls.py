@@ -74,6 +74,12 @@ def public_url(endpoint: str, **values: object) -> str:
     return base_url + current_app.url_map.bind(urlsplit(base_url).netloc).build(endpoint, values)
 
 
+def first_words() -> frozenset[str]:
+    """Return the words with which the addresses of our pages begin: `login`, `dashboard`."""
+    words = {rule.rule.split("/")[1] for rule in current_app.url_map.iter_rules()}
+    return frozenset(word for word in words if word and "<" not in word)
+
+
 def here() -> str:
     """Return the address of the page at hand as the browser sees it, without the site, and without a query too long."""
     address = f"{request.script_root}{request.full_path.rstrip('?')}"

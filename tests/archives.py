@@ -12,7 +12,7 @@ from referralhub.models import Base, Identity, MailRefusal, OwnText, RecoveryCod
 from referralhub.services.accounts import erasure
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitations, own_codes
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import extra_database
 from tests.people import Person, Records, user_named
@@ -57,6 +57,7 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
         for perk_id in (1, 2):
             assert claims.redeem(inviter.profile.id, perk_id, f"form-{perk_id}", clock())
         invitations.invite(inviter, ["dora@example.com"], "Come and see", clock())
+        own_codes.choose(inviter.profile.id, "alice", (), clock())
         db.session.add_all(without_a_seed(inviter.id, clock()))
         db.session.commit()
         friend = Referral.friend_id == user_named("bob").profile.id

@@ -13,7 +13,7 @@ from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error, text_of
 from referralhub.response_headers import forget_member
 from referralhub.services.accounts import credentials, erasure, exports
-from referralhub.services.referrals import live_codes, visits
+from referralhub.services.referrals import live_codes, own_codes, visits
 from referralhub.services.shared.errors import DomainError
 from referralhub.sessions import contents
 from referralhub.sessions.interface import renew
@@ -56,9 +56,9 @@ def delete() -> Response | tuple[str, int]:
         except DomainError as error:
             show_error(error, form)
         else:
-            code = current_user.profile.code
+            codes = own_codes.every(current_user.profile.id)
             erasure.erase(current_user.id, FORMER_MEMBER, now())
-            live_codes.unlearn(current_app.extensions["redis"], code)
+            live_codes.unlearn(current_app.extensions["redis"], codes)
             logout_user()
             renew()
             forget_member()

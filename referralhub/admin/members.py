@@ -37,7 +37,7 @@ class Members(ListPage):
         "id": N_("Number"),
         "username": N_("User name"),
         "email": N_("E-mail"),
-        "profile.code": N_("Code"),
+        "profile.shown_code": N_("Code"),
         "profile.referral_count": N_("Referrals"),
         "verified_at": N_("Confirmed"),
         "is_active": N_("Active"),
@@ -45,7 +45,7 @@ class Members(ListPage):
         "last_seen_at": N_("Last seen"),
         "created": N_("Joined"),
     }
-    column_searchable_list = ("username", "email", "profile.code")
+    column_searchable_list = ("username", "email", "profile.code", "profile.own_codes.code")
     column_sortable_list = ("id", "username", "profile.referral_count", "last_seen_at", "created")
     column_filters = (
         Choice(User.is_active, N_("Active")),
@@ -53,7 +53,7 @@ class Members(ListPage):
         Day(User.created, N_("Joined since")),
         Day(User.created, N_("Joined until"), until=True),
     )
-    load = (selectinload(User.profile),)
+    load = (selectinload(User.profile).undefer(Profile.shown_code),)
 
     @expose("/<row:row_id>/")
     def show(self, row_id: int) -> Answer:
@@ -119,7 +119,7 @@ class Members(ListPage):
             except Conflict as error:
                 show_error(error, form)
             else:
-                live_codes.unlearn(current_app.extensions["redis"], found.profile.code)
+                live_codes.unlearn(current_app.extensions["redis"], found.codes)
                 flash(_("The account is on again.") if active else _("The account is off, and signed out everywhere."))
                 return redirect(url_for(".show", row_id=row_id), 303)
         return self._page(row_id, active=form)

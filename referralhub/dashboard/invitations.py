@@ -117,7 +117,7 @@ def _letter(words: str) -> str:
         "brand": brand.name,
         "reward": format_amount(*reward) if reward else "",
         "words": words,
-        "url": public_url("landing.follow", code=current_user.profile.code),
+        "url": public_url("landing.follow", code=current_user.profile.shown_code),
     }
     name = letters.letter_for(MessageKind.INVITATION, {}, values["reward"])
     subject, paragraphs = letters.said(name, values, texts.own(name, spoken()))

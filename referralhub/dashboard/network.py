@@ -24,7 +24,7 @@ def show_network() -> str:
 @login_required
 def qr_code() -> Response:
     """Draw the member's link as a QR code, for posters and for the phone across the table."""
-    link = f"{member_link(current_user.profile.code)}?via={Channel.QR.value}"
+    link = f"{member_link(current_user.profile.shown_code)}?via={Channel.QR.value}"
     out = io.BytesIO()
     segno.make(link, error="m").save(out, kind="svg", scale=8, border=4, light="#fff", xmldecl=False, title=brand.name)
     return Response(out.getvalue(), mimetype="image/svg+xml")

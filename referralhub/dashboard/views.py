@@ -43,8 +43,8 @@ def home() -> Response:
         stats_tag=_tag(found.statistics),
         recent=found.recent,
         board=board,
-        link=member_link(profile.code),
-        shares=share_links(member_link(profile.code), found.statistics, brand),
+        link=member_link(profile.shown_code),
+        shares=share_links(member_link(profile.shown_code), found.statistics, brand),
     )
     until = min(found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
     unless = visits.key(profile.code)  # there are visits to be booked

@@ -51,7 +51,7 @@ class FastPath:
         channel, now = channel_of(asked.get("via", "")), self.app.config["CLOCK"]()
         visit = FollowedLink(codes.normal(path.strip("/")), channel, now)
         try:
-            arrival, sid = self.sessions.arrive(visit, self.sessions.sid_of(environ))
+            arrival, sid, counted = self.sessions.arrive(visit, self.sessions.sid_of(environ))
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once, and counts once
             return None
@@ -59,6 +59,6 @@ class FastPath:
         if arrival not in {Arrival.KEPT, Arrival.NEW}:
             return None
         root = environ["SCRIPT_NAME"]
-        address = signup_address(root, visit, self.secret_key)
+        address = signup_address(root, counted, self.secret_key)
         own_headers = [("Location", address), ("Set-Cookie", self.sessions.cookie(sid, root))]
         return self.answer._replace(headers=[*self.answer.headers, *own_headers])

@@ -1,6 +1,7 @@
 """The home page, and the links that members share."""
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
@@ -18,7 +19,14 @@ from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Period
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, invitation_progress, invitations, live_codes, visits
+from referralhub.services.referrals import (
+    attribution,
+    invitation_progress,
+    invitations,
+    live_codes,
+    own_codes,
+    visits,
+)
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
@@ -60,6 +68,8 @@ def follow(code: str) -> BaseResponse:
     if who is not Caller.PERSON:
         return _preview(code, who)
     if request.method == "HEAD":
+        if not codes.may_be_drawn(code) and attribution.find_by_code(code) is None:
+            abort(404)
         return to_signup(url_for("auth.signup"))
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
@@ -106,22 +116,24 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
     sessions = interface()
     counted = visit.invitation_id is None or opens_a_page(request.environ)
     arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
-    arrival, sid = arrive()
+    arrival, sid, ours = arrive()
     if arrival is Arrival.UNKNOWN:
-        if attribution.find_by_code(visit.code) is None:
+        referrer = attribution.find_by_code(visit.code)
+        if referrer is None:
             open_now()
+            _check_was_a_link(visit.code)
             flash(_("That link isn't active. Ask your friend for a new one, or join without it."))
             return redirect(url_for("landing.home"))
-        live_codes.learn(current_app.extensions["redis"], visit.code)
-        arrival, sid = arrive()
+        live_codes.learn(current_app.extensions["redis"], visit.code, referrer.code)
+        arrival, sid, ours = arrive()
     if arrival is Arrival.MEMBER:
         open_now()
         flash(_("You already have an account, so a friend's link changes nothing for you."))
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
-        invitation_progress.note_visited(visit.invitation_id, visit.code, visit.visited_at)
+        invitation_progress.note_visited(visit.invitation_id, ours.code, visit.visited_at)
     root = request.script_root
-    response = to_signup(signup_address(root, visit, current_app.config["SECRET_KEY"]))
+    response = to_signup(signup_address(root, ours, current_app.config["SECRET_KEY"]))
     # Each time, so that it lasts as long as what it leads to.
     response.headers["Set-Cookie"] = sessions.cookie(sid, root)
     return response
@@ -129,10 +141,19 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
 
 def _carry(visit: FollowedLink) -> BaseResponse:
     """Put the visit into the address, as Redis cannot keep it."""
-    if attribution.find_by_code(visit.code) is None:
+    referrer = attribution.find_by_code(visit.code)
+    if referrer is None:
+        _check_was_a_link(visit.code)
         return redirect(url_for("landing.home"))
-    address = signup_address(request.script_root, visit, current_app.config["SECRET_KEY"])
+    ours = replace(visit, code=referrer.code)
+    address = signup_address(request.script_root, ours, current_app.config["SECRET_KEY"])
     return to_signup(f"{address}&without_session=1")
+
+
+def _check_was_a_link(code: str) -> None:
+    """Find nothing at a word that is nobody's code and never was: a page that there is not, or somebody who probes."""
+    if not codes.may_be_drawn(code) and not own_codes.is_taken(code):
+        abort(404)
 
 
 def _preview(code: str, who: Caller) -> BaseResponse:
@@ -144,5 +165,5 @@ def _preview(code: str, who: Caller) -> BaseResponse:
     if who is Caller.CRAWLER and request.method == "GET":
         channel = channel_of(request.args.get("via", ""))
         with suppress(RedisError):  # the preview is worth more than the count of who looked at it
-            visits.count(current_app.extensions["redis"], code, channel, "bots", now())
+            visits.count(current_app.extensions["redis"], referrer.code, channel, "bots", now())
     return Response(render_template("landing/preview.html", referrer=referrer, code=code, program=rules.current()))

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime
+from referralhub.models.own_code import OwnCode
 
 
 class Profile(Base):
@@ -43,3 +44,19 @@ class Profile(Base):
     # Who it is, for lists; a query for a list asks for it, and nothing is ever read row by row. (A `User`, whose file
     # imports this one.)
     user: Mapped[Any] = relationship("User", lazy="raise_on_sql", viewonly=True)
+    own_codes: Mapped[list[OwnCode]] = relationship(lazy="raise_on_sql", viewonly=True)
+
+    # The code that the member's link shows: the newest that they chose, else the one that was drawn. A query for who
+    # shares a link asks for it (`undefer`).
+    shown_code: Mapped[str] = column_property(
+        func.coalesce(
+            select(OwnCode.code)
+            .where(OwnCode.profile_id == id)
+            .order_by(OwnCode.created.desc())
+            .limit(1)
+            .scalar_subquery(),
+            code,
+        ),
+        deferred=True,
+        raiseload=True,
+    )

@@ -1,11 +1,16 @@
 -- A visitor follows a member's link: keep the link in the session, and count the visit. One round trip, no SQL.
 --
--- KEYS  1 the live code, 2 the visitor's session, 3 a new session, 4 the code's visits, 5 the codes with new visits
--- ARGV  1 moment, 2 code, 3 channel, 4 invitation or "", 5 most links that are kept, 6 seconds that a session lasts,
---       7 and 8 the fields of the day's visits and visitors, "" where nothing is to be counted
--- Returns 'unknown', 'member', 'kept' (in the session that was there) or 'new'; the first two have written nothing.
+-- KEYS  1 the live code, 2 the visitor's session, 3 a new session, 4 the drawn code's visits,
+--       5 the codes with new visits
+-- ARGV  1 moment, 2 drawn code that the live one stands for, as far as is known, 3 channel, 4 invitation or "",
+--       5 most links that are kept, 6 seconds that a session lasts, 7 and 8 the fields of the day's visits and visitors,
+--       "" where nothing is to be counted
+-- Returns 'unknown', 'member', 'kept' (in the session that was there) or 'new', or, where it is another one, the drawn
+-- code behind a '>'. Only 'kept' and 'new' have written anything.
 
-if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
+local drawn = redis.call('GET', KEYS[1])
+if not drawn then return 'unknown' end
+if drawn ~= ARGV[2] then return '>' .. drawn end
 
 local at, code, channel, invitation = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local packed = redis.call('GET', KEYS[2])

@@ -6,11 +6,12 @@ They hold who is signed in and whose link a visitor followed. The cookie holds a
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
 from time import time
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from flask import Flask, Request, Response, current_app, request
 from flask import session as current_session
@@ -38,6 +39,7 @@ MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
 REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
 ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
 WITHOUT_SESSION = ("/static/", "/brand/", "/healthz", "/readyz", "/metrics")
+MOST_KNOWN = 10_000  # own codes, of which a process knows which drawn one each stands for
 
 
 class Session(ServerSideSession):
@@ -65,6 +67,14 @@ class Arrival(StrEnum):
     NEW = "new"  # in a new session
 
 
+class Arrived(NamedTuple):
+    """What became of a click, the id of the session that it is in, and the link as it counts: by the drawn code."""
+
+    arrival: Arrival
+    sid: str
+    link: FollowedLink
+
+
 class Sessions(RedisSessionInterface):
     """Opens and saves sessions. A visitor who got none because Redis is away gets the 503 page before any view runs."""
 
@@ -77,6 +87,7 @@ class Sessions(RedisSessionInterface):
         self.lifetime = int(app.permanent_session_lifetime.total_seconds())
         self.serializer = Serializer()
         self._arrive = client.register_script(ARRIVE)
+        self._stands_for: dict[str, str] = {}  # own codes and drawn ones; the script tells where this is not so
         self.fixed_paths: frozenset[str] = frozenset()
         app.before_request(_require_session)
 
@@ -115,14 +126,29 @@ class Sessions(RedisSessionInterface):
         """Read the same before there is a request object, which takes longer than this."""
         return parse_cookie(environ.get("HTTP_COOKIE")).get(self.name)
 
-    def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> tuple[Arrival, str]:
-        """Keep a followed link and count the visit, in one round trip; returns also the id of the session it is in.
+    def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> Arrived:
+        """Keep a followed link and count the visit, in one round trip, under the drawn code of whose link it is.
 
+        A script names its keys beforehand, so that the first click on an own code in a process takes a second one.
         `sid` is what the visitor's cookie says. Raises RedisError.
         """
+        for _ in range(2):
+            drawn = self._stands_for.get(link.code)
+            ours = link if drawn is None else replace(link, code=drawn)
+            answer, new_sid = self._try(link.code, ours, sid, counted)
+            if not answer.startswith(">"):
+                arrival = Arrival(answer)
+                return Arrived(arrival, new_sid if arrival is Arrival.NEW else sid or "", ours)
+            if len(self._stands_for) >= MOST_KNOWN:
+                self._stands_for.clear()
+            self._stands_for[link.code] = answer[1:]
+        return Arrived(Arrival.UNKNOWN, "", link)  # it was somebody else's a moment ago
+
+    def _try(self, followed: str, link: FollowedLink, sid: str | None, counted: bool) -> tuple[str, str]:
+        """Run the script for a code that was followed; returns what it says, and the id that a new session has."""
         new_sid = secrets.token_urlsafe(ID_BYTES)
         keys = [
-            live_codes.key(link.code),
+            live_codes.key(followed),
             f"{PREFIX}{sid or new_sid}",
             f"{PREFIX}{new_sid}",
             visits.key(link.code),
@@ -133,8 +159,7 @@ class Sessions(RedisSessionInterface):
         ]
         values = link.visited_at.isoformat(), link.code, link.channel.value, link.invitation_id or ""
         answer = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
-        arrival = Arrival(answer.decode())
-        return arrival, new_sid if arrival is Arrival.NEW else sid or ""
+        return answer.decode(), new_sid
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the path that we are below: another application of the same site is not to see the cookie."""

@@ -52,6 +52,17 @@ ERRORS: dict[str, Text] = {
     "referral_undecided": N_("This member's referral is not decided yet. Decide it first."),
     "has_the_credit": N_("This member has the credit already."),
     "corrected_before": N_("This was corrected before. Adjust the two balances instead."),
+    # Codes that members choose
+    "own_code_shape": N_("Use {least} to {most} letters from a to z, digits, and single hyphens in between."),
+    "own_code_foreign": N_(
+        "“{what}” cannot be in a code, even where it looks like a letter from a to z. Type the code instead of pasting "
+        "it, without accents."
+    ),
+    "own_code_reserved": N_("This is the address of one of our pages, or looks like one. Please choose another code."),
+    "own_code_bad_word": N_("Some people would rather not open a link with this word. Please choose another code."),
+    "own_code_taken": N_("A member has this code, or one that looks like it. Please choose another one."),
+    "own_code_yours": N_("This code is yours already, or looks like one that is. It goes on working."),
+    "own_code_once_a_month": N_("You chose a code this month. You can choose another one from {free_on} on."),
     # Existing customers
     "customers_without_columns": N_("The first line must name the columns: {columns}."),
     "customers_with_mistakes": Plural(

@@ -1,12 +1,14 @@
 """Filling values into a text."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
 
 from referralhub.models import Amount, ReferralState
 from referralhub.words.amounts import format_amount, format_number
+from referralhub.words.dates import day
 from referralhub.words.language import Plural, translated, translated_plural
 from referralhub.words.referrals import STATES
 
@@ -35,6 +37,8 @@ def _written(value: Any) -> str:
             return format_amount(value.number, value.unit)
         case int():
             return format_number(value)
+        case date():
+            return day(value)
         case list():
             first = ", ".join(map(str, value[:SHOWN]))
             more = format_number(len(value) - SHOWN)

@@ -13,9 +13,9 @@ EVERYBODY = {
 }  # fmt: skip
 MEMBERS = {
     "referrals": "/dashboard/referrals", "rewards": "/dashboard/rewards", "profile": "/account/profile",
-    "network": "/dashboard/network", "invite": "/dashboard/invite", "password": "/account/password",
-    "notifications": "/account/notifications", "sessions": "/account/sessions", "data": "/account/data",
-    "two steps": "/account/two-factor",
+    "own code": "/account/code", "network": "/dashboard/network", "invite": "/dashboard/invite",
+    "password": "/account/password", "notifications": "/account/notifications", "sessions": "/account/sessions",
+    "data": "/account/data", "two steps": "/account/two-factor",
 }  # fmt: skip
 # The pixels of the hidden field at which a tap would reach it.
 SEEN_OF_TRAP = """() => {

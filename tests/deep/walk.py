@@ -14,9 +14,9 @@ STOP = "List-Unsubscribe"
 CRAWLER = {"User-Agent": "Twitterbot/1.0"}
 PAGES = (
     "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dashboard/", "/dashboard/stats", "/dashboard/recent",
-    "/dashboard/network", "/dashboard/qr.svg", "/dashboard/invite", "/account/", "/account/profile", "/account/email",
-    "/account/password", "/account/confirm", "/account/sessions", "/account/notifications", "/account/data",
-    "/account/two-factor", "/login/provider", "/login/provider/return",
+    "/dashboard/network", "/dashboard/qr.svg", "/dashboard/invite", "/account/", "/account/profile", "/account/code",
+    "/account/email", "/account/password", "/account/confirm", "/account/sessions", "/account/notifications",
+    "/account/data", "/account/two-factor", "/login/provider", "/login/provider/return",
     "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
 )  # fmt: skip
 
@@ -52,6 +52,7 @@ def turn_to_the_end(member: Person, path: str, mark: str = "after") -> None:
 def fill_in_forms(member: Person, number: int) -> None:
     """Send every form of a member, `number` being the member's own."""
     member.submit(member.get("/account/profile").form("/account/profile"), display_name=f"Walker {number}")
+    member.submit(member.get("/account/code").form("/account/code"), code=f"walker-{number}")
     member.submit(member.get("/account/notifications").form("/account/notifications"))
     member.submit(member.get("/account/confirm").form("/account/confirm"), password=member.password)
     member.post("/verify/resend", token_of(member), 303)

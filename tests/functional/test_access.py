@@ -68,6 +68,7 @@ TABLE = {
     """,
     # For members, each for themselves
     (LOGIN, 200, 200, 200): """
+        GET /account/code
         GET /account/confirm
         GET /account/data
         GET /account/email
@@ -107,6 +108,7 @@ TABLE = {
         POST /dashboard/perks/<row:perk_id>/redeem
     """,
     (LOGIN, 422, 422, 422): """
+        POST /account/code
         POST /account/confirm
         POST /account/delete
         POST /account/email

@@ -103,9 +103,12 @@ class TestSignup:
             ({"password": "bob@example.com"}, "password", "must be more than your name"),
             ({"password_confirm": "bob likes coffee"}, "password_confirm", "not the same"),
             ({"password_confirm": ""}, "password_confirm", "once more"),
-            ({"referral_code": "short"}, "referral_code", "8 to 12"),
+            ({"referral_code": "sho"}, "referral_code", "4 to 20"),
+            ({"referral_code": "short"}, "referral_code", "don't know this code"),
             ({"referral_code": "zzzzzzzz"}, "referral_code", "don't know this code"),
-            ({"referral_code": "abc-1234"}, "referral_code", "8 to 12"),
+            ({"referral_code": "abc-1234"}, "referral_code", "don't know this code"),
+            ({"referral_code": "abc--1234"}, "referral_code", "4 to 20"),
+            ({"referral_code": "-abc1234"}, "referral_code", "4 to 20"),
         ],
     )
     def test_the_message_stands_at_the_field(

@@ -139,9 +139,9 @@ class TestNothingIsLeftUntranslated:
     )
     OWN = (
         "/dashboard/", "/dashboard/referrals", "/dashboard/rewards",
-        "/dashboard/network", "/dashboard/invite", "/account/profile", "/account/language", "/account/email",
-        "/account/password", "/account/confirm", "/account/sessions", "/account/notifications", "/account/data",
-        "/account/two-factor", "/leaderboard?period=month",
+        "/dashboard/network", "/dashboard/invite", "/account/profile", "/account/code", "/account/language",
+        "/account/email", "/account/password", "/account/confirm", "/account/sessions", "/account/notifications",
+        "/account/data", "/account/two-factor", "/leaderboard?period=month",
     )  # fmt: skip
 
     @pytest.mark.parametrize("path", PUBLIC)

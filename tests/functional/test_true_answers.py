@@ -264,6 +264,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /password/reset/<token>": reset,
     "POST /verify/<token>": lambda world: world.form(world.charlie, world.charlie.verification_path()),
     "POST /verify/resend": lambda world: world.form(world.charlie, "/dashboard/", "/verify/resend"),
+    "POST /account/code": of_alice("/account/code", code="alice-l"),
     "POST /account/confirm": of_alice("/account/confirm", password=PASSWORD),
     "POST /account/delete": of_alice("/account/data", "/account/delete", password=PASSWORD),
     "POST /account/email": of_alice("/account/email", email="alice@example.org", password=PASSWORD),

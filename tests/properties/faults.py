@@ -227,7 +227,7 @@ def attribution_window_ignored(world: World) -> Iterator[None]:
 def link_of_a_former_member_still_counts(world: World) -> Iterator[None]:
     def find(code: str) -> attribution.Referrer | None:
         profile_id = db.session.scalar(select(Profile.id).where(Profile.code == code.lower()))
-        return attribution.Referrer(profile_id, "somebody") if profile_id else None
+        return attribution.Referrer(profile_id, "somebody", code.lower()) if profile_id else None
 
     with mock.patch.object(attribution, "find_by_code", find):
         yield

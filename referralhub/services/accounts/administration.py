@@ -21,7 +21,7 @@ from referralhub.services.ledger import entries, leaderboard
 from referralhub.services.ledger.entries import Balance, Line
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
-from referralhub.services.referrals import attribution
+from referralhub.services.referrals import attribution, own_codes
 from referralhub.services.shared import audit, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
@@ -36,6 +36,7 @@ class MemberPage:
 
     user: User
     profile: Profile
+    codes: list[str]  # by which their link works, the one that it shows first
     referral: Referral | None  # by which they came
     referrer: User | None
     counts: dict[ReferralState, int]  # of those they brought
@@ -60,6 +61,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
     return MemberPage(
         user,
         profile,
+        own_codes.every(profile.id),
         referral,
         referral.referrer.user if referral else None,
         counts,

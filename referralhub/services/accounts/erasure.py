@@ -16,7 +16,8 @@ from referralhub.services.referrals import invitation_progress
 def erase(user_id: int, pseudonym: str, now: datetime) -> None:
     """Forget who a member was; the rows stay under the pseudonym, so that nobody's totals change.
 
-    The account is closed, signed out everywhere, its mail is dropped, and it leaves the leaderboard.
+    The account is closed, signed out everywhere, its mail is dropped, and it leaves the leaderboard. The codes that the
+    member chose stay taken, and lead nowhere: whoever got one would get the friends who still have the link.
     """
     with transaction() as session:
         address = session.execute(select(User.email).where(User.id == user_id)).scalar_one()

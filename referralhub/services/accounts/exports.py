@@ -16,6 +16,7 @@ from referralhub.models import (
     Identity,
     Invitation,
     OutboxMessage,
+    OwnCode,
     Perk,
     Profile,
     RecoveryCode,
@@ -86,6 +87,9 @@ def everything_about(user: User) -> dict[str, Rows]:
     )
     return {
         "account": _rows(account),
+        "own_codes": _rows(
+            select(OwnCode.code, OwnCode.created).where(OwnCode.profile_id == profile_id).order_by(OwnCode.month)
+        ),
         "referrals": _rows(referrals),
         "trail": _rows(trail),
         "ledger": _rows(ledger),

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defaultload
 
 from referralhub.database import reading, transaction
-from referralhub.models import SignIn, User
+from referralhub.models import Profile, SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
@@ -76,6 +76,7 @@ _MEMBER = (
     select(User, SignIn, zone_in_force())
     .join(SignIn, SignIn.user_id == User.id)
     .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
+    .options(defaultload(User.profile).undefer(Profile.shown_code))
 )
 
 

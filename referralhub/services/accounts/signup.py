@@ -13,7 +13,7 @@ from referralhub.services.accounts import authentication, credentials, passwords
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
-from referralhub.services.referrals import attribution, invitation_progress, lifecycle
+from referralhub.services.referrals import attribution, invitation_progress, lifecycle, own_codes
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
@@ -110,10 +110,13 @@ def _add_profile(
     session: Session, user_id: int, referrer_id: int | None, now: datetime, draw_code: Callable[[], str]
 ) -> Profile:
     for _ in range(10):  # ten collisions in a row do not happen with 36^8 codes, unless drawing is broken
+        code = draw_code()
+        if own_codes.looks_taken(session, code):
+            continue
         profile: Profile | None = session.scalar(
             insert(Profile)
             .values(
-                user_id=user_id, code=draw_code(), referred_by_id=referrer_id, referral_count=0, listed=True,
+                user_id=user_id, code=code, referred_by_id=referrer_id, referral_count=0, listed=True,
                 created=now, updated=now,
             )
             .on_conflict_do_nothing(index_elements=["code"])

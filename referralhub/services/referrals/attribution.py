@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import reading
-from referralhub.models import Channel, Profile, Program, Touch, User
+from referralhub.models import Channel, OwnCode, Profile, Program, Touch, User
 from referralhub.services.program import rules
 from referralhub.services.shared import once
 from referralhub.services.shared.errors import UnknownCode
@@ -28,24 +28,33 @@ class FollowedLink:
 
 @dataclass(frozen=True)
 class Referrer:
-    """The member behind a live code."""
+    """The member behind a live code, with the one that was drawn, under which everything counts."""
 
     profile_id: int
     name: str
+    code: str
 
 
 def find_by_code(code: str) -> Referrer | None:
-    """Find whose live code it is; codes are the same in any case."""
-    row = (
-        reading()
-        .execute(
-            select(Profile.id, shown_name(User))
-            .join(User, User.id == Profile.user_id)
-            .where(Profile.code == code.lower(), User.is_active)
-        )
-        .one_or_none()
-    )
+    """Find whose live code it is, drawn or chosen; codes are the same in any case. One query."""
+    row = reading().execute(_REFERRER, {"code": code.lower()}).one_or_none()
     return Referrer(*row) if row else None
+
+
+_drawn, _own = aliased(Profile), aliased(OwnCode)
+_REFERRER = (
+    select(Profile.id, shown_name(User), Profile.code)
+    .join(User, User.id == Profile.user_id)
+    .where(
+        User.is_active,
+        # Each a row by its index, the second where there is no first.
+        Profile.id
+        == func.coalesce(
+            select(_drawn.id).where(_drawn.code == bindparam("code")).scalar_subquery(),
+            select(_own.profile_id).where(_own.code == bindparam("code")).scalar_subquery(),
+        ),
+    )
+)
 
 
 def choose(visits: Sequence[FollowedLink], now: datetime) -> tuple[FollowedLink, Referrer] | tuple[None, None]:

@@ -173,26 +173,27 @@ def page_of(profile_id: int, after: int | None, now: datetime) -> InvitationPage
 
 @dataclass(frozen=True)
 class InvitationLetter:
-    """What an invitation's mail says; `reward` is what the friend gets, if anything."""
+    """What an invitation's mail says; `reward` is what the friend gets, if anything, `code` whose link it has."""
 
     inviter: str
     words: str
     reward: Amount | None
+    code: str
 
 
 def letter(invitation_id: int) -> InvitationLetter:
     """Return what an invitation's mail says."""
-    words, name = (
+    words, name, code = (
         reading()
         .execute(
-            select(Invitation.words, shown_name(User))
+            select(Invitation.words, shown_name(User), Profile.shown_code)
             .join(Profile, Profile.id == Invitation.profile_id)
             .join(User, User.id == Profile.user_id)
             .where(Invitation.id == invitation_id)
         )
         .one()
     )
-    return InvitationLetter(name, words, friend_reward())
+    return InvitationLetter(name, words, friend_reward(), code)
 
 
 def friend_reward() -> Amount | None:

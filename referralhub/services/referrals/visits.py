@@ -89,7 +89,7 @@ def _book(redis: Redis, batch: str, now: datetime) -> None:
     with transaction() as session:
         # Visits of somebody whom this database does not know (it was set up anew) must not hold up the others.
         # What is shorter than a code is the number of a profile, by which visits were counted before.
-        whose = Profile.code == code if len(code) >= codes.SHORTEST else Profile.id == int(code)
+        whose = Profile.code == code if codes.may_be_drawn(code) else Profile.id == int(code)
         member = session.execute(select(Profile.id, zone_in_force().label("zone")).where(whose)).one_or_none()
         if member is not None and once.first(session, batch, now):
             figure_changes.note(session, member.id)

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, union_all
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
 from referralhub.models import (
     AuditLine,
     Channel,
+    OwnCode,
     Profile,
     Reason,
     ReasonCode,
@@ -54,7 +55,8 @@ class Writer:
         self.profile_ids = _reserve(session, Profile, len(newcomers))
         self.referral_ids = dict(zip(friends, _reserve(session, Referral, len(friends)), strict=True))
         self.entry_ids = _reserve(session, RewardEntry, len(self.ledger.entries))
-        self.codes = codes.new_codes(len(newcomers), set(session.scalars(select(Profile.code))))
+        taken = union_all(select(Profile.code), select(OwnCode.code))
+        self.codes = codes.new_codes(len(newcomers), set(session.scalars(taken)))
         self.visits: Counter[tuple[int, date, Channel]] = Counter()
 
     def write(self, progress: Callable[[int], None]) -> None:

@@ -74,6 +74,26 @@ class UnknownCode(DomainError):
     field = "referral_code"
 
 
+class BadOwnCode(DomainError):
+    """No member can choose this code."""
+
+    field = "code"
+
+
+class OwnCodeTaken(Conflict):
+    """The code is a member's, or people would take it for one that is."""
+
+    code = "own_code_taken"
+    field = "code"
+
+
+class OneOwnCodeAMonth(Conflict):
+    """The member chose a code this month; from the day `free_on` there can be another one."""
+
+    code = "own_code_once_a_month"
+    field = "code"
+
+
 class WrongCredentials(DomainError):
     """No such account, or not this password; which of the two is not said."""
 

@@ -27,7 +27,7 @@ from tests.pages import Element, Page, Visitor
 from tests.people import Clock, Person, path_of, read_letters
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-PAGES = ("profile", "email", "password", "two-factor", "notifications", "sessions", "data")
+PAGES = ("profile", "code", "email", "password", "two-factor", "notifications", "sessions", "data")
 
 
 def switch_off(username: str) -> None:
@@ -179,6 +179,8 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
     charlie.click(bob.link)
     charlie.sign_up()
     invite(alice, "dora@example.com", "=cmd|'/C calc'!A1")
+    drawn = alice.code
+    alice.submit(alice.get("/account/code").form("/account/code"), code="liddell")
     alice.post_office.deliver()
 
     answer = alice.client.get("/account/export")
@@ -189,7 +191,8 @@ def test_the_export_holds_everything_and_no_formula_and_nobody_elses_address(pay
         files = {name: pack.read(name).decode() for name in pack.namelist()}
     whole = json.loads(files["everything.json"])
     assert whole["account"][0]["email"] == alice.email
-    assert whole["account"][0]["code"] == alice.code
+    assert whole["account"][0]["code"] == drawn
+    assert [row["code"] for row in whole["own_codes"]] == ["liddell"]
     assert [(row["friend"], row["state"]) for row in whole["referrals"]] == [("@SUM(1+9)*cmd", "confirmed")]
     assert [event["to_state"] for event in whole["trail"]] == ["pending", "confirmed"]
     assert [(row["amount"], row["unit"]) for row in whole["ledger"]] == [(2000, "USD")]

@@ -12,7 +12,7 @@ from referralhub.extensions import db
 from referralhub.models import AuditLine, Profile, Reason, RewardEntry, RewardKind, Role, Unit, User
 from referralhub.services.accounts import administration, erasure
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import lifecycle, own_codes
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Conflict
@@ -125,6 +125,18 @@ class TestLists:
     def test_a_code_is_found_in_any_case(self, crowd, admin, records):
         code = records.one(Profile, user_id=records.one(User, username="anna").id).code
         assert ["anna" in row for row in self.rows(admin.get(f"/admin/members/?search={code.upper()[:6]}"))] == [True]
+
+    def test_a_code_that_a_member_chose_is_found_and_shown(self, crowd, app, admin, clock):
+        with app.app_context():
+            for code, when in (("queen-of-hearts", clock()), ("duchess", clock() + timedelta(days=32))):
+                own_codes.choose(2, code, (), when)
+        for typed in ("QUEEN", "duch"):
+            (row,) = self.rows(admin.get(f"/admin/members/?search={typed}"))
+            assert "anna" in row
+            assert "duchess" in row
+        page = admin.get("/admin/members/2/").text
+        assert "http://localhost/duchess/" in page
+        assert "http://localhost/queen-of-hearts/" in page
 
     def test_either_side_of_a_referral_is_found(self, crowd, admin):
         assert len(self.rows(admin.get("/admin/referrals/?search=anna"))) == 3
@@ -353,7 +365,7 @@ class TestMembers:
             (3, alice.code, "not decided yet"),
             (2, bob.code, "been here before"),
             (2, alice.code, "been here before"),
-            (3, "x", "8 to 12 letters"),
+            (3, "x", "4 to 20 letters"),
         ):
             assert words in self.send(admin, user_id, "referrer", 422, code=code, reason="x").text
         assert audited(records) == []

@@ -1,13 +1,13 @@
 """Ways to get the credit for a friend whom somebody else brought, or whom nobody did. None works.
 
 What counts is the last link that the friend really opened before the signup. Mallory may win by that rule as anybody
-may; here she tries without. None of this depends on the database, so that one is enough, but for the race at the end.
+may; here she tries without. None of this depends on the database, so that one is enough, but for the races at the end.
 """
 
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import quote
 
@@ -15,10 +15,11 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import Channel, Profile, Referral, ReferralState, RewardEntry, User
+from referralhub.models import Channel, OwnCode, Profile, Referral, ReferralState, RewardEntry, User
 from referralhub.services.accounts import erasure
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import invitations, own_codes
 from referralhub.services.referrals.attribution import FollowedLink
+from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.sessions import visit_tokens
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import SECRET_KEY
@@ -63,6 +64,16 @@ class Scene:
 
     def somebody(self, username: str) -> Person:
         return Person(self.app, self.bob.post_office, username)
+
+    def choose(self, person: Person, code: str) -> None:
+        person.submit(person.get("/account/code").form("/account/code"), code=code)
+
+    def cannot_have(self, *wanted: str) -> None:
+        """Let Mallory ask for each of these codes, and get none."""
+        for code in wanted:
+            page = self.mallory.submit(self.mallory.get("/account/code").form("/account/code"), 422, code=code)
+            assert page.wrong_fields == {"code"}, code
+        assert self.records.all(OwnCode, profile_id=MALLORY) == []
 
 
 @pytest.fixture
@@ -333,6 +344,84 @@ def a_forged_host(scene: Scene) -> str:
     return "alice"
 
 
+@trick
+def a_code_that_looks_like_anothers(scene: Scene) -> str:
+    scene.choose(scene.alice, "alice-modern-will")
+    scene.cannot_have(
+        "alice-modern-will", "ALICE-MODERN-WILL", "alicemodernwill", "al-ice-mo-dern-will", "alice-modem-will",
+        "a1ice-modern-wi11", "aIice-rnodern-vvill", "alice-m0dern-will", "аlice-modern-will", "alice‑modern‑will",
+    )  # fmt: skip
+    for nobodys in ("/a1ice-modern-will/", "/alice-modem-vvill/", "/alicemodernwill/"):
+        scene.bob.get(nobodys, 404)
+    scene.bob.get("/Alice-Modern-Will/", 302)
+    scene.bob.sign_up()
+    return "alice"
+
+
+@trick
+def anothers_drawn_code_in_other_letters(scene: Scene) -> str:
+    def draw() -> None:
+        db.session.get(Profile, ALICE).code = "0il1mw88"
+
+    scene.records.change(draw)
+    scene.cannot_have("0il1mw88", "0IL1MW88", "0il1-mw88", "0-i-l-1-m-w-8-8", "oillmw88", "olllrnvv88", "o-11l-rnw88")
+    scene.bob.get("/0IL1mw88/", 302)
+    scene.bob.sign_up()
+    return "alice"
+
+
+@trick
+def the_code_of_an_account_that_was_deleted(scene: Scene) -> None:
+    scene.choose(scene.alice, "alice-in-w")
+    scene.bob.get("/alice-in-w/", 302)
+    scene.alice.delete_account()
+    scene.cannot_have("alice-in-w", "aliceinw", "a1ice-in-vv", scene.honest.strip("/"))
+    assert "isn't active" in scene.bob.follow(scene.bob.get("/alice-in-w/", 302)).text
+    assert scene.bob.fill_in_signup(422, referral_code="alice-in-w").wrong_fields == {"referral_code"}
+    scene.bob.sign_up()
+
+
+@trick
+def the_name_of_a_page(scene: Scene) -> None:
+    pages = {rule.rule.split("/")[1] for rule in scene.app.url_map.iter_rules()}
+    scene.cannot_have(
+        *(page for page in pages if page.isalpha() and page != "dev"), "dev-", "log-in", "s1gnup", "static"
+    )
+    for page in ("/signup", "/login", "/privacy"):
+        assert "Referred by" not in scene.bob.get(page).text
+    scene.bob.sign_up()
+
+
+@trick
+def a_code_that_is_given_up_for_another(scene: Scene) -> str:
+    """Codes are never given up: what a member chose before is theirs, too."""
+    scene.choose(scene.alice, "alice-in-w")
+    scene.clock.now = (scene.clock.now.replace(day=1) + timedelta(days=31)).replace(day=1)
+    scene.choose(scene.alice, "quite-another")
+    scene.cannot_have("alice-in-w", "quite-another")
+    scene.bob.get("/alice-in-w/", 302)
+    scene.bob.sign_up()
+    return "alice"
+
+
+@trick
+def a_typed_own_code_of_a_closed_account(scene: Scene) -> str:
+    scene.choose(scene.mallory, "best-offer")
+    scene.bob.get(scene.honest, 302)
+    scene.bob.get("/best-offer/", 302)
+    scene.close_mallorys_account()
+    assert scene.bob.fill_in_signup(422, referral_code="best-offer").wrong_fields == {"referral_code"}
+    scene.bob.sign_up()
+    return "alice"
+
+
+@trick
+def a_visit_token_with_a_code_of_ones_own(scene: Scene) -> None:
+    scene.choose(scene.mallory, "best-offer")
+    scene.close_mallorys_account()
+    scene.signup_with(scene.token(code="best-offer"), scene.bob)
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("case", TRICKS, ids=lambda case: case.__name__)
 def test_mallory_gets_no_credit(scene: Scene, case: Callable[[Scene], str | None]):
@@ -404,3 +493,37 @@ def test_a_visit_token_counts_for_one_account(scene: Scene):
     assert len(scene.records.all(User)) == 8
     assert len(scene.records.all(Referral, referrer_id=MALLORY)) == 2
     assert timedelta(0) <= scene.clock() - scene.records.all(Referral)[0].visited_at
+
+
+def chosen(app: Flask, profile_id: int, code: str, now: datetime) -> str:
+    """Let a member choose a code, and give what came of it."""
+    with app.app_context():
+        try:
+            own_codes.choose(profile_id, code, (), now)
+        except (AlreadyDone, Conflict) as error:
+            return type(error).__name__
+        return "chosen"
+
+
+def test_of_those_who_choose_the_same_at_once_one_has_it(scene: Scene):
+    """Or what looks the same."""
+    for turn in range(6):
+        now = (scene.clock().replace(day=1) + timedelta(days=32 * turn)).replace(day=1)
+        wanted = (f"wanted-{'abcdef'[turn]}m", f"wanted{'abcdef'[turn]}rn")
+        came = all_at_once(
+            [partial(chosen, scene.app, *each, now) for each in zip((ALICE, MALLORY), wanted, strict=True)]
+        )
+        assert sorted(came) == ["OwnCodeTaken", "chosen"]
+        assert len(scene.records.all(OwnCode)) == turn + 1
+
+
+def test_of_many_that_one_member_chooses_at_once_one_counts(scene: Scene):
+    wanted = [f"number-{letter}" for letter in "abcdefgh"]
+    came = all_at_once([partial(chosen, scene.app, MALLORY, code, scene.clock()) for code in wanted])
+    assert sorted(came) == ["OneOwnCodeAMonth"] * 7 + ["chosen"]
+    assert scene.records.one(OwnCode).code in wanted
+
+
+def test_the_same_chosen_twice_at_once_is_chosen(scene: Scene):
+    came = all_at_once([partial(chosen, scene.app, MALLORY, "best-offer", scene.clock()) for _ in range(4)])
+    assert sorted(came) == ["AlreadyDone"] * 3 + ["chosen"]

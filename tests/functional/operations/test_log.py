@@ -402,6 +402,10 @@ def _full_life(app: Flask, post_office: PostOffice, admin: Person, records) -> d
     zelda.change_address("zq@elsewhere.example")
     admin.client.get("/admin/members/?search=zeldaquux")
     admin.client.get("/admin/members/?sort=quuxsort")
+    zelda.submit(zelda.get("/account/code").form("/account/code"), 422, code="zelda/quux")
+    zelda.submit(zelda.get("/account/code").form("/account/code"), code="zelda-quux")
+    for visitor in (stranger, Visitor(app)):
+        visitor.get("/zelda-quux/", 302)
     for profile in records.all(Profile):
         secrets[f"code {profile.id}"] = profile.code
     zelda.delete_account()

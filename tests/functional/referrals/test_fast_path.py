@@ -43,6 +43,8 @@ AT_THE_DOOR = {
     "somebody who was here before": Click(headers={"Cookie": "referralhub={kept}"}),
     "the code in capitals": Click("/{CODE}/"),
     "no slash": Click("/{code}"),
+    "a code of their own": Click("/{own}/"),
+    "a code of their own, in capitals and once more": Click("/{OWN}?via=x", {"Cookie": "referralhub={kept}"}),
     "a channel": Click("/{code}/?via=whatsapp"),
     "a channel in capitals": Click("/{code}/?via=WhatsApp"),
     "a channel, encoded, among others": Click("/{code}/?utm_source=%ff&&=&%76ia=%77hatsapp&via=x&I=1;i=2"),
@@ -61,6 +63,11 @@ INSIDE = {
     "a member": Click(headers={"Cookie": "referralhub={member}"}),
     "a link that Redis does not know": Click("/{cold}/"),
     "a link of nobody's": Click("/zzzzzzzz/"),
+    "a code of their own that Redis does not know": Click("/{cold own}/"),
+    "a word that is nobody's": Click("/blog"),
+    "a word that is nobody's, asked with HEAD": Click("/blog", method="HEAD"),
+    "a member, by a code of their own": Click("/{own}/", {"Cookie": "referralhub={member}"}),
+    "an invitation, by a code of their own": Click("/{own}/?i={token}", NAVIGATES),
     "a page named like a link": Click("/leaderboard"),
     "an invitation": Click("/{code}/?i={token}", NAVIGATES),
     "an invitation, looked at": Click("/{code}/?i={token}"),
@@ -81,10 +88,14 @@ INSIDE = {
 @pytest.fixture
 def names(alice: Person, bob: Person, link: str, visitor: Visitor, valkey) -> dict[str, str]:
     """Alice has a link that somebody followed, Bob one that nobody did; a page is no link, whatever Redis says."""
-    visitor.get(link, 302)
-    valkey.client.set("link:leaderboard", 1)
+    names = {"code": alice.code, "CODE": alice.code.upper(), "own": "alice-l", "OWN": "Alice-L", "cold own": "bobby"}
+    alice.submit(alice.get("/account/code").form("/account/code"), code="alice-l")
+    for path in (link, "/alice-l/"):
+        visitor.get(path, 302)
+    valkey.client.set("leads:leaderboard", alice.code)
     bob.sign_up()
-    names = {"code": alice.code, "CODE": alice.code.upper(), "cold": bob.code, "kept": visitor.session_id()}
+    names |= {"cold": bob.code, "kept": visitor.session_id()}
+    bob.submit(bob.get("/account/code").form("/account/code"), code="bobby")
     return names | {"member": alice.session_id(), "token": invitations.token(1, SECRET_KEY)}
 
 
