@@ -25,6 +25,7 @@ from referralhub import (
     response_headers,
     tasks,
     templating,
+    uploads,
     urls,
 )
 from referralhub.account import bp as account
@@ -93,6 +94,7 @@ def wire(config: Settings | None = None) -> Flask:
         RATELIMIT_STORAGE_URI="only-redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
     )
     app.session_interface = Sessions(app, redis)
+    uploads.init_app(app)
     csrf.init_app(app)
     limiter.init_app(app)
     huey.init_app(app)

@@ -38,6 +38,7 @@ QUICKLY: Ways = {
 # The views whose pages hold nothing that is secret and stays the same: the token of forms has a mask.
 PAGES = frozenset(
     {
+        "auth.join",
         "auth.login",
         "auth.signup",
         "dashboard.home",

@@ -14,7 +14,7 @@ from referralhub.services.accounts.passwords import LONGEST, SHORTEST
 from referralhub.services.mailing import addresses
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import BadAddress, BadSetting, DomainError
-from referralhub.services.shared.names import check_name
+from referralhub.services.shared.names import check_line, check_name
 from referralhub.words.errors import by_field, say
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,16 @@ def visible_name(form: FlaskForm, field: Field) -> None:
     """Refuse a name that shows as nothing, turns the line around, or piles up marks."""
     try:
         check_name(text_of(field) or "x")  # none is chosen: the user name is shown
+    except DomainError as error:
+        raise ValidationError(say(error)) from None
+
+
+def line_for_strangers(form: FlaskForm, field: Field) -> None:
+    """Refuse a line with something in it that is not seen, or an address that strangers would be led to."""
+    if field.errors:  # it is longer than a line, and who knows how long
+        return
+    try:
+        check_line(text_of(field))
     except DomainError as error:
         raise ValidationError(say(error)) from None
 

@@ -42,6 +42,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 FOR_EVERYBODY = {"Cross-Origin-Resource-Policy": "cross-origin"}  # of what other sites show on their pages
+# Of pictures that somebody uploaded: whatever one had in it, a browser that opens it by itself runs and loads nothing.
+PICTURE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 FORGET = {"Clear-Site-Data": '"cache"'}  # not "cookies": a browser would take those of the site's other hosts, too
 
 

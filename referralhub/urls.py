@@ -80,10 +80,14 @@ def first_words() -> frozenset[str]:
     return frozenset(word for word in words if word and "<" not in word)
 
 
-def here() -> str:
-    """Return the address of the page at hand as the browser sees it, without the site, and without a query too long."""
-    address = f"{request.script_root}{request.full_path.rstrip('?')}"
-    return address if _fits(address) else f"{request.script_root}{request.path}"
+def here(endpoint: str = "") -> str:
+    """Return the address of the page at hand as the browser sees it, without the site, and without a query too long.
+
+    With an `endpoint`, it is the address of that page, asked for in the same way.
+    """
+    path = url_for(endpoint) if endpoint else f"{request.script_root}{request.path}"
+    address = f"{path}?{request.query_string.decode()}".rstrip("?")
+    return address if _fits(address) else path
 
 
 def local_path(wanted: str) -> str:

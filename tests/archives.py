@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import Base, Identity, MailRefusal, OwnText, RecoveryCode, Referral, ResetRequest
+from referralhub.models import Avatar, Base, Identity, MailRefusal, OwnText, RecoveryCode, Referral, ResetRequest, User
 from referralhub.services.accounts import erasure
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
@@ -59,6 +59,7 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
         invitations.invite(inviter, ["dora@example.com"], "Come and see", clock())
         own_codes.choose(inviter.profile.id, "alice", (), clock())
         db.session.add_all(without_a_seed(inviter.id, clock()))
+        inviter.profile.greeting = "Come along!"
         db.session.commit()
         friend = Referral.friend_id == user_named("bob").profile.id
         brought = db.session.scalars(db.select(Referral.id).where(friend)).one()
@@ -68,7 +69,9 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
 
 def without_a_seed(user_id: int, now: datetime) -> list[Base]:
     """Make rows of the tables that only a phone, a provider, an admin or a stranger's click fills."""
+    profile_id = db.session.get(User, user_id).profile.id
     return [
+        Avatar(profile_id=profile_id, digest="0" * 64, content=b"RIFF\0\xff", created=now),
         RecoveryCode(user_id=user_id, digest="0" * 64, created=now),
         Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
         MailRefusal(address_hash="0" * 64, created=now),

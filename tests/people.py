@@ -100,9 +100,8 @@ class Person(Visitor):
         self.password = f"{username} likes tea"
 
     def click(self, link: str) -> Page:
-        """Follow a member's link to the signup form."""
-        arrived = self.get(path_of(link), 302)
-        return self.follow(arrived)
+        """Follow a member's link to the form, on whichever of its two pages the program has it."""
+        return self._through(self.follow(self.get(path_of(link), 302), None))
 
     def fill_in_signup(self, expect: int = 303, **values: str) -> Page:
         """Send the signup form, filled in well but for `values`."""
@@ -112,7 +111,8 @@ class Person(Visitor):
             "password": self.password,
             "password_confirm": values.get("password", self.password),
         }
-        return self.submit(self._form("/signup"), expect, **(usual | values))
+        page = self._through(self.get(f"{self.root}/signup", None))
+        return self.submit(page.form(urlsplit(page.response.request.url).path), expect, **(usual | values))
 
     def sign_up(self, **values: str) -> None:
         """Make the account, which leads to the dashboard; `arrive` looks at it."""
@@ -168,6 +168,12 @@ class Person(Visitor):
     @property
     def code(self) -> str:
         return self.link.rstrip("/").rpartition("/")[2]
+
+    def _through(self, page: Page) -> Page:
+        """Go on where a page of the signup form leads to the other one."""
+        page = self.follow(page) if page.status == 302 else page
+        assert page.status == 200, page.response.status
+        return page
 
     def _form(self, path: str) -> Element:
         return self.get(f"{self.root}{path}").form(f"{self.root}{path}")

@@ -70,6 +70,16 @@ class Members(ListPage):
         """Switch the account on again."""
         return self._switch(row_id, active=True)
 
+    @expose("/<row:row_id>/profile", methods=["POST"])
+    def clear_profile(self, row_id: int) -> Answer:
+        """Remove what the member shows to strangers beside the name."""
+        form = ReasonForm(prefix="profile-")
+        if not form.validate_on_submit():
+            return self._page(row_id, profile=form)
+        done = administration.clear_profile(row_id, text_of(form.reason), actor(), now())
+        flash(_("Picture and line are gone.") if done else _("That was done before."))
+        return redirect(url_for(".show", row_id=row_id), 303)
+
     @expose("/<row:row_id>/verification", methods=["POST"])
     def resend(self, row_id: int) -> Answer:
         """Mail the link that confirms the address once more."""
@@ -132,6 +142,7 @@ class Members(ListPage):
             "active": ReasonForm(formdata=None, prefix="active-"),
             "adjust": AdjustForm(formdata=None, prefix="adjust-", key=secrets.token_urlsafe(16), unit=unit),
             "correct": CorrectForm(formdata=None, prefix="correct-"),
+            "profile": ReasonForm(formdata=None, prefix="profile-"),
         }
         page = self.render(
             "admin/member.html",

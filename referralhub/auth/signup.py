@@ -1,4 +1,7 @@
-"""Signing up: the friend whose link led here is shown, and remembered with the new account."""
+"""Signing up: the friend whose link led here is shown, and remembered with the new account.
+
+There are two pages with the one form: /signup, and /join in the referrer's name, where the program says so.
+"""
 
 from flask import current_app, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -23,22 +26,25 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import DomainError, Taken
 from referralhub.sessions import contents, visit_tokens
+from referralhub.urls import here
 from referralhub.words.error_pages import LOST_FORM, NO_COOKIE
 from referralhub.words.language import translated
 
+SIGNUP, JOIN = "auth.signup", "auth.join"
 WITHOUT_SESSION = "without_session"  # in the address and the form of who came while Redis was away
 
 
 @bp.route("/signup", methods=["GET", "POST"])
+@bp.route("/join", methods=["GET", "POST"], endpoint="join")
 @csrf.exempt  # asked for inside, so that what was typed is not lost with the session
-@limiter.limit(FORM_LIMIT, methods=["POST"])
-@limiter.limit(
+@limiter.shared_limit(FORM_LIMIT, scope="signup", methods=["POST"])  # by both addresses
+@limiter.shared_limit(
     lambda: current_app.config["SETTINGS"].signup_limit,
-    methods=["POST"],
     scope="accounts",
+    methods=["POST"],
     deduct_when=lambda _: "new_account" in g,
 )
-def signup() -> Response | str | tuple[str, int]:
+def signup() -> Response | tuple[str, int]:
     """Make an account; the friend whose link led here is shown, and remembered with it."""
     if current_user.is_authenticated:
         return redirect(url_for("dashboard.home"))
@@ -56,23 +62,29 @@ def signup() -> Response | str | tuple[str, int]:
                 return enter(user, url_for("dashboard.home"))
     if lost:
         form.form_errors.append(translated(LOST_FORM if keeps_cookies() else NO_COOKIE))
-    return _show(form), 400 if lost else 422 if form.errors else 200
+    return _show(form, 400 if lost else 422 if form.errors else 200)
 
 
-def _show(form: SignupForm) -> str:
+def _show(form: SignupForm, status: int) -> Response | tuple[str, int]:
+    visit, referrer = attribution.choose(_visits(form), now())
+    program = rules.current()
+    asked, right = request.endpoint == JOIN, referrer is not None and program.personal_landing
+    if request.method != "POST" and asked != right:
+        return redirect(here(JOIN if right else SIGNUP))
     contents.note_signup_opened(now())
     if carried := _carried(form):
         contents.remember_link(carried)
-    visit, referrer = attribution.choose(_visits(form), now())
     if visit:  # so that the form knows of it when the session has gone
         form.visit.data = visit_tokens.seal(visit, current_app.config["SECRET_KEY"])
-    return render_template(
-        "auth/signup.html",
+    page = render_template(
+        "auth/join.html" if asked and right else "auth/signup.html",
         form=form,
+        action=url_for(request.endpoint or SIGNUP),
         referrer=referrer,
-        program=rules.current(),
+        program=program,
         without_session=WITHOUT_SESSION in request.values,
     )
+    return page, status
 
 
 def _account(form: SignupForm, lost: bool) -> User | None:

@@ -4,12 +4,11 @@ from flask import Blueprint, Response, abort, request
 
 from referralhub.branding import shown
 from referralhub.extensions import limiter
-from referralhub.response_headers import FOR_EVERYBODY
+from referralhub.response_headers import FOR_EVERYBODY, PICTURE
 from referralhub.services.brand import versions
 from referralhub.static_files import FOREVER, SHORT
 
-# Whatever a picture had in it, a browser that opens it by itself runs and loads nothing. Mail shows it, too.
-OF_LOGO = FOR_EVERYBODY | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": FOREVER}
+OF_LOGO = FOR_EVERYBODY | PICTURE | {"Cache-Control": FOREVER}  # mail shows it, too
 
 bp = Blueprint("brand", __name__, url_prefix="/brand")
 limiter.exempt(bp)

@@ -10,8 +10,8 @@ from flask import Flask, Request
 from redis import RedisError
 
 from referralhub.early_answers import Answer, prepared
+from referralhub.landing import destination
 from referralhub.landing.callers import Caller, caller
-from referralhub.landing.views import signup_address, to_signup
 from referralhub.observing import context
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
@@ -29,7 +29,7 @@ class FastPath:
         self.sessions = cast(Sessions, app.session_interface)
         self.secret_key = app.config["SECRET_KEY"]
         # Made once, as the view and Flask make it anew each time: answers differ by address and cookie alone.
-        answer = to_signup("")
+        answer = destination.lead_to("")
         del answer.headers["Location"]
         self.answer = prepared(answer)
 
@@ -59,6 +59,6 @@ class FastPath:
         if arrival not in {Arrival.KEPT, Arrival.NEW}:
             return None
         root = environ["SCRIPT_NAME"]
-        address = signup_address(root, counted, self.secret_key)
+        address = destination.address(root, counted, self.secret_key, self.app.extensions["brand"].known.brand)
         own_headers = [("Location", address), ("Set-Cookie", self.sessions.cookie(sid, root))]
         return self.answer._replace(headers=[*self.answer.headers, *own_headers])

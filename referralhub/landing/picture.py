@@ -4,20 +4,24 @@ import io
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont
 
 from referralhub.services.brand.colours import mix
 from referralhub.services.brand.palette import palette_of
 
 SIZE = (1200, 630)
+FACE = 200  # pixels, of an avatar
 SOFTER = 0.12  # the last line, which says what there is to get
 FONT = Path(__file__).parent.parent / "data/inter/Inter-Medium.woff2"
 NO_LETTER = "\uffff"  # which will never be one: the font draws it as it draws all that it lacks
 
 
 @lru_cache(256)
-def draw(name: str, invites: str, gift: str, brand: str, accent: str) -> bytes:
-    """Draw the card as a PNG, in the colours of the brand's accent. What the font lacks letters for is left out."""
+def draw(name: str, invites: str, gift: str, brand: str, accent: str, avatar: bytes | None = None) -> bytes:
+    """Draw the card as a PNG, in the colours of the brand's accent. What the font lacks letters for is left out.
+
+    The avatar is the one that we wrote ourselves.
+    """
     palette = palette_of(accent)
     left, right, ink = palette.start, palette.end, palette.on_fill
     image = _gradient(left, right)
@@ -28,8 +32,9 @@ def draw(name: str, invites: str, gift: str, brand: str, accent: str) -> bytes:
     for centre in ((104, 116), (128, 100), (128, 132)):
         pen.circle(centre, 9, fill=left)
     _write(pen, (176, 116), brand, 44, ink, "lm")
-    _write(pen, (80, 330), name, 96, ink)
-    _write(pen, (80, 420), invites, 72, ink)
+    left_of_name = _show_face(image, avatar) if avatar else 80
+    _write(pen, (left_of_name, 330), name, 96, ink)
+    _write(pen, (left_of_name, 420), invites, 72, ink)
     _write(pen, (80, 530), gift, 40, mix(ink, left, SOFTER))
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
@@ -53,6 +58,17 @@ def _write(
     while pen.textlength(text, _font(size)) > room:
         text = text[:-2].rstrip(" …") + "…"
     pen.text(place, text, ink, _font(size), anchor=anchor)
+
+
+def _show_face(image: Image.Image, avatar: bytes) -> int:
+    """Put a round avatar before the name, and return where the name begins then."""
+    with Image.open(io.BytesIO(avatar)) as file:
+        face = file.convert("RGBA").resize((FACE, FACE))
+    circle = Image.new("L", (4 * FACE, 4 * FACE))  # drawn large, so that its edge is smooth
+    ImageDraw.Draw(circle).ellipse((0, 0, 4 * FACE - 1, 4 * FACE - 1), fill=255)
+    mask = ImageChops.multiply(circle.resize((FACE, FACE)), face.getchannel("A"))
+    image.paste(face.convert("RGB"), (80, 240), mask)
+    return 80 + FACE + 40
 
 
 def _gradient(left: str, right: str) -> Image.Image:

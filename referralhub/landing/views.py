@@ -13,9 +13,13 @@ from referralhub import languages
 from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.extensions import limiter
+from referralhub.landing import destination
 from referralhub.landing.callers import Caller, caller, opens_a_page
+from referralhub.landing.destination import lead_to
 from referralhub.landing.picture import can_write, draw
 from referralhub.response_headers import FOR_EVERYBODY
+from referralhub.services.accounts import avatars
+from referralhub.services.brand import in_force
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Period
 from referralhub.services.program import rules
@@ -30,7 +34,7 @@ from referralhub.services.referrals import (
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
-from referralhub.sessions import contents, visit_tokens
+from referralhub.sessions import contents
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now
 from referralhub.words.amounts import format_amount
 from referralhub.words.error_pages import PAGES
@@ -60,7 +64,7 @@ def privacy() -> str:
 @bp.get("/<code:code>/")
 @limiter.exempt
 def follow(code: str) -> BaseResponse:
-    """Remember whose link this is and go on to the signup form. A program gets a preview of it."""
+    """Remember whose link this is and go on to the form for a friend. A program gets a preview of it."""
     code = codes.normal(code)
     who = caller(request.environ)
     if who is Caller.PREFETCH:
@@ -70,7 +74,7 @@ def follow(code: str) -> BaseResponse:
     if request.method == "HEAD":
         if not codes.may_be_drawn(code) and attribution.find_by_code(code) is None:
             abort(404)
-        return to_signup(url_for("auth.signup"))
+        return lead_to(url_for("auth.signup"))
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
@@ -83,19 +87,6 @@ def follow(code: str) -> BaseResponse:
         return _carry(visit)
 
 
-def to_signup(location: str) -> Response:
-    """Lead on to the signup form."""
-    return Response(status=302, headers={"Location": location, "Vary": "Cookie"})
-
-
-def signup_address(root: str, visit: FollowedLink, secret_key: str) -> str:
-    """Write the address of the signup form, with the visit in it for a browser that does not know of it.
-
-    `root` is the path that we are below.
-    """
-    return f"{root}/signup?visit={visit_tokens.seal(visit, secret_key)}"
-
-
 @bp.get("/<code:code>/picture.png")
 def picture(code: str) -> BaseResponse:
     """Draw the picture that goes with a shared link."""
@@ -103,11 +94,12 @@ def picture(code: str) -> BaseResponse:
     if referrer is None:
         abort(404)
     program = rules.current()
+    avatar = avatars.find(referrer.avatar) if program.personal_landing and referrer.avatar else None
     with languages.speaking(languages.of_browser()):  # whoever is signed in: it is kept for others, too
         amount = format_amount(program.friend_amount, program.ledger_unit)
         name = referrer.name if can_write(referrer.name) else _("A friend")
         gift = _("and gives you %(amount)s to start", amount=amount) if program.friend_amount else ""
-        drawn = draw(name, _("invites you"), gift, brand.name, brand.accent)
+        drawn = draw(name, _("invites you"), gift, brand.name, brand.accent, avatar)
     headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Language"}
     return Response(drawn, mimetype="image/png", headers=headers)
 
@@ -132,10 +124,9 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
         invitation_progress.note_visited(visit.invitation_id, ours.code, visit.visited_at)
-    root = request.script_root
-    response = to_signup(signup_address(root, ours, current_app.config["SECRET_KEY"]))
+    response = lead_to(_address(ours))
     # Each time, so that it lasts as long as what it leads to.
-    response.headers["Set-Cookie"] = sessions.cookie(sid, root)
+    response.headers["Set-Cookie"] = sessions.cookie(sid, request.script_root)
     return response
 
 
@@ -145,9 +136,12 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     if referrer is None:
         _check_was_a_link(visit.code)
         return redirect(url_for("landing.home"))
-    ours = replace(visit, code=referrer.code)
-    address = signup_address(request.script_root, ours, current_app.config["SECRET_KEY"])
-    return to_signup(f"{address}&without_session=1")
+    return lead_to(f"{_address(replace(visit, code=referrer.code))}&without_session=1")
+
+
+def _address(visit: FollowedLink) -> str:
+    secret_key = current_app.config["SECRET_KEY"]
+    return destination.address(request.script_root, visit, secret_key, in_force.last_known().brand)
 
 
 def _check_was_a_link(code: str) -> None:

@@ -9,7 +9,7 @@ from referralhub.models.base import Base, UtcDateTime
 
 
 class Avatar(Base):
-    """A member's picture, a square PNG as we wrote it, never as it was uploaded."""
+    """A member's picture, a square WebP file as we wrote it, never as it was uploaded."""
 
     __tablename__ = "avatar"
 

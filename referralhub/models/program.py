@@ -68,7 +68,7 @@ class Program(Base):
     milestones: Mapped[list[dict[str, Any]]] = mapped_column(Json)  # [{"at": 10, "bonus": 50}, …]
     timezone: Mapped[str] = mapped_column(String(64), server_default="UTC")  # IANA name: days begin at midnight there
     email_invitations: Mapped[bool] = mapped_column(default=False)
-    personal_landing: Mapped[bool] = mapped_column(default=False)  # the signup page speaks in the referrer's name
+    personal_landing: Mapped[bool] = mapped_column(default=False)  # links lead to a page in the referrer's name
     late_code_days: Mapped[int] = mapped_column(default=14)  # after signing up, in which a code can still be entered
     # What growth is compared with; no rule depends on these. In the smallest unit of the currency.
     paid_customer_cost: Mapped[int | None] = mapped_column(BigInteger)  # to win a customer by advertising

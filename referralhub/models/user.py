@@ -55,6 +55,7 @@ class User(Base):
     profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)
 
     sign_in: SignIn | None = None  # by which this request is the member's; no column
+    avatar: str | None = None  # the digest of theirs, as far as that was asked for; no column
 
     # What Flask-Login asks of one who is signed in, beside `is_active`.
     is_authenticated = True

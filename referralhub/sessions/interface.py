@@ -29,7 +29,8 @@ from referralhub.services.shared import codes
 from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer
 
 WITHOUT_REDIS = {
-    ("GET", "landing.follow"), ("GET", "auth.signup"),  # a friend who arrives while Redis is away is not lost
+    # A friend who arrives while Redis is away is not lost.
+    ("GET", "landing.follow"), ("GET", "auth.signup"), ("GET", "auth.join"),
     ("POST", "account.unsubscribe_now"),  # a mail program does not try again
 }  # fmt: skip
 READS = {"GET", "HEAD", "OPTIONS"}

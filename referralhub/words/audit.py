@@ -26,6 +26,7 @@ SUBJECTS = {
 KEYS = {  # what is changed; in steps of the program, what they have
     "amount": N_("amount"),
     "at": N_("at"),
+    "avatar": N_("avatar"),
     "balance": N_("balance"),
     "body": N_("body"),
     "bonus": N_("bonus"),
@@ -34,6 +35,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "earlier": N_("earlier"),
     "email_invitations": N_("email invitations"),
     "friend_amount": N_("friend amount"),
+    "greeting": N_("greeting"),
     "handed_over": N_("handed over"),
     "hold_days": N_("hold days"),
     "identity": N_("identity"),

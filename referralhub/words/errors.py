@@ -42,6 +42,7 @@ ERRORS: dict[str, Text] = {
     "account_erased": N_("This member deleted the account; there is nothing left to switch on."),
     "name_invisible": N_("This contains an invisible character. Please type it instead of pasting."),
     "name_without_letter": N_("Use at least one letter or digit."),
+    "text_with_address": N_("Leave out web addresses. If this is none, put a space after the dot."),
     "name_with_many_marks": N_("Use at most {most} accents on one letter."),
     # Referrals
     "unknown_code": N_("We don't know this code. Check it, or leave the field empty."),
@@ -136,6 +137,12 @@ ERRORS: dict[str, Text] = {
         "Version {version} came in force while you were at this form. What you typed is still here: "
         "look at what changed, then preview it again."
     ),
+    # Pictures that are uploaded: the same
+    "picture_empty": N_("there is nothing in this file; choose a picture"),
+    "picture_too_heavy": N_("this file is too heavy; use one of at most {most} MB"),
+    "picture_of_another_kind": N_("this is no PNG, JPEG or WebP file"),
+    "picture_too_large": N_("this picture has {width} by {height} pixels; use one of at most {most} million in all"),
+    "picture_damaged": N_("this file is damaged or no picture; save it anew"),
     # The brand: the same
     "text_invisible": N_("needs a letter or a digit, and no invisible characters"),
     "accent_malformed": N_("must be a colour such as #e5342b"),
@@ -143,8 +150,6 @@ ERRORS: dict[str, Text] = {
     "url_malformed": N_("must be a whole address such as https://example.com/terms"),
     "logo_empty": N_("there is nothing in this file; choose a PNG or SVG file"),
     "logo_too_heavy": N_("this file is too heavy; use one of at most {most} kB"),
-    "logo_too_large": N_("this picture has {width} by {height} pixels; use one of at most {most} million in all"),
-    "logo_damaged": N_("this PNG file is damaged or no picture; save it anew"),
     "logo_of_another_kind": N_("this is neither a PNG nor an SVG file"),
     "logo_with_entities": N_("this SVG file defines entities, which can unfold to anything; save it as plain SVG"),
     "logo_with_style_sheet": N_("this SVG file has a style sheet; save it with “presentation attributes” instead"),

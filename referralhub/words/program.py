@@ -24,7 +24,7 @@ LABELS = {
     "milestones": N_("Milestones"),
     "timezone": N_("Days begin at midnight in"),
     "email_invitations": N_("Invitations by mail"),
-    "personal_landing": N_("Signup page in the referrer's name"),
+    "personal_landing": N_("Page in the referrer's name"),
     "late_code_days": N_("A code can be entered later"),
     "paid_customer_cost": N_("A customer won by advertising costs"),
     "thousand_units_cost": N_("1,000 units cost"),

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from referralhub.models import Invitation, Redemption, RewardEntry, SignIn
+from referralhub.models import Avatar, Invitation, Redemption, RewardEntry, SignIn
 from tests.everybody import everybody, in_paths, routes
 from tests.pages import Visitor
 from tests.people import PostOffice, Records
@@ -31,6 +31,7 @@ TABLE = {
     """,
     (302, 302, 302, 302): """
         GET /<code:code>/
+        GET /join
     """,
     (303, 303, 303, 303): """
         POST /logout
@@ -46,8 +47,9 @@ TABLE = {
         POST /password/forgot
         POST /password/reset/<token>
     """,
-    # Where no provider is set, and no logo
+    # Where no provider is set, and nobody has this picture
     (404, 404, 404, 404): """
+        GET /brand/avatar/<hex(length=64):digest>.webp
         GET /brand/logo/<hex(length=64):digest>.<extension>
         GET /login/provider
         GET /login/provider/return
@@ -63,6 +65,7 @@ TABLE = {
         GET /signup
     """,
     (422, 302, 302, 302): """
+        POST /join
         POST /login
         POST /signup
     """,
@@ -95,6 +98,7 @@ TABLE = {
     """,
     (LOGIN, 303, 303, 303): """
         POST /account/notifications
+        POST /account/picture/remove
         POST /account/sessions/<row(bits=63):sign_in_id>/end
         POST /account/sessions/end-others
         POST /account/two-factor/codes
@@ -114,6 +118,7 @@ TABLE = {
         POST /account/email
         POST /account/language
         POST /account/password
+        POST /account/picture
         POST /account/profile
         POST /account/two-factor
         POST /dashboard/invite
@@ -171,6 +176,7 @@ TABLE = {
         POST /admin/members/<row:row_id>/active
         POST /admin/members/<row:row_id>/active/again
         POST /admin/members/<row:row_id>/adjust
+        POST /admin/members/<row:row_id>/profile
         POST /admin/members/<row:row_id>/referrer
         POST /admin/perks/<row:row_id>/coupons
         POST /admin/perks/<row:row_id>/stock
@@ -228,6 +234,6 @@ def test_everybody_is_answered_as_the_table_says(app: Flask, people: dict[str, V
 
 def alices_rows(records: Records) -> list[dict[str, object]]:
     """Give what is Alice's alone."""
-    rows = [row for model in (Invitation, Redemption, RewardEntry) for row in records.all(model, profile_id=1)]
+    rows = [row for model in (Avatar, Invitation, Redemption, RewardEntry) for row in records.all(model, profile_id=1)]
     rows += records.all(SignIn, user_id=1)
     return [{column.name: getattr(row, column.name) for column in row.__table__.columns} for row in rows]

@@ -24,6 +24,7 @@ from referralhub.services.shared.audit import OPERATOR
 from tests.functional.program.test_admin_program import send
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, Records
+from tests.pictures import picture
 from tests.servers import Valkey
 from tests.two_factor import SETTINGS as TWO_FACTOR
 from tests.two_factor import App, set_up
@@ -108,6 +109,15 @@ def signup(world: World) -> Sent:
     dora.click(world.alice.link)
     names = {"username": "dora", "email": dora.email, "password": dora.password, "password_confirm": dora.password}
     return world.form(dora, "/signup", **names)
+
+
+def join(world: World) -> Sent:
+    with world.app.app_context():
+        rules.change({"personal_landing": True}, world.app.config["CLOCK"]())
+    dora = world.dora
+    dora.click(world.alice.link)
+    names = {"username": "dora", "email": dora.email, "password": dora.password, "password_confirm": dora.password}
+    return world.form(dora, "/join", **names)
 
 
 def signup_without_a_cookie(world: World) -> Sent:
@@ -208,6 +218,24 @@ def take_down_logo(world: World) -> Sent:
     return who, "/admin/brand/logo/remove", values
 
 
+def put_up_picture(world: World) -> Sent:
+    who, path, values = world.form(world.alice, "/account/profile", "/account/picture")
+    return who, path, values | {"picture": picture()}
+
+
+def take_down_picture(world: World) -> Sent:
+    who, path, values = put_up_picture(world)
+    who.client.post(path, data=fresh(values))
+    return who, f"{path}/remove", {"csrf_token": str(values["csrf_token"])}
+
+
+def clear_profile(world: World) -> Sent:
+    who, path, values = put_up_picture(world)
+    who.client.post(path, data=fresh(values))
+    page = "/admin/members/2/"
+    return world.form(world.grace, page, f"{page}profile", **{"profile-reason": "not a picture of hers"})
+
+
 def put_in_force(world: World) -> Sent:
     return (
         world.grace,
@@ -253,6 +281,7 @@ def give_code(world: World) -> Sent:
 PASSWORD = "alice likes tea"
 TEXT, BODY = "/admin/texts/friend_joined/de/", "Zur Übersicht: {dashboard_url}"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
+    "POST /join": join,
     "POST /signup": signup,
     "POST /signup without a cookie": signup_without_a_cookie,
     "POST /login": login,
@@ -276,6 +305,8 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /account/password": of_alice(
         "/account/password", password=PASSWORD, new_password="quite another", new_password_confirm="quite another"
     ),
+    "POST /account/picture": put_up_picture,
+    "POST /account/picture/remove": take_down_picture,
     "POST /account/profile": of_alice("/account/profile", display_name="Alice L."),
     "POST /account/sessions/<row(bits=63):sign_in_id>/end": end_session,
     "POST /account/sessions/end-others": end_others,
@@ -301,6 +332,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/members/<row:row_id>/adjust": of_grace(
         "/admin/members/3/", "/admin/members/3/adjust", **{"adjust-amount": "5", "adjust-reason": "a present"}
     ),
+    "POST /admin/members/<row:row_id>/profile": clear_profile,
     "POST /admin/members/<row:row_id>/referrer": correct,
     "POST /admin/members/<row:row_id>/verification": of_grace("/admin/members/4/", "/admin/members/4/verification"),
     "POST /admin/perks/<row:row_id>/coupons": of_grace("/admin/perks/2/", "/admin/perks/2/coupons", coupons="three"),
@@ -320,6 +352,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
 }
 ONE_MORE = {  # tables to which a retry may add
     "POST /login": {"sign_in", "sighting"},
+    "POST /join": {"sign_in", "sighting"},
     "POST /signup": {"sign_in", "sighting"},
     "POST /signup without a cookie": {"sign_in", "sighting"},
     "POST /password/reset/<token>": {"sign_in", "sighting"},

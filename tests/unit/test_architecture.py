@@ -36,11 +36,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "migration_files": ("config", ""),
     "processes": ("", ""),
     "embedded": ("processes", ""),  # the wheel is asked for its program, and not imported
-    "services.shared": (ROW, "babel nacl sqlalchemy redis"),
+    "services.shared": (ROW, "babel nacl PIL sqlalchemy redis"),
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
-    "services.brand": (f"{ROW} services.shared services.mailing", "lxml PIL sqlalchemy"),
+    "services.brand": (f"{ROW} services.shared services.mailing", "lxml sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
@@ -80,6 +80,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "security": ("config sessions", "flask flask_wtf itsdangerous"),
     "response_headers": ("config", "flask"),
     "urls": ("config public_address services.operations", "flask redis werkzeug"),
+    "uploads": ("", "flask"),
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.mailing services.accounts words", "flask_babel flask_wtf wtforms"),
     "sessions": (
@@ -106,7 +107,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     # Pages: they parse, authorise, call a service and render.
     "landing": (
         "branding clock early_answers extensions languages observing response_headers sessions words services.shared "
-        "services.program services.ledger services.brand services.referrals",
+        "services.program services.ledger services.brand services.referrals services.accounts",
         "flask flask_babel werkzeug redis PIL crawleruseragents",
     ),
     "auth": (
@@ -116,8 +117,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "branding clock extensions forms languages outcome response_headers sessions urls words services.shared "
-        "services.mailing services.referrals services.accounts",
+        "branding clock extensions forms languages outcome response_headers sessions uploads urls words "
+        "services.shared services.mailing services.referrals services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
@@ -160,9 +161,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "application": (
         "account admin auth branding cli clock commits compression config dashboard database debug_toolbar "
         "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
-        "redis_client response_headers sessions static_files tasks templating urls services.shared services.brand "
-        "services.program "
-        "services.accounts",
+        "redis_client response_headers sessions static_files tasks templating uploads urls services.shared "
+        "services.brand services.program services.accounts",
         "flask werkzeug",
     ),
     "launch": (

@@ -103,7 +103,7 @@ class RulesForm(VersionForm):
     milestones = TextAreaField(label("milestones"))
     timezone = StringField(label("timezone"), [InputRequired(_l("Enter a time zone, such as UTC."))], filters=[strip])
     email_invitations = BooleanField(_l("Members can invite by mail"))
-    personal_landing = BooleanField(_l("The signup page speaks in the referrer's name"))
+    personal_landing = BooleanField(_l("Links lead to a page in the referrer's name"))
 
     @classmethod
     def of(cls, rules: dict[str, Any], version: int) -> "RulesForm":

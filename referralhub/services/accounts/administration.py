@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 from referralhub.database import reading, transaction
 from referralhub.models import (
     AuditLine,
+    Avatar,
     Profile,
     Referral,
     ReferralState,
@@ -16,13 +17,13 @@ from referralhub.models import (
     RewardKind,
     User,
 )
-from referralhub.services.accounts import credentials, sign_ins
+from referralhub.services.accounts import avatars, credentials, sign_ins
 from referralhub.services.ledger import entries, leaderboard
 from referralhub.services.ledger.entries import Balance, Line
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
 from referralhub.services.referrals import attribution, own_codes
-from referralhub.services.shared import audit, once
+from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
 
@@ -37,6 +38,7 @@ class MemberPage:
     user: User
     profile: Profile
     codes: list[str]  # by which their link works, the one that it shows first
+    avatar: str | None  # its digest
     referral: Referral | None  # by which they came
     referrer: User | None
     counts: dict[ReferralState, int]  # of those they brought
@@ -47,9 +49,16 @@ class MemberPage:
 
 def page_of(user_id: int, now: datetime) -> MemberPage:
     """Read all about one member. Raises NotFound."""
-    user = reading().get(User, user_id)
-    if user is None:
+    with_avatar = (
+        select(User, Avatar.digest)
+        .join(Profile, Profile.user_id == User.id)
+        .outerjoin(Avatar, Avatar.profile_id == Profile.id)
+        .where(User.id == user_id)
+    )
+    row = reading().execute(with_avatar).one_or_none()
+    if row is None:
         raise NotFound("no_such_member")
+    user, avatar = row
     profile = user.profile
     referral = reading().scalar(
         select(Referral)
@@ -62,6 +71,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
         user,
         profile,
         own_codes.every(profile.id),
+        avatar,
         referral,
         referral.referrer.user if referral else None,
         counts,
@@ -91,6 +101,24 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
         states = {"is_active": not active}, {"is_active": active}
         action = "member.activate" if active else "member.deactivate"
         audit.record(session, actor, action, "member", user_id, *states, now, reason)
+    return True
+
+
+def clear_profile(user_id: int, reason: str, actor: Actor, now: datetime) -> bool:
+    """Remove what a member shows to strangers beside the name: avatar and greeting. Returns whether there was any.
+
+    The audit log, which nobody can edit, says which of them there were, and not what they said. Raises NotFound.
+    """
+    with transaction() as session:
+        profile = _member(session, user_id).profile
+        there = {"greeting": bool(profile.greeting), "avatar": avatars.forget(session, user_id)}
+        gone = {key: False for key, was in there.items() if was}
+        if not gone:
+            return False
+        session.execute(update(Profile).where(Profile.id == profile.id).values(greeting=""))
+        figure_changes.note_member(session, user_id)
+        before = dict.fromkeys(gone, True)
+        audit.record(session, actor, "member.clear_profile", "member", user_id, before, gone, now, reason)
     return True
 
 

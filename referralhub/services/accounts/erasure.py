@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 
 from referralhub.database import transaction
 from referralhub.models import ERASED_DOMAIN, Identity, Profile, RecoveryCode, User
-from referralhub.services.accounts import passwords, sign_ins, tokens
+from referralhub.services.accounts import avatars, passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
@@ -39,8 +39,12 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
             )
         )
         profile_id = session.execute(
-            update(Profile).where(Profile.user_id == user_id).values(listed=False, updated=now).returning(Profile.id)
+            update(Profile)
+            .where(Profile.user_id == user_id)
+            .values(listed=False, greeting="", updated=now)
+            .returning(Profile.id)
         ).scalar_one()
+        avatars.forget(session, user_id)
         leaderboard.changed(session, profile_id)
         outbox.drop(session, user_id)
         sign_ins.end_all(session, user_id)

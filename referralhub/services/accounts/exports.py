@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import (
+    Avatar,
     BadgeAward,
     Coupon,
     Identity,
@@ -44,7 +45,8 @@ def everything_about(user: User) -> dict[str, Rows]:
     account = select(
         User.username, User.display_name, User.email, User.verified_at, User.last_seen_at, User.created, User.muted,
         User.language, User.browser_language,
-        Profile.code, Profile.referral_count, Profile.listed, shown_name(friend_user).label("referred_by"),
+        Profile.code, Profile.referral_count, Profile.listed, Profile.greeting,
+        shown_name(friend_user).label("referred_by"),
     ).join(Profile, Profile.user_id == User.id).outerjoin(friend, friend.id == Profile.referred_by_id).outerjoin(
         friend_user, friend_user.id == friend.user_id
     ).where(User.id == user.id)  # fmt: skip
@@ -90,6 +92,7 @@ def everything_about(user: User) -> dict[str, Rows]:
         "own_codes": _rows(
             select(OwnCode.code, OwnCode.created).where(OwnCode.profile_id == profile_id).order_by(OwnCode.month)
         ),
+        "avatar": _rows(select(Avatar.digest, Avatar.created).where(Avatar.profile_id == profile_id)),
         "referrals": _rows(referrals),
         "trail": _rows(trail),
         "ledger": _rows(ledger),
@@ -129,7 +132,7 @@ def everything_about(user: User) -> dict[str, Rows]:
 
 
 def archive(user: User, now: datetime) -> bytes:
-    """Pack it as a zip: one JSON file with all of it, and a CSV file for each table.
+    """Pack it as a zip: one JSON file with all of it, a CSV file for each table, and the avatar as a picture.
 
     Amounts are in their smallest unit in JSON, as everywhere for programs, and as people count them in CSV.
     """
@@ -141,6 +144,8 @@ def archive(user: User, now: datetime) -> bytes:
         for name, rows in tables.items():
             if rows:
                 pack.writestr(f"{name}.csv", BYTE_ORDER_MARK + csv_text([_counted(row) for row in rows]))
+        if avatar := reading().scalar(select(Avatar.content).where(Avatar.profile_id == user.profile.id)):
+            pack.writestr("avatar.webp", avatar)
     return out.getvalue()
 
 

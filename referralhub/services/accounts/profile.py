@@ -17,10 +17,13 @@ def set_language(user_id: int, language: str | None) -> None:
         figure_changes.note_member(session, user_id)
 
 
-def set_public_profile(user_id: int, username: str, display_name: str, listed: bool) -> None:
+LONGEST_GREETING = 140  # characters
+
+
+def set_public_profile(user_id: int, username: str, display_name: str, listed: bool, greeting: str) -> None:
     """Set the user name, the name that others see ("" is the user name), and whether the leaderboard shows the member.
 
-    Raises Taken.
+    The greeting is what friends read on the page that the member's link leads to. Raises Taken.
     """
     with transaction() as session:
         try:
@@ -31,7 +34,10 @@ def set_public_profile(user_id: int, username: str, display_name: str, listed: b
         except IntegrityError:  # of the unique index on names
             raise Taken(username=True, email=False) from None
         profile_id = session.execute(
-            update(Profile).where(Profile.user_id == user_id).values(listed=listed).returning(Profile.id)
+            update(Profile)
+            .where(Profile.user_id == user_id)
+            .values(listed=listed, greeting=greeting)
+            .returning(Profile.id)
         ).scalar_one()
         leaderboard.changed(session, profile_id)
         figure_changes.note_member(session, user_id)

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session, defaultload
 
 from referralhub.database import reading, transaction
-from referralhub.models import Profile, SignIn, User
+from referralhub.models import Avatar, Profile, SignIn, User
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.shared import figure_changes
@@ -61,20 +61,23 @@ def begin(
 def member(sign_in_id: int) -> tuple[User, str] | None:
     """Return the member of a sign-in that was not ended, unless the account was switched off, and the time zone.
 
-    One query: the program's time zone is read along for all days that the member's pages show.
+    One query: the program's time zone is read along for all days that the member's pages show, and which avatar is
+    theirs for the menu on each.
     """
     row = reading().execute(_MEMBER, {"sign_in_id": sign_in_id}).one_or_none()
     if row is None:
         return None
-    user, sign_in, zone = row
-    user.sign_in = sign_in
+    user, sign_in, zone, avatar = row
+    user.sign_in, user.avatar = sign_in, avatar
     return user, zone
 
 
 # Built once, as every page of a member asks.
 _MEMBER = (
-    select(User, SignIn, zone_in_force())
+    select(User, SignIn, zone_in_force(), Avatar.digest)
     .join(SignIn, SignIn.user_id == User.id)
+    .join(Profile, Profile.user_id == User.id)
+    .outerjoin(Avatar, Avatar.profile_id == Profile.id)
     .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
     .options(defaultload(User.profile).undefer(Profile.shown_code))
 )

@@ -1,5 +1,6 @@
 """The brand that each process works with: a small object, as every page, mail and picture shows it. What members share
-in the operator's own words is a part of it, since every dashboard shows that.
+in the operator's own words is a part of it, since every dashboard shows that, and so is what links lead to, since a
+click is answered without a query.
 
 It is asked for again when it is five seconds old, when this process has changed it, and when the version of everybody's
 figures, which each change of the brand renews, is another one than when it was loaded. So no answer with an old brand
@@ -16,15 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import apart
-from referralhub.models import Brand, Logo, LogoType, OwnText
+from referralhub.models import Brand, Logo, LogoType, OwnText, Program
 from referralhub.services.brand.palette import DEFAULT_ACCENT, Palette, palette_of
 from referralhub.services.mailing.letters import SHARED, Letter
 
 GOOD_FOR = timedelta(seconds=5)
 QUERY = select(Brand).order_by(Brand.version.desc()).limit(1).options(joinedload(Brand.logo).defer(Logo.content))
-# With what members share in the operator's own words: a row for each, or one without.
+PERSONAL = select(Program.personal_landing).order_by(Program.version.desc()).limit(1).scalar_subquery()
+# With what links lead to, and what members share in the operator's own words: a row for each, or one without.
 WITH_SHARED = (
-    select(Brand, OwnText)
+    select(Brand, PERSONAL, OwnText)
     .outerjoin(OwnText, OwnText.name.in_(SHARED))
     .where(Brand.version == select(func.max(Brand.version)).correlate(None).scalar_subquery())
     .options(joinedload(Brand.logo).defer(Logo.content))
@@ -54,6 +56,7 @@ class Branding:
     headline: str | None = None
     logo: Mark | None = None
     shared: Mapping[tuple[str, str], Letter] = field(default_factory=dict)  # own texts, by letter and language
+    personal_landing: bool = False  # links lead to a page in the referrer's name
 
     @property
     def palette(self) -> Palette:
@@ -111,19 +114,19 @@ class InForce:
             self.failed = True
         else:
             self.failed = False
-            own = [each for _, each in rows if each]
-            self.known = fresh._replace(brand=_shown(rows[0][0], own) if rows else Branding())
+            own = [each for *_, each in rows if each]
+            self.known = fresh._replace(brand=_shown(rows[0][0], own, rows[0][1]) if rows else Branding())
         self.asked_at = now
         return self.known
 
 
-def _shown(brand: Brand, own: list[OwnText]) -> Branding:
+def _shown(brand: Brand, own: list[OwnText], personal_landing: bool) -> Branding:
     row = brand.logo
     logo = Mark(row.digest, row.media_type, row.width, row.height) if row else None
     shared = {(each.name, each.language): Letter(each.subject, each.body) for each in own}
     return Branding(
         brand.name, brand.accent, brand.support_email, brand.terms_url, brand.privacy_url, brand.sender_name,
-        brand.headline, logo, shared,
+        brand.headline, logo, shared, personal_landing,
     )  # fmt: skip
 
 

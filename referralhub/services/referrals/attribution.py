@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import reading
-from referralhub.models import Channel, OwnCode, Profile, Program, Touch, User
+from referralhub.models import Avatar, Channel, OwnCode, Profile, Program, Touch, User
 from referralhub.services.program import rules
 from referralhub.services.shared import once
 from referralhub.services.shared.errors import UnknownCode
@@ -33,6 +33,8 @@ class Referrer:
     profile_id: int
     name: str
     code: str
+    greeting: str = ""  # to friends, in their own words
+    avatar: str | None = None  # its digest
 
 
 def find_by_code(code: str) -> Referrer | None:
@@ -43,8 +45,9 @@ def find_by_code(code: str) -> Referrer | None:
 
 _drawn, _own = aliased(Profile), aliased(OwnCode)
 _REFERRER = (
-    select(Profile.id, shown_name(User), Profile.code)
+    select(Profile.id, shown_name(User), Profile.code, Profile.greeting, Avatar.digest)
     .join(User, User.id == Profile.user_id)
+    .outerjoin(Avatar, Avatar.profile_id == Profile.id)
     .where(
         User.is_active,
         # Each a row by its index, the second where there is no first.

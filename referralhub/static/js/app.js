@@ -87,6 +87,29 @@
     box.querySelector("[data-words]").textContent = box.dataset[`level${level}`].replace("%n", missing);
   });
 
+  // A photograph is made small before it is sent: phones take larger ones than the form does, and write in them where.
+  async function shrink(input) {
+    const file = input.files[0];
+    try {
+      const picture = await createImageBitmap(file);
+      const scale = Math.min(1, Number(input.dataset.shrink) / Math.min(picture.width, picture.height));
+      const canvas = new OffscreenCanvas(Math.ceil(picture.width * scale), Math.ceil(picture.height * scale));
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+      const small = await canvas.convertToBlob({ type: "image/webp", quality: 0.9 });
+      const files = new DataTransfer();
+      files.items.add(new File([small], file.name, { type: small.type }));
+      if (input.files[0] === file) input.files = files.files; // and not another one, chosen meanwhile
+    } catch {
+      // sent as it is: whether it can be used is said there
+    }
+  }
+
+  document.addEventListener("change", (event) => {
+    if (event.target.dataset.shrink && event.target.files.length) shrink(event.target);
+  });
+
   // A menu closes when the person goes elsewhere.
   const closeMenus = (except) =>
     document.querySelectorAll("details.menu[open]").forEach((menu) => menu !== except && (menu.open = false));

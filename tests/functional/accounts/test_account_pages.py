@@ -25,6 +25,7 @@ from referralhub.services.program import rules
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Element, Page, Visitor
 from tests.people import Clock, Person, path_of, read_letters
+from tests.pictures import picture
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PAGES = ("profile", "code", "email", "password", "two-factor", "notifications", "sessions", "data")
@@ -235,6 +236,7 @@ class TestDeletion:
         caplog.set_level(logging.INFO, "referralhub")
         zelda = Person(app, bob.post_office, "zeldaquux")
         never_again = ["zeldaquux", "zelda the great", "zq@elsewhere", "pal@invited", "come and see my boat"]
+        never_again += ["my boat waits for you", "webpvp8"]
         laptop = _live_a_full_life(zelda, bob, charlie, clock)
         password_hash = records.one(User, username="zeldaquux").password_hash
         link, totals = path_of(zelda.link), _totals(bob, charlie)
@@ -308,7 +310,11 @@ def _live_a_full_life(zelda: Person, bob: Person, charlie: Person, clock: Clock)
     zelda.click(bob.mailed_path(f"/{bob.code}/", to=zelda.email))
     zelda.sign_up()
     zelda.confirm_address()
-    zelda.submit(zelda.get("/account/profile").form("/account/profile"), display_name="Zelda the Great")
+    form = zelda.get("/account/profile").form("/account/profile")
+    names = {"display_name": "Zelda the Great", "greeting": "My boat waits for you"}
+    zelda.post("/account/profile", zelda.filled_in(form) | names, 303)
+    form = zelda.get("/account/profile").form("/account/picture")
+    zelda.upload(form, picture=picture())
     charlie.click(zelda.link)
     charlie.sign_up()
     charlie.confirm_address()

@@ -1,5 +1,7 @@
 """The companies of the founding article, each told to its end: what happened there happens here."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from referralhub.extensions import db
@@ -8,7 +10,8 @@ from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
-from tests.people import Person
+from tests.people import Person, path_of
+from tests.pictures import decoded, encoded, face
 
 
 @pytest.fixture
@@ -71,13 +74,33 @@ def test_paypal_gives_twenty_dollars_to_both_and_invites_by_mail(preset, alice, 
 
 
 def test_airbnb_welcomes_by_name_with_twenty_five_dollars(preset, alice, bob, records):
+    """The whole of it: a member shows herself and says a line, a friend meets her on the page, and both are credited."""
     preset("airbnb")
     alice.sign_up()
-    page = bob.click(alice.link)
-    assert page.one("h1").text == "alice gives you $25.00 to start"
-    bob.sign_up()
+    form = alice.get("/account/profile").form("/account/profile")
+    alice.submit(form, display_name="Alice Lindgren", greeting="Come along, it is lovely here!")
+    form = alice.get("/account/profile").form("/account/picture")
+    alice.upload(form, picture=encoded(face(), "JPEG"))
+
+    arrived = bob.get(path_of(alice.link), 302)
+    assert urlsplit(arrived.location).path == "/join"
+    assert "lice" not in arrived.location
+    page = bob.follow(arrived)
+    assert page.one("h1").text == "Alice Lindgren invites you to ReferralHub"
+    assert page.one("blockquote").text == "Come along, it is lovely here!"
+    shown = decoded(bob.file(page.one('img[class="avatar huge"]')["src"]).data)
+    assert (shown.format, shown.size) == ("WEBP", (256, 256))
+    assert [(each.text, given.text) for each, given in zip(page.all("dt"), page.all("dd"), strict=True)] == [
+        ("You get", "$25.00"), ("Alice Lindgren gets", "$25.00")
+    ]  # fmt: skip
+
+    names = {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
+    assert bob.submit(page.form("/join"), **names).location == "/dashboard/"
+    assert ledger(records) == []
     bob.confirm_address()
     assert ledger(records) == [(1, "referrer", 2500, "USD", 2500), (2, "friend", 2500, "USD", 2500)]
+    for person in (alice, bob):
+        assert "$25.00" in person.get("/dashboard/rewards").text
 
 
 def test_tesla_gives_no_points_but_places_and_perks(preset, app, clock, alice, bob, records):
