@@ -3,12 +3,14 @@
 import logging
 import re
 from collections.abc import Iterable
+from datetime import date
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import EmailField, Field, PasswordField, StringField
-from wtforms.validators import EqualTo, InputRequired, Length, Regexp, ValidationError
+from wtforms import EmailField, Field, PasswordField, StringField, TextAreaField
+from wtforms.validators import DataRequired, EqualTo, InputRequired, Length, Regexp, ValidationError
+from wtforms.widgets import DateInput
 
 from referralhub.services.accounts.passwords import LONGEST, SHORTEST
 from referralhub.services.mailing import addresses
@@ -39,6 +41,11 @@ def text_of(field: Field) -> str:
 def strip(value: str | None) -> str | None:
     """Take off the spaces that phones and pasting add."""
     return value.strip() if value else value
+
+
+def one_sign_a_line(value: str | None) -> str | None:
+    """Count the end of a line as one character, as the browser does that then sends two."""
+    return value and value.replace("\r\n", "\n")
 
 
 def normal_address(text: str) -> str:
@@ -75,6 +82,12 @@ def email_address(form: FlaskForm, field: Field) -> None:
 def no_control_characters(form: FlaskForm, field: Field) -> None:
     """Refuse what no keyboard types and no database stores."""
     if has_control_characters(text_of(field)):
+        raise ValidationError(_("This contains an invisible control character. Please type it instead of pasting."))
+
+
+def no_control_characters_in_lines(form: FlaskForm, field: Field) -> None:
+    """Refuse them but for the ends of lines."""
+    if has_control_characters(text_of(field), allowed="\r\n\t"):
         raise ValidationError(_("This contains an invisible control character. Please type it instead of pasting."))
 
 
@@ -158,6 +171,29 @@ def code_field() -> StringField:
     return StringField(
         _l("Code"), [InputRequired(_l("Enter a code.")), Length(max=40), no_control_characters], filters=[strip]
     )
+
+
+def own_words_field(label: str, most: int, required: str = "") -> TextAreaField:
+    """Some lines in somebody's own words; `required` says what is missing where they are."""
+    length = Length(max=most, message=_l("Use at most %(most)s characters.", most=most))
+    needed = [DataRequired(required)] if required else []
+    return TextAreaField(label, [*needed, length, no_control_characters_in_lines], [strip, one_sign_a_line])
+
+
+def day_field(label: str) -> StringField:
+    """A day, which `day_in` reads."""
+    return StringField(label, [InputRequired(_l("Enter a day."))], [strip], widget=DateInput())
+
+
+def day_in(text: str) -> date:
+    """Return the day that a browser sends, or that somebody typed so. Raises ValidationError."""
+    try:
+        found = date.fromisoformat(text) if re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise ValidationError(_("Use a date such as 2026-01-31."))
+    return found
 
 
 def show_error(error: DomainError, form: FlaskForm) -> None:

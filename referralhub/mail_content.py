@@ -18,13 +18,14 @@ from referralhub import languages
 from referralhub.clock import now
 from referralhub.config import Settings
 from referralhub.database import reading, transaction
-from referralhub.models import LogoType, OutboxMessage, TokenPurpose, User
+from referralhub.models import LogoType, MessageKind, OutboxMessage, TokenPurpose, User
 from referralhub.services.accounts import authentication, tokens
 from referralhub.services.brand import in_force, texts
 from referralhub.services.brand.in_force import Branding
 from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
 from referralhub.services.mailing.kinds import KINDS
+from referralhub.services.recourse import answers, missing
 from referralhub.services.referrals import invitations, member_list
 from referralhub.urls import public_url
 from referralhub.words import letters
@@ -82,6 +83,8 @@ def _compose(
         reward = inviting.reward and format_amount(*inviting.reward)
         values |= _invitation(message, inviting.code, settings)
         values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward or ""}
+    if KINDS[message.kind].is_claim:
+        values |= _claim(message, user, settings)
     name = letters.letter_for(message.kind, message.payload, reward)
     if owner:
         name, values["name"], values["url"] = "address_taken", owner.username, public_url("auth.login")
@@ -158,6 +161,17 @@ def _invitation(message: OutboxMessage, code: str, settings: Settings) -> dict[s
     return {"url": f"{public_url('landing.follow', code=code)}?via=email&i={token}"}
 
 
+def _claim(message: OutboxMessage, user: User, settings: Settings) -> dict[str, str]:
+    claim_id = message.payload["claim_id"]
+    told = missing.letter(claim_id, user.id)
+    page = public_url("dashboard.claims" if told.is_claimant else "account.referrer")
+    if message.kind is MessageKind.CLAIM_QUESTION:
+        token = answers.token(claim_id, user.profile.id, settings.secret_key)
+        page = public_url("dashboard.claim_question", token=token)
+    people = {"inviter": told.claimant, "friend": told.friend}
+    return {"url": page, "reason": told.reason} | {who: unlinked(member_name(name)) for who, name in people.items()}
+
+
 def _footer(message: OutboxMessage, brand: Branding) -> str:
     kind = KINDS[message.kind]
     return _foot(["invitation" if kind.is_invitation else "news" if kind.is_news else "account"], brand)
@@ -193,12 +207,16 @@ def _logo_url(brand: Branding) -> str | None:
 
 
 def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
-    """News goes to confirmed addresses only, and nothing to anybody who switched it off."""
+    """News and claims go to confirmed addresses only, and nothing to anybody who switched it off."""
     kind = KINDS[message.kind]
     if not user.is_active:
         return False
     if kind.is_news:
         return user.verified_at is not None and message.kind not in user.muted
+    if kind.is_claim and user.verified_at is None:
+        return False
+    if message.kind is MessageKind.CLAIM_QUESTION:
+        return missing.is_asked(message.payload["claim_id"], user.profile.id)
     if kind.is_invitation:
         return message.address is not None and invitations.still_wanted(message.address)
     return True

@@ -23,6 +23,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import digest, outbox
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.operations import heartbeat
+from referralhub.services.recourse import missing
 from referralhub.services.referrals import invitation_progress, lifecycle, review, visits
 from referralhub.services.shared import once
 
@@ -73,6 +74,12 @@ def expire_referrals() -> None:
     lifecycle.expire_due(now())
 
 
+@huey.periodic_task(crontab(minute="7", hour="3"))
+def expire_claims() -> None:
+    """Every night: end claims of missing referrals that nobody answered."""
+    missing.expire_due(now())
+
+
 @huey.periodic_task(crontab(minute="47"))
 def look_after_reviews() -> None:
     """Every hour: remind admins of cases that wait, and confirm those that nobody decided in time."""
@@ -110,6 +117,7 @@ def _deliver() -> None:
         try:
             _wanted.clear()
             credentials.answer_resets(now())
+            missing.ask_friends(now())
             _delivery(app_ctx.app).run()
         finally:
             _lane.release()

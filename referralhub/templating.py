@@ -11,7 +11,7 @@ from referralhub.config import Settings
 from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
-from referralhub.words import fraud, referrals
+from referralhub.words import fraud, missing, referrals
 from referralhub.words.amounts import figure_and_unit, format_amount, format_decimals, format_number, format_percent
 from referralhub.words.dates import ago, day, minute, month, month_name, short_month, span
 from referralhub.words.language import translated
@@ -45,6 +45,7 @@ def init_app(app: Flask) -> None:
         translated=translated,
         **fraud.FILTERS,
         **referrals.FILTERS,
+        **missing.FILTERS,
     )
     app.jinja_env.globals.update(
         # A proxy: pages that do not look at it load no session and no user.

@@ -8,7 +8,21 @@ import pytest
 from flask import Flask
 
 from referralhub.extensions import db
-from referralhub.models import Avatar, Base, Identity, MailRefusal, OwnText, RecoveryCode, Referral, ResetRequest, User
+from referralhub.models import (
+    Appeal,
+    Avatar,
+    Base,
+    Channel,
+    ClaimState,
+    Identity,
+    MailRefusal,
+    OwnText,
+    RecoveryCode,
+    Referral,
+    ReferralClaim,
+    ResetRequest,
+    User,
+)
 from referralhub.services.accounts import erasure
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
@@ -58,11 +72,12 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
             assert claims.redeem(inviter.profile.id, perk_id, f"form-{perk_id}", clock())
         invitations.invite(inviter, ["dora@example.com"], "Come and see", clock())
         own_codes.choose(inviter.profile.id, "alice", (), clock())
-        db.session.add_all(without_a_seed(inviter.id, clock()))
         inviter.profile.greeting = "Come along!"
-        db.session.commit()
         friend = Referral.friend_id == user_named("bob").profile.id
         brought = db.session.scalars(db.select(Referral.id).where(friend)).one()
+        db.session.add_all(without_a_seed(inviter.id, clock()))
+        db.session.add_all(told_by_members(brought, inviter.profile.id, clock()))
+        db.session.commit()
         erasure.erase(user_named("charlie").id, FORMER_MEMBER, clock())
     run("referrals", "reverse", str(brought), "--reason", "the card was stolen")
 
@@ -77,6 +92,17 @@ def without_a_seed(user_id: int, now: datetime) -> list[Base]:
         MailRefusal(address_hash="0" * 64, created=now),
         ResetRequest(address="alice@example.com", minute=1, request_id="0" * 16),
         OwnText(name="share", language="de", subject="Komm", body="Zu {brand}:", changed=now),
+    ]
+
+
+def told_by_members(referral_id: int, profile_id: int, now: datetime) -> list[Base]:
+    """Make rows of what members say was not credited, or judged wrongly."""
+    claimed = {"joined_on": now.date(), "channel": Channel.QR, "words": "At the fair", "reason": "", "changed": now}
+    return [
+        ReferralClaim(
+            claimant_id=profile_id, address="dora@example.com", state=ClaimState.ASKED, created=now, **claimed
+        ),
+        Appeal(referral_id=referral_id, words="It was no robot.", created=now),
     ]
 
 

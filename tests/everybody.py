@@ -4,13 +4,14 @@ from collections.abc import Iterator
 
 from flask import Flask
 
-from referralhub.models import Invitation, SignIn
+from referralhub.models import Channel, Invitation, Referral, SignIn
 from referralhub.services.accounts import administration, signup
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
+from referralhub.services.recourse import missing
 from referralhub.services.shared.audit import OPERATOR
 from tests.pages import Visitor
-from tests.people import Clock, Person, PostOffice, Records
+from tests.people import Clock, Person, PostOffice, Records, user_named
 
 INVITE = "/dashboard/invite"
 
@@ -31,6 +32,7 @@ def everybody(app: Flask, post_office: PostOffice, clock: Clock) -> dict[str, Vi
     with app.app_context():
         administration.adjust(1, 100, "USD", "a present", "a-present", OPERATOR, clock())
         claims.redeem(1, 1, "the-first-one", clock())
+        missing.claim(user_named("alice"), "nobody@example.org", clock().date(), Channel.LINK, "", clock())
         signup.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()
     return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
@@ -42,11 +44,13 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
         "row_id": 1,
         "sign_in_id": records.all(SignIn, user_id=1)[0].id,
         "invitation_id": records.one(Invitation).id,
+        "referral_id": records.one(Referral).id,
         "perk_id": 1,
         "code": people["owner"].code,
         "token": "nonsense",
         "filename": "css/app.css",
         "step": "release",
+        "decision": "confirm",
         "which": "monthly",
         "accent": "e5342b",
         "text": "invitation",

@@ -17,6 +17,7 @@ from referralhub.mail_transport import mail_folder, transport
 from referralhub.models import Base, User, VisitDaily
 from referralhub.services.accounts import credentials
 from referralhub.services.mailing.delivery import Delivery
+from referralhub.services.recourse import missing
 from referralhub.services.referrals import invitation_progress, visits
 from tests.pages import Element, Page, Visitor
 
@@ -52,6 +53,7 @@ class PostOffice:
     def deliver(self) -> int:
         with self.app.app_context():
             credentials.answer_resets(self.app.config["CLOCK"]())
+            missing.ask_friends(self.app.config["CLOCK"]())
             return self.delivery.run()
 
     def letters(self, to: str) -> list[EmailMessage]:

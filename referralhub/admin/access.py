@@ -56,6 +56,11 @@ class AdminPage(BaseView):
         return blueprint
 
 
+def verification() -> dict[str, bool]:
+    """Say whether a referral counts only once the friend's address is confirmed, as services take it."""
+    return {"verification_required": current_app.config["SETTINGS"].require_email_verification}
+
+
 def actor() -> Actor:
     """Name who acts, for the trail and the audit log."""
     return Actor(Role.ADMIN, current_user.id)

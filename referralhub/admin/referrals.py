@@ -2,19 +2,21 @@
 
 from typing import ClassVar
 
-from flask import current_app, flash, redirect, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy.orm import selectinload
 
-from referralhub.admin.access import AdminPage, Answer, actor
+from referralhub.admin.access import Answer, actor, verification
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import ReasonForm
 from referralhub.admin.lists import ListPage
+from referralhub.admin.missing import MissingReferrals
 from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
+from referralhub.services.recourse import decisions
 from referralhub.services.referrals import detail, lifecycle, review
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.errors import say
@@ -66,7 +68,7 @@ class Referrals(ListPage):
         form = ReasonForm()
         if form.validate_on_submit():
             try:
-                options = _verification() if step == "release" else {}
+                options = verification() if step == "release" else {}
                 self.steps[step][1](row_id, actor(), Reason.stated(text_of(form.reason)), now(), **options)
             except AlreadyDone:
                 flash(_("That was done before: the trail says when, and by whom."))
@@ -85,7 +87,7 @@ class Referrals(ListPage):
         return page, 422 if form.errors else 200
 
 
-class Review(AdminPage):
+class Review(MissingReferrals):
     """What waits for a decision."""
 
     about = N_(
@@ -107,7 +109,7 @@ class Review(AdminPage):
         if form.validate_on_submit():
             if ids and step in ("confirm", "reject"):
                 result = review.decide(
-                    ids, step == "confirm", Reason.stated(text_of(form.reason)), actor(), now(), **_verification()
+                    ids, step == "confirm", Reason.stated(text_of(form.reason)), actor(), now(), **verification()
                 )
                 flash(_said(result, confirmed=step == "confirm"))
                 return redirect(url_for(".index"), 303)
@@ -116,13 +118,14 @@ class Review(AdminPage):
 
     def _page(self, form: ReasonForm, ticked: list[int] | None = None) -> tuple[str, int]:
         page = self.render(
-            "admin/review.html", queue=review.queue(), form=form, ticked=ticked or [], shown=review.SHOWN
+            "admin/review.html",
+            queue=review.queue(),
+            missing=decisions.count(),
+            form=form,
+            ticked=ticked or [],
+            shown=review.SHOWN,
         )
         return page, 422 if form.errors else 200
-
-
-def _verification() -> dict[str, bool]:
-    return {"verification_required": current_app.config["SETTINGS"].require_email_verification}
 
 
 def _said(result: review.Decided, confirmed: bool) -> str:

@@ -19,7 +19,7 @@ from referralhub.clock import now
 from referralhub.dashboard.address_lists import candidates, decoded
 from referralhub.dashboard.views import bp, part_after
 from referralhub.extensions import limiter
-from referralhub.forms import has_control_characters, normal_address, strip, text_of
+from referralhub.forms import has_control_characters, normal_address, one_sign_a_line, strip, text_of
 from referralhub.models import MessageKind
 from referralhub.services.brand import texts
 from referralhub.services.referrals import invitations
@@ -34,11 +34,6 @@ from referralhub.words.language import spoken
 MOST = 200  # addresses in one form; more than a day's worth, so that a whole address book gets a clear answer
 
 
-def _one_sign_a_line(value: str | None) -> str | None:
-    """Count the end of a line as one character, as the browser does that then sends two."""
-    return value and value.replace("\r\n", "\n")
-
-
 class InvitationForm(FlaskForm):
     """Whom to invite, and what to say."""
 
@@ -47,7 +42,7 @@ class InvitationForm(FlaskForm):
     words = TextAreaField(
         _l("Your own words"),
         [Length(max=LONGEST_WORDS, message=_l("Use at most %(most)s characters.", most=LONGEST_WORDS))],
-        [strip, _one_sign_a_line],
+        [strip, one_sign_a_line],
     )
 
 

@@ -10,13 +10,16 @@ from referralhub import htmx
 from referralhub.branding.shown import brand
 from referralhub.browsers import request_origin
 from referralhub.clock import now
+from referralhub.dashboard.forms import AppealForm
 from referralhub.dashboard.sharing import share_links
 from referralhub.kept_answers import keep
 from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Period
+from referralhub.services.recourse import late_codes
 from referralhub.services.referrals import figures, member_list, visits
+from referralhub.services.referrals.member_list import ReferralPage
 from referralhub.services.referrals.statistics import Statistics
 from referralhub.services.shared.figure_changes import AT_MOST, LEADERBOARD
 from referralhub.services.shared.parts import LARGEST
@@ -37,16 +40,20 @@ def home() -> Response:
     if sign_ins.note_seen(current_user, request_origin(), at):
         session.modified = True  # a member who comes back stays signed in
     board = leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5)
+    code_until = late_codes.deadline(profile, found.statistics.late_code_days, at)
     page = render_template(
         "dashboard/home.html",
         stats=found.statistics,
         stats_tag=_tag(found.statistics),
         recent=found.recent,
         board=board,
+        code_until=code_until,
         link=member_link(profile.shown_code),
         shares=share_links(member_link(profile.shown_code), found.statistics, brand),
     )
-    until = min(found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
+    until = min(
+        found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME, code_until or found.until
+    )
     unless = visits.key(profile.code)  # there are visits to be booked
     return keep(make_response(page), profile.id, LEADERBOARD, until=until, unless=unless)
 
@@ -78,10 +85,21 @@ def show_referrals() -> Response:
         state = ReferralState(request.args["state"]) if request.args.get("state") else None
     except ValueError:
         state = None
-    found = member_list.page_of(current_user.profile.id, state, part_after())
-    return htmx.page_or_fragment(
-        "dashboard/referrals.html", "dashboard/_referrals.html", found=found, state=state, states=ReferralState
+    return referrals_page(member_list.page_of(current_user.profile.id, state, part_after()), AppealForm(), state)
+
+
+def referrals_page(found: ReferralPage, form: AppealForm, state: ReferralState | None = None) -> Response:
+    """Show a part of the referrals; `form` stands at the first of them where it has errors."""
+    page = htmx.page_or_fragment(
+        "dashboard/referrals.html",
+        "dashboard/_referrals.html",
+        found=found,
+        state=state,
+        states=ReferralState,
+        form=form,
     )
+    page.status_code = 422 if form.errors else 200
+    return page
 
 
 @bp.get("/leaderboard")

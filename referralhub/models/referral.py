@@ -35,6 +35,9 @@ class ReasonCode(StrEnum):
     NOT_VERIFIED_IN_TIME = "not_verified_in_time"  # within so many `days`
     NOT_DECIDED_IN_TIME = "not_decided_in_time"  # within so many `days`, with a score `below` the mark
     ALREADY_CUSTOMER = "already_customer"
+    CODE_ENTERED = "code_entered"  # by the friend, after signing up, at the moment `at`
+    FRIEND_AGREED = "friend_agreed"  # to the referrer's claim
+    APPEALED = "appealed"  # by the referrer, against the rejection; the words are in `appeal`, where they can be erased
     STATED = "stated"  # by a person, in the words of `text`
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import AuditLine, Reason, ReferralState, Role, Touch, Unit
-from referralhub.services.referrals.lifecycle import REASON_VALUES
+from referralhub.models import AuditLine, ClaimState, Reason, ReferralState, Role, Touch, Unit
+from referralhub.services.referrals.transitions import REASON_VALUES
 from referralhub.services.shared.currencies import is_unit, typed_unit
 from referralhub.words.amounts import format_amount, format_number, unit_name
 from referralhub.words.language import N_, translated
@@ -19,6 +19,7 @@ SUBJECTS = {
     "program": N_("program"),
     "perk": N_("perk"),
     "claim": N_("claim"),
+    "referral_claim": N_("claim of a referral"),
     "message": N_("message"),
     "customers": N_("customers"),
     "text": N_("text"),
@@ -72,7 +73,8 @@ KEYS = {  # what is changed; in steps of the program, what they have
 }
 SHOWN = 200  # characters of a value
 AMOUNTS = ("amount", "balance", "price")  # which are in the unit that stands beside them
-ENUMS: dict[str, type[StrEnum]] = {"state": ReferralState, "touch": Touch}  # whose values are stored
+# Whose values are stored; a claim of a referral has a state, too, and of what both can be they are called the same.
+ENUMS: dict[str, tuple[type[StrEnum], ...]] = {"state": (ReferralState, ClaimState), "touch": (Touch,)}
 
 
 def subject_in_words(line: AuditLine) -> str:
@@ -135,8 +137,8 @@ def _said(value: Any, key: str) -> str:  # noqa: PLR0911 - one line for each kin
             return " ".join(f"{_name(name)} {_said(each, name)}" for name, each in value.items())
         case str() if key == "unit":
             return _unit(value)
-        case str() if key in ENUMS and value in set(ENUMS[key]):
-            return called(ENUMS[key](value))
+        case str() if kinds := [kind for kind in ENUMS.get(key, ()) if value in set(kind)]:
+            return called(kinds[0](value))
         case str() if len(value) > SHOWN:
             return f"{value[:SHOWN]}…"
         case _:

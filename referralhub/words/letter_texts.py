@@ -204,27 +204,27 @@ Open the review queue: {review_url}"""),
         N_("Did {inviter} invite you to {brand}?"),
         N_("""Hello {name},
 
-{inviter} says that you joined {brand} by their invitation, and that this was not noticed. If it is so, please say yes. For you nothing changes; {inviter} gets the credit once somebody here has looked at it.
+{inviter} says that you joined {brand} through them, and that this was not noticed. If it is so, please say yes: once somebody here has looked at it, {inviter} gets the credit for it.
 
 Answer the question: {url}
 
-If you do not know {inviter}, say no, or do nothing."""),  # noqa: E501 - a paragraph is one line
+If it is not so, say no. If you do nothing, nothing happens."""),  # noqa: E501 - a paragraph is one line
     ),
     "claim_confirmed": Letter(
         N_("A missing referral at {brand} was found"),
         N_("""Hello {name},
 
-we looked at it: {friend} joined by the invitation of {inviter}, and it counts from now on. The reason we gave: {reason}
+{inviter} brought {friend} to {brand}. That was missing, and it counts from now on. The reason: {reason}
 
-See it on your dashboard: {dashboard_url}"""),
+Read it on your pages: {url}"""),
     ),
     "claim_rejected": Letter(
         N_("We looked for a missing referral at {brand}"),
         N_("""Hello {name},
 
-we looked at it, and cannot count it as an invitation of {inviter} that {friend} joined. The reason we gave: {reason}
+{inviter} said to have brought {friend} to {brand}. We looked at it and cannot count it. The reason: {reason}
 
-See it on your dashboard: {dashboard_url}"""),
+Read it on your pages: {url}"""),
     ),
     "share": Letter(  # what members send themselves: the link follows it
         N_("An invitation to {brand}"),

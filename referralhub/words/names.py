@@ -6,6 +6,7 @@ from typing import Any
 
 from referralhub.models import (
     Channel,
+    ClaimState,
     Fulfilment,
     InvitationState,
     MessageKind,
@@ -15,12 +16,13 @@ from referralhub.models import (
     Touch,
     Unit,
 )
-from referralhub.words import referrals
+from referralhub.words import missing, referrals
 from referralhub.words.language import N_, translated
 
 NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
     Role: {Role.ADMIN: N_("admin"), Role.OPERATOR: N_("operator"), Role.SYSTEM: N_("system")},
     ReferralState: referrals.STATES,
+    ClaimState: missing.STATES,
     Channel: {
         Channel.LINK: N_("link"),
         Channel.CODE: N_("code"),

@@ -81,6 +81,8 @@ def _said(key: str, value: Any, unit: str) -> str:  # noqa: PLR0911 - one line f
 def _figure(key: str, value: int, unit: str) -> str:
     if not key.endswith("_days"):
         return format_amount(value, unit)
+    if key == "late_code_days" and not value:
+        return _("off")
     if key == "hold_days":
         return ngettext("after %(num)d day", "after %(num)d days", value) if value else _("at once")
     return ngettext("%(num)d day", "%(num)d days", value)

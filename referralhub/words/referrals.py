@@ -1,11 +1,13 @@
 """Why a referral is where it is, and why an address is not invited, in words."""
 
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
 
 from referralhub.models import Reason, ReasonCode, ReferralState
 from referralhub.services.referrals.invitations import DAILY, Objection
+from referralhub.words.dates import day
 from referralhub.words.language import N_, translated
 
 REASONS: dict[str, str] = {
@@ -15,6 +17,9 @@ REASONS: dict[str, str] = {
     ReasonCode.NOT_VERIFIED_IN_TIME: N_("the address was not confirmed within {days} days"),
     ReasonCode.NOT_DECIDED_IN_TIME: N_("nobody decided within {days} days, and the score is under {below}"),
     ReasonCode.ALREADY_CUSTOMER: N_("already a customer"),
+    ReasonCode.CODE_ENTERED: N_("the friend entered the code on {at}"),
+    ReasonCode.FRIEND_AGREED: N_("the friend said who invited them on {at}"),
+    ReasonCode.APPEALED: N_("the referrer appealed"),
     ReasonCode.STATED: N_("{text}"),
 }
 OBJECTIONS = {
@@ -52,7 +57,12 @@ def state_name(state: ReferralState) -> str:
 
 def reason(why: Reason) -> str:
     """Return a reason as a part of a sentence; nothing where the trail is lost."""
-    return translated(REASONS[why.code]).format_map(why.values) if why.code else ""
+    return translated(REASONS[why.code]).format_map(_written(why.values)) if why.code else ""
+
+
+def _written(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a reason as people read them: its moment as a day."""
+    return values | {"at": day(datetime.fromisoformat(values["at"]))} if "at" in values else values
 
 
 def spent_on(note: str) -> str:

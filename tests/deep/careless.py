@@ -8,7 +8,7 @@ from sqlalchemy import select
 from referralhub.database import transaction
 from referralhub.models import OneTimeToken, Profile, Reason, ReasonCode, Referral, ReferralState
 from referralhub.services.accounts import credentials, tokens
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import lifecycle, transitions
 from referralhub.services.shared.audit import SYSTEM
 
 
@@ -19,7 +19,7 @@ def look_then_change(session, friend_id, now, reason):
     time.sleep(0.01)
     referral.state, referral.decided_at = ReferralState.CONFIRMED, now.replace(microsecond=0)
     session.flush()
-    lifecycle._confirmed(session, referral, ReferralState.PENDING, SYSTEM, reason, now)
+    transitions.credit(session, referral, ReferralState.PENDING, SYSTEM, reason, now)
 
 
 def settle_every_time(token, now):

@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from referralhub.models import Avatar, Invitation, Redemption, RewardEntry, SignIn
+from referralhub.models import Appeal, Avatar, Invitation, Redemption, ReferralClaim, RewardEntry, SignIn
 from tests.everybody import everybody, in_paths, routes
 from tests.pages import Visitor
 from tests.people import PostOffice, Records
@@ -38,9 +38,11 @@ TABLE = {
     """,
     (400, 400, 400, 400): """
         GET /account/unsubscribe/<token>
+        GET /claims/<token>
         GET /password/reset/<token>
         POST /account/email/<token>
         POST /account/unsubscribe/<token>
+        POST /claims/<token>
         POST /verify/<token>
     """,
     (422, 422, 422, 422): """
@@ -80,9 +82,11 @@ TABLE = {
         GET /account/notifications
         GET /account/password
         GET /account/profile
+        GET /account/referrer
         GET /account/sessions
         GET /account/two-factor
         GET /dashboard/
+        GET /dashboard/claims
         GET /dashboard/invite
         GET /dashboard/network
         GET /dashboard/qr.svg
@@ -111,6 +115,9 @@ TABLE = {
     (LOGIN, 303, 409, 409): """
         POST /dashboard/perks/<row:perk_id>/redeem
     """,
+    (LOGIN, 422, 404, 404): """
+        POST /dashboard/referrals/<row:referral_id>/appeal
+    """,
     (LOGIN, 422, 422, 422): """
         POST /account/code
         POST /account/confirm
@@ -120,7 +127,9 @@ TABLE = {
         POST /account/password
         POST /account/picture
         POST /account/profile
+        POST /account/referrer
         POST /account/two-factor
+        POST /dashboard/claims
         POST /dashboard/invite
     """,
     # For admins; to nobody else does it exist
@@ -151,6 +160,8 @@ TABLE = {
         GET /admin/referrals/<row:row_id>/
         GET /admin/referrals/rows.csv
         GET /admin/review/
+        GET /admin/review/missing/
+        GET /admin/review/missing/<row:row_id>/
         GET /admin/rewards/
         GET /admin/rewards/rows.csv
         GET /admin/texts/
@@ -185,6 +196,7 @@ TABLE = {
         POST /admin/program/preview
         POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>
         POST /admin/review/
+        POST /admin/review/missing/<row:row_id>/<any(confirm, reject):decision>
         POST /admin/texts/<text>/<language>/
         POST /admin/texts/<text>/<language>/mail
         POST /admin/texts/<text>/<language>/preview
@@ -235,5 +247,5 @@ def test_everybody_is_answered_as_the_table_says(app: Flask, people: dict[str, V
 def alices_rows(records: Records) -> list[dict[str, object]]:
     """Give what is Alice's alone."""
     rows = [row for model in (Avatar, Invitation, Redemption, RewardEntry) for row in records.all(model, profile_id=1)]
-    rows += records.all(SignIn, user_id=1)
+    rows += records.all(SignIn, user_id=1) + records.all(ReferralClaim, claimant_id=1) + records.all(Appeal)
     return [{column.name: getattr(row, column.name) for column in row.__table__.columns} for row in rows]

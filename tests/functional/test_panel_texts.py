@@ -4,6 +4,7 @@ import calendar
 import io
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -12,7 +13,10 @@ from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.extensions import db
 from referralhub.languages import LANGUAGES
 from referralhub.models import (
+    Appeal,
     AuditLine,
+    Channel,
+    ClaimState,
     Coupon,
     Invitation,
     InvitationState,
@@ -21,8 +25,11 @@ from referralhub.models import (
     Perk,
     Profile,
     Program,
+    Reason,
     Referral,
+    ReferralClaim,
     ReferralEvent,
+    ReferralState,
     RewardEntry,
     Role,
     User,
@@ -31,11 +38,13 @@ from referralhub.pseudo import PADDING, pseudo
 from referralhub.services.accounts import administration
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program.rules import PRESETS
+from referralhub.services.recourse import appeals, decisions
 from referralhub.services.referrals import customers
 from referralhub.services.shared import audit, currencies
 from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
 from referralhub.words.amounts import unit_name
 from referralhub.words.letter_texts import LETTERS
+from tests.factories import befriend, members
 from tests.pages import Element, Page
 from tests.people import Person, user_named
 
@@ -50,7 +59,7 @@ NAMES = "ReferralHub English Deutsch CSV UTF-8 UTC flask customers import email 
 DATA = (
     User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address,
     OutboxMessage.address, OutboxMessage.last_error, RewardEntry.note, AuditLine.action, AuditLine.reason,
-    AuditLine.digest, Program.name,
+    AuditLine.digest, Program.name, ReferralClaim.words, ReferralClaim.reason, Appeal.words,
 )  # fmt: skip
 
 
@@ -81,6 +90,8 @@ def is_on_page(page: Page, text: str) -> bool:
 def panel(run, app: Flask, post_office, bob: Person, clock) -> Person:
     """The admin of the demo, whose browser asks for the made-up language, after a busy time."""
     run("seed", "demo")
+    befriend(app, DEMO_MEMBER, 1, clock(), ReferralState.REJECTED)
+    members(app, ["dora", "eve", "finn", "gus"], clock())
     with app.app_context():
         _be_busy(clock)
         link = f"/{user_named(DEMO_MEMBER).profile.code}/"
@@ -109,6 +120,7 @@ def _be_busy(clock) -> None:
     for state in InvitationState:
         values = {"address": f"{state.value}@example.com", "address_hash": state.value, "words": ""}
         db.session.add(Invitation(profile_id=mira.profile.id, state=state, created=now, changed=now, **values))
+    _complain(mira, actor, now)
     states = ({"next_try_at": now}, {"delivered_at": now}, {"attempts": 9, "last_error": "550 <no>"}, {})
     for number, kind in enumerate(MessageKind):
         values = {"attempts": 1, "address": None} | states[number % len(states)]
@@ -116,6 +128,22 @@ def _be_busy(clock) -> None:
     values = {"mailed": True, "two_factor": False, "identity": True, "referrer": None, "handed_over": True}
     audit.record(db.session(), SYSTEM, "member.made_up", "member", mira.id, {}, values, now)
     db.session.commit()
+
+
+def _complain(mira: User, actor: Actor, now: datetime) -> None:
+    """Let a member miss friends, as far as that can come, and appeal; two claims and the appeal wait."""
+    newest = db.session.scalars(db.select(Profile.id).order_by(Profile.id.desc()).limit(4)).all()
+    for number, state in enumerate((*ClaimState, ClaimState.AGREED)):
+        friend = None if state in (ClaimState.ASKED, ClaimState.EXPIRED) else newest[number % 4]
+        day = now.date() - timedelta(days=number)
+        values = {"channel": Channel.QR, "words": "We met.", "reason": "", "changed": now, "created": now}
+        claim = ReferralClaim(claimant_id=mira.profile.id, friend_id=friend, joined_on=day, state=state, **values)
+        db.session.add(claim)
+    db.session.commit()
+    waiting = db.session.scalars(db.select(ReferralClaim.id).filter_by(state=ClaimState.AGREED)).all()
+    decisions.reject(waiting[0], Reason.stated("spam"), actor, now)
+    rejected = db.session.scalars(db.select(Referral).filter_by(state=ReferralState.REJECTED)).first()
+    appeals.file(rejected.id, rejected.referrer_id, "We met.", now)
 
 
 @pytest.fixture
@@ -148,6 +176,7 @@ def paths(app: Flask) -> Iterator[str]:
     with app.app_context():
         models = {"members": User, "referrals": Referral, "perks": Perk}
         ids = {f"admin_{name}.show": list(db.session.scalars(db.select(model.id))) for name, model in models.items()}
+        ids["admin_review.claim"] = list(db.session.scalars(db.select(ReferralClaim.id)))
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/admin/") and "GET" in rule.methods and not rule.rule.endswith(".csv"):
             if "row_id" in rule.arguments:
@@ -225,6 +254,7 @@ def test_looking_at_a_change_of_the_rules(panel: Person, left):
 def test_notices(panel: Person, left, records):
     """What the panel says when something was done; by the number of the notice on the page that follows."""
     held = next(each.id for each in records.all(Referral) if each.state == "held")
+    agreed = next(each.id for each in records.all(ReferralClaim) if each.state == "agreed")
     token = panel.get("/admin/").all('[name="csrf_token"]')[0]["value"]
     key = "a-key-of-this-form"
     adjusted = {"amount": "5", "unit": "points", "reason": "spam", "key": key}
@@ -249,6 +279,8 @@ def test_notices(panel: Person, left, records):
         ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),
         ("/admin/review/", {"case": str(held), "step": "confirm", "reason": "spam"}),
         (f"/admin/referrals/{held}/reverse", {"reason": "spam"}),
+        (f"/admin/review/missing/{agreed}/confirm", {"reason": "spam"}),
+        (f"/admin/review/missing/{agreed}/confirm", {"reason": "spam"}),
     ):  # fmt: skip
         page = panel.follow(panel.post(path, {"csrf_token": token, **values}, 303))
         assert page.all(".notice"), path

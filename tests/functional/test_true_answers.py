@@ -14,13 +14,15 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from referralhub.extensions import db
-from referralhub.models import Invitation, MessageKind, OutboxMessage, Referral, ReferralState
+from referralhub.models import Invitation, MessageKind, OutboxMessage, Reason, Referral, ReferralState
 from referralhub.services.accounts import administration
 from referralhub.services.brand import logos, versions
 from referralhub.services.mailing import subscriptions
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
+from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
+from tests.claims import CLAIMS, question_path
 from tests.functional.program.test_admin_program import send
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, Records
@@ -278,6 +280,40 @@ def give_code(world: World) -> Sent:
     return world.form(twin, "/login/code", code=app.next_code())
 
 
+def enter_code(world: World) -> Sent:
+    world.dora.sign_up()
+    return world.form(world.dora, "/account/referrer", referral_code=world.alice.code)
+
+
+def claim(world: World) -> Sent:
+    day = f"{world.app.config['CLOCK']():%Y-%m-%d}"
+    return world.form(world.alice, CLAIMS, email=world.dora.email, joined_on=day, channel="link")
+
+
+def answer(world: World) -> Sent:
+    world.dora.sign_up()
+    world.dora.confirm_address()
+    who, path, values = claim(world)
+    who.post(path, values, 303)
+    path = question_path(world.dora)
+    who, path, values = world.form(Visitor(world.app), path)
+    return who, path, values | {"answer": "yes"}
+
+
+def decide_claim(world: World) -> Sent:
+    who, path, values = answer(world)
+    who.post(path, values, 303)
+    page = "/admin/review/missing/1/"
+    return world.form(world.grace, page, f"{page}confirm", reason="asked them")
+
+
+def appeal(world: World) -> Sent:
+    with world.app.app_context():
+        lifecycle.reject(1, OPERATOR, Reason.stated("a robot"), world.app.config["CLOCK"]())
+    page = "/dashboard/referrals"
+    return world.form(world.alice, page, f"{page}/1/appeal", words="It was Bob.")
+
+
 PASSWORD = "alice likes tea"
 TEXT, BODY = "/admin/texts/friend_joined/de/", "Zur Übersicht: {dashboard_url}"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
@@ -308,12 +344,16 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /account/picture": put_up_picture,
     "POST /account/picture/remove": take_down_picture,
     "POST /account/profile": of_alice("/account/profile", display_name="Alice L."),
+    "POST /account/referrer": enter_code,
     "POST /account/sessions/<row(bits=63):sign_in_id>/end": end_session,
     "POST /account/sessions/end-others": end_others,
     "POST /account/two-factor": turn_on,
     "POST /account/two-factor/codes": renew_codes,
     "POST /account/two-factor/off": turn_off,
     "POST /account/unsubscribe/<token>": unsubscribe,
+    "POST /claims/<token>": answer,
+    "POST /dashboard/claims": claim,
+    "POST /dashboard/referrals/<row:referral_id>/appeal": appeal,
     "POST /dashboard/invite": lambda world: invite(world, "eve@example.com"),
     "POST /dashboard/invitations/<row:invitation_id>/remind": remind,
     "POST /dashboard/perks/<row:perk_id>/redeem": of_alice("/dashboard/rewards", "/dashboard/perks/1/redeem"),
@@ -347,6 +387,7 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/review/": lambda world: world.token(
         world.grace, "/admin/review/", "/admin/review/", case="1", step="confirm", reason="a friend indeed"
     ),
+    "POST /admin/review/missing/<row:row_id>/<any(confirm, reject):decision>": decide_claim,
     "POST /admin/texts/<text>/<language>/": of_grace(TEXT, subject="Our own", body=BODY),
     "POST /admin/texts/<text>/<language>/original": put_text_back,
 }

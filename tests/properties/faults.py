@@ -30,7 +30,7 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import delivery, outbox
 from referralhub.services.perks import claims
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics
+from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics, transitions
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
 from tests.properties.world import World
@@ -123,7 +123,7 @@ def forgotten_event(world: World) -> Iterator[None]:
 
         return forgetful
 
-    with _instead(lifecycle, "_record", write):
+    with _instead(transitions, "record", write):
         yield
 
 
@@ -132,7 +132,7 @@ def double_count(world: World) -> Iterator[None]:
     def write(count: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, profile_id, change, now: count(session, profile_id, 2 * change, now)
 
-    with _instead(lifecycle, "_count", write):
+    with _instead(transitions, "count", write):
         yield
 
 
@@ -253,7 +253,7 @@ def leaderboard_change_not_noted(world: World) -> Iterator[None]:
 
 @fault(8)
 def decision_without_its_audit_line(world: World) -> Iterator[None]:
-    with mock.patch.object(lifecycle, "_decided", lambda *_: None):
+    with mock.patch.object(transitions, "audited", lambda *_: None):
         yield
 
 

@@ -20,7 +20,7 @@ from referralhub.services.accounts import credentials, passwords, sign_ins, toke
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import claims
-from referralhub.services.referrals import invitation_progress, lifecycle
+from referralhub.services.referrals import invitation_progress, transitions
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
 from tests.people import Clock
@@ -41,8 +41,8 @@ INNER = (
     (entries, "post"),
     (entries, "credit"),
     (entries, "take_back"),
-    (lifecycle, "_record"),
-    (lifecycle, "_count"),
+    (transitions, "record"),
+    (transitions, "count"),
     (badges, "adjust"),
     (leaderboard, "changed"),
     (outbox, "queue"),

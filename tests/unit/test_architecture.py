@@ -16,7 +16,7 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "referrals", "accounts", "growth",
+    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "referrals", "recourse", "accounts", "growth",
     "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
@@ -47,9 +47,13 @@ ALLOWED: dict[str, tuple[str, str]] = {
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud",
         "sqlalchemy redis itsdangerous msgspec",
     ),
+    "services.recourse": (
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
+        "sqlalchemy itsdangerous",
+    ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.referrals",
+        "services.referrals services.recourse",
         "sqlalchemy cryptography nacl",
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
@@ -65,7 +69,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     # Words for people, and what pages share.
     "words": (
         "clock models services.shared services.ledger services.mailing services.fraud services.referrals "
-        "services.operations",
+        "services.recourse services.operations",
         "babel flask_babel",
     ),
     "pseudo": ("", "babel"),
@@ -98,7 +102,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
         "clock config database languages models urls words services.mailing services.brand services.referrals "
-        "services.accounts",
+        "services.recourse services.accounts",
         "flask css_inline",
     ),
     "mail_transport": ("config services.mailing", ""),
@@ -117,19 +121,20 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms",
     ),
     "account": (
-        "branding clock extensions forms languages outcome response_headers sessions uploads urls words "
-        "services.shared services.mailing services.referrals services.accounts",
+        "branding browsers clock extensions forms languages outcome response_headers sessions uploads urls words "
+        "services.shared services.mailing services.referrals services.recourse services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
-        "branding browsers clock extensions forms htmx kept_answers models urls words services.shared services.program "
-        "services.ledger services.brand services.perks services.referrals services.accounts",
+        "branding browsers clock extensions forms htmx kept_answers models sessions urls words services.shared "
+        "services.program services.ledger services.brand services.perks services.referrals services.recourse "
+        "services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms htmx languages mail_content mail_transport models urls words "
         "services.shared services.program services.mailing services.brand services.perks services.referrals "
-        "services.accounts services.growth",
+        "services.recourse services.accounts services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
@@ -155,7 +160,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
-        "services.fraud services.referrals services.accounts services.operations",
+        "services.fraud services.referrals services.recourse services.accounts services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (

@@ -60,7 +60,7 @@ def typed(rules: dict[str, Any]) -> dict[str, Any]:
     unit = ledger_unit(rules["unit"], rules["currency"])
     fields = {key: rules[key] for key in ("name", "currency", "timezone", "email_invitations", "personal_landing")}
     fields |= {key: amounts.typed(rules[key], unit) for key in ("referrer_amount", "friend_amount", "member_cap")}
-    fields |= {key: str(rules[key]) for key in ("window_days", "hold_days")}
+    fields |= {key: str(rules[key]) for key in ("window_days", "hold_days", "late_code_days")}
     fields |= {key: rules[key].value for key in ("unit", "touch")}
     fields["tiers"] = "\n".join(f"{step['at']} {step['name']}" for step in rules["tiers"])
     fields["milestones"] = "\n".join(
@@ -96,6 +96,10 @@ class RulesForm(VersionForm):
         _l("Days for which a followed link counts"), [InputRequired(_l("Enter a number of days."))]
     )
     touch = SelectField(label("touch"), choices=touch_choices)
+    late_code_days = StringField(
+        _l("Days after signing up in which a code can still be entered"),
+        [InputRequired(_l("Enter a number of days; it may be 0."))],
+    )
     hold_days = StringField(
         _l("Days until a reward can be spent"), [InputRequired(_l("Enter a number of days; it may be 0."))]
     )
@@ -131,6 +135,10 @@ class RulesForm(VersionForm):
         """Refuse longer than a visitor is remembered."""
         amounts.whole(field.data, 1, SESSION_DAYS)
 
+    def validate_late_code_days(self, field: Field) -> None:
+        """Refuse what is no number of days, or longer than what the fraud rules judge by is kept."""
+        amounts.whole(field.data, 0, SESSION_DAYS)
+
     def validate_hold_days(self, field: Field) -> None:
         """Refuse what is no number of days."""
         amounts.whole(field.data, 0, LONGEST_HOLD)
@@ -156,6 +164,7 @@ class RulesForm(VersionForm):
             "window_days": amounts.whole(text_of(self.window_days)),
             "touch": Touch(self.touch.data),
             "hold_days": amounts.whole(text_of(self.hold_days)),
+            "late_code_days": amounts.whole(text_of(self.late_code_days)),
             "tiers": tiers(text_of(self.tiers)),
             "milestones": milestones(text_of(self.milestones), unit),
             "timezone": text_of(self.timezone),

@@ -22,12 +22,12 @@ from referralhub.services.ledger import entries, leaderboard
 from referralhub.services.ledger.entries import Balance, Line
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
+from referralhub.services.recourse.belated import CORRECTED
 from referralhub.services.referrals import attribution, own_codes
 from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
 
-CORRECTED = "member.correct_referrer"
 SAID = 200  # characters of a reason
 
 

@@ -10,6 +10,7 @@ from referralhub.services.accounts import avatars, passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
+from referralhub.services.recourse import appeals, missing
 from referralhub.services.referrals import invitation_progress
 
 
@@ -38,12 +39,10 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
                 muted=[],
             )
         )
-        profile_id = session.execute(
-            update(Profile)
-            .where(Profile.user_id == user_id)
-            .values(listed=False, greeting="", updated=now)
-            .returning(Profile.id)
-        ).scalar_one()
+        profile_id = session.execute(select(Profile.id).where(Profile.user_id == user_id)).scalar_one()
+        missing.erase(session, profile_id, addresses, now)  # claims are locked before profiles, as by who decides them
+        hidden = {"listed": False, "greeting": "", "updated": now}
+        session.execute(update(Profile).where(Profile.id == profile_id).values(hidden))
         avatars.forget(session, user_id)
         leaderboard.changed(session, profile_id)
         outbox.drop(session, user_id)
@@ -53,5 +52,6 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
             session.execute(delete(model).where(model.user_id == user_id))
         tokens.forget_addresses(session, addresses)
         invitation_progress.erase(session, profile_id, addresses)
+        appeals.forget_words(session, profile_id)
         outbox.forget_addresses(session, addresses)
         signals.forget(session, profile_id)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import (
+    Appeal,
     Avatar,
     BadgeAward,
     Coupon,
@@ -23,6 +24,7 @@ from referralhub.models import (
     RecoveryCode,
     Redemption,
     Referral,
+    ReferralClaim,
     ReferralEvent,
     RewardEntry,
     Sighting,
@@ -107,6 +109,32 @@ def everything_about(user: User) -> dict[str, Rows]:
             select(Invitation.address, Invitation.words, Invitation.state, Invitation.created, Invitation.changed)
             .where(Invitation.profile_id == profile_id)
             .order_by(Invitation.id)
+        ),
+        "claims": _rows(
+            select(
+                ReferralClaim.address,
+                ReferralClaim.joined_on,
+                ReferralClaim.channel,
+                ReferralClaim.words,
+                ReferralClaim.state,
+                ReferralClaim.reason,
+                ReferralClaim.created,
+                ReferralClaim.changed,
+            )
+            .where(ReferralClaim.claimant_id == profile_id)
+            .order_by(ReferralClaim.id)
+        ),
+        # Who claims, and what they wrote, is theirs.
+        "claims_about_me": _rows(
+            select(ReferralClaim.state, ReferralClaim.created)
+            .where(ReferralClaim.friend_id == profile_id)
+            .order_by(ReferralClaim.id)
+        ),
+        "appeals": _rows(
+            select(Appeal.referral_id, Appeal.words, Appeal.created)
+            .join(Referral, Referral.id == Appeal.referral_id)
+            .where(Referral.referrer_id == profile_id)
+            .order_by(Appeal.referral_id)
         ),
         "mail": _rows(
             select(OutboxMessage.kind, OutboxMessage.created, OutboxMessage.delivered_at)

@@ -13,7 +13,7 @@ from referralhub.services.fraud.rules import RULES, Facts, Finding, LacksData
 
 log = logging.getLogger(__name__)
 
-VERSION = 2  # of the rules; goes up with each change of theirs, and every verdict keeps the one it was made under
+VERSION = 3  # of the rules; goes up with each change of theirs, and every verdict keeps the one it was made under
 REVIEW, LIKELY = 30, 60
 MOST = 100
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from referralhub.database import reading
 from referralhub.models import Referral, ReferralEvent, ReferralState
-from referralhub.services.fraud.assessment import Verdict
+from referralhub.services.fraud.assessment import Assessment, Verdict
 from referralhub.services.fraud.rules import Finding
 from referralhub.services.shared.errors import NotFound
 
@@ -47,11 +47,18 @@ def explanation(referral_id: int) -> Explanation | None:
 def read(event: ReferralEvent, state: ReferralState) -> Explanation | None:
     """Read the verdict that a step of the trail keeps, if it keeps one; `state` is the referral's today."""
     kept = event.evidence.get("assessment")
-    if not kept:
-        return None
+    return _unpacked(kept, state, event.created) if kept else None
+
+
+def of_now(found: Assessment, state: ReferralState, now: datetime) -> Explanation:
+    """Explain a verdict that nothing keeps (yet)."""
+    return _unpacked(found.snapshot(), state, now)
+
+
+def _unpacked(kept: dict[str, Any], state: ReferralState, judged_at: datetime) -> Explanation:
     return Explanation(
         state,
-        event.created,
+        judged_at,
         kept["version"],
         Verdict(_code(kept["verdict"])),
         kept["score"],

@@ -83,6 +83,17 @@ def note_signup(session: Session, profile_id: int, form_timing: FormTiming, now:
     session.flush()
 
 
+def note_later(
+    session: Session, profile_id: int, origin: RequestOrigin, members: tuple[int, ...], now: datetime
+) -> None:
+    """Keep where somebody is who names a referrer only after signing up; part of the caller's transaction.
+
+    How the signup form was filled in is not known any more; an earlier answer of theirs is replaced by this one.
+    """
+    session.execute(delete(SignupFacts).where(SignupFacts.profile_id == profile_id))
+    note_signup(session, profile_id, FormTiming(origin, None, False, members), now)
+
+
 def remember_address(session: Session, user_id: int, address: str, now: datetime) -> None:
     """Keep what tells the mailbox that a friend leaves after the verdict; part of the caller's transaction."""
     referral_id = session.scalar(
@@ -136,6 +147,7 @@ def gather(session: Session, referral: Referral) -> Facts | None:
         referrer_name=referrer.username,
         referrer_address=referrer.email,
         at=referral.created,
+        later=signup.created > referral.created,
         before=_friends(session, referral, before=True),
         after=_friends(session, referral, before=False),
         seconds=signup.seconds,

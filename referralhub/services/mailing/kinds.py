@@ -14,11 +14,13 @@ class Kind:
 
     is_news: bool = False  # goes to confirmed addresses only, and to nobody who switched it off
     is_invitation: bool = False  # goes to an address that is nobody's yet
+    is_claim: bool = False  # of a missing referral: goes to confirmed addresses only
     token: TokenPurpose | None = None  # of the link in it
 
 
 NEWS = Kind(is_news=True)
 INVITATION = Kind(is_invitation=True)
+CLAIM = Kind(is_claim=True)
 
 # News in the order in which the choices are shown.
 KINDS = {
@@ -38,8 +40,8 @@ KINDS = {
     MessageKind.INVITATION: INVITATION,
     MessageKind.INVITATION_REMINDER: INVITATION,
     MessageKind.REVIEW_REMINDER: Kind(),
-    MessageKind.CLAIM_QUESTION: Kind(),
-    MessageKind.CLAIM_DECIDED: Kind(),
+    MessageKind.CLAIM_QUESTION: CLAIM,
+    MessageKind.CLAIM_DECIDED: CLAIM,
 }
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import reading
-from referralhub.models import Profile, Referral, ReferralEvent, RewardEntry, User
+from referralhub.models import Appeal, Profile, Referral, ReferralEvent, RewardEntry, User
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.explanations import Explanation
 from referralhub.services.shared.errors import NotFound
@@ -22,12 +22,16 @@ class Step:
 
 @dataclass(frozen=True)
 class ReferralDetail:
-    """A referral with its trail, the verdict on it, and the entries that it caused in the ledger."""
+    """A referral with its trail, the verdict on it, and the entries that it caused in the ledger.
+
+    `appeal` is what the referrer wrote against its rejection, if they did.
+    """
 
     referral: Referral
     steps: list[Step]
     explanation: Explanation | None
     entries: list[RewardEntry]
+    appeal: str | None
 
 
 def of_referral(referral_id: int) -> ReferralDetail:
@@ -36,9 +40,11 @@ def of_referral(referral_id: int) -> ReferralDetail:
         joinedload(Referral.referrer).joinedload(Profile.user),
         joinedload(Referral.friend).joinedload(Profile.user),
     )
-    referral = reading().scalar(select(Referral).where(Referral.id == referral_id).options(*people))
-    if referral is None:
+    query = select(Referral, Appeal.words).outerjoin(Appeal, Appeal.referral_id == Referral.id).options(*people)
+    row = reading().execute(query.where(Referral.id == referral_id)).one_or_none()
+    if row is None:
         raise NotFound("no_such_referral")
+    referral, appeal = row
     trail = reading().execute(
         select(ReferralEvent, User.username)
         .outerjoin(User, User.id == ReferralEvent.actor_id)
@@ -54,4 +60,4 @@ def of_referral(referral_id: int) -> ReferralDetail:
         .order_by(RewardEntry.id)
     )
     steps = [Step(event, who) for event, who in trail]
-    return ReferralDetail(referral, steps, explanations.explanation(referral_id), list(entries))
+    return ReferralDetail(referral, steps, explanations.explanation(referral_id), list(entries), appeal)

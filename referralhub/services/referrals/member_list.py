@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
-from referralhub.models import Profile, Reason, Referral, ReferralEvent, ReferralState, User
+from referralhub.models import Appeal, Profile, Reason, Referral, ReferralEvent, ReferralState, User
 from referralhub.services.shared import parts
+from referralhub.services.shared.errors import NotFound
 from referralhub.services.shared.names import shown_name
 from referralhub.services.shared.parts import Part
 
@@ -24,6 +25,12 @@ class ReferralLine:
     visited_at: datetime
     decided_at: datetime | None
     reason: Reason
+    appealed: bool
+
+    @property
+    def can_appeal(self) -> bool:
+        """Whether a rejection is to be looked at again, if the referrer says so."""
+        return self.state is ReferralState.REJECTED and not self.appealed
 
 
 @dataclass(frozen=True)
@@ -49,8 +56,10 @@ def page_of(profile_id: int, state: ReferralState | None = None, after: int | No
             Referral.visited_at,
             Referral.decided_at,
             ReferralEvent.reason,
+            Appeal.referral_id.is_not(None),
         )
         .select_from(Referral)
+        .outerjoin(Appeal, Appeal.referral_id == Referral.id)
         .outerjoin(ReferralEvent, ReferralEvent.id == last)  # without a trail the row is still there
         .join(Profile, Profile.id == Referral.friend_id)
         .join(User, User.id == Profile.user_id)
@@ -60,6 +69,14 @@ def page_of(profile_id: int, state: ReferralState | None = None, after: int | No
         query = query.where(Referral.state == state)
     lines = [ReferralLine(*row) for row in reading().execute(parts.newest(query, Referral.id, after))]
     return ReferralPage(parts.part(lines, after), counts)
+
+
+def page_from(profile_id: int, referral_id: int) -> ReferralPage:
+    """Read the part of a member's referrals that begins with this one. Two queries. Raises NotFound."""
+    found = page_of(profile_id, after=min(referral_id + 1, parts.LARGEST))
+    if not found.part.lines or found.part.lines[0].id != referral_id:
+        raise NotFound("no_such_referral")
+    return found
 
 
 def name_of_friend(referral_id: int) -> str:

@@ -41,6 +41,7 @@ class Statistics:
     standing: Standing
     referrer_amount: int
     friend_amount: int
+    late_code_days: int  # for which the program takes a code after the signup
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def of_member(profile_id: int, now: datetime) -> Reading:
         standing=standing(row.tiers, row.referral_count),
         referrer_amount=row.referrer_amount,
         friend_amount=row.friend_amount,
+        late_code_days=row.late_code_days,
     )
     recent = [RecentReferral(each.friend, each.state, each.created) for each in rows if each.friend is not None]
     return Reading(found, recent, (row.oldest or now) + timedelta(days=ACTIVE_DAYS), row.missed)
@@ -119,6 +121,7 @@ def _figures() -> Select[*tuple[Any, ...]]:
             Program.tiers,
             Program.referrer_amount,
             Program.friend_amount,
+            Program.late_code_days,
             exists(select(FigureChange.id)).label("missed"),
             newest.c.friend,
             newest.c.state,

@@ -20,7 +20,7 @@ from referralhub.pseudo import pseudo
 from referralhub.services.accounts import totp
 from referralhub.services.program import rules
 from tests.factories import befriend
-from tests.functional.mailing.test_mail import PAYLOADS, invite_bob
+from tests.functional.mailing.test_mail import PAYLOADS, invite_and_claim
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, path_of, user_named
 
@@ -45,7 +45,7 @@ def tomato(run) -> None:
 def asked(app: Flask, visitor: Visitor, code: str, methods: str = "GET") -> Iterator[TestResponse]:
     """Ask for every route there is, signing out last; what a form lacks is said on its page."""
     values = {"code": code, "filename": "css/app.css", "token": "nonsense", "step": "hold", "which": "monthly"}
-    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "svg"}
+    values |= {"decision": "confirm", "accent": "e5342b", "digest": "0" * 64, "extension": "svg"}
     site = app.url_map.bind("localhost")
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule == "/logout"):
         for method in sorted((rule.methods or set()) & {methods}):
@@ -166,7 +166,7 @@ def test_what_a_phone_shares(alice: Person, people):
 @pytest.mark.parametrize("kind", MessageKind)
 def test_every_mail_has_the_brand_and_no_other(app: Flask, queue, records, clock, kind: MessageKind):
     befriend(app, "alice", 1, clock())
-    records.change(lambda: invite_bob(clock))
+    records.change(lambda: invite_and_claim(clock))
     assert_named(the_mail(app, queue, kind))
 
 
@@ -219,7 +219,7 @@ class TestInAnotherLanguage:
     def test_every_mail(self, app: Flask, queue, records, clock, kind: MessageKind, language: str):
         befriend(app, "alice", 1, clock())
         records.change(lambda: setattr(user_named("alice"), "language", language))
-        records.change(lambda: invite_bob(clock))
+        records.change(lambda: invite_and_claim(clock))
         letter = the_mail(app, queue, kind)
         assert f'<html lang="{language}"' in letter.get_body(("html",)).get_content()
         assert_named(letter)

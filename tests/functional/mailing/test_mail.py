@@ -7,7 +7,16 @@ from flask import Flask
 
 from referralhub import mail_content
 from referralhub.extensions import db
-from referralhub.models import Invitation, InvitationState, MessageKind, OutboxMessage, User
+from referralhub.models import (
+    Channel,
+    ClaimState,
+    Invitation,
+    InvitationState,
+    MessageKind,
+    OutboxMessage,
+    ReferralClaim,
+    User,
+)
 from referralhub.services.mailing import outbox
 from tests.factories import befriend
 from tests.people import Clock, Person, PostOffice, links_in, text_of
@@ -29,23 +38,39 @@ PAYLOADS: dict[MessageKind, dict[str, object]] = {
     MessageKind.REVIEW_REMINDER: {"waiting": 2},
     MessageKind.INVITATION: {"invitation_id": 1, "address": "bob@example.com"},
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1, "address": "bob@example.com"},
+    MessageKind.CLAIM_QUESTION: {"claim_id": 1},
+    MessageKind.CLAIM_DECIDED: {"claim_id": 2, "state": "confirmed"},
 }
+NAMES_FRIEND = {"referral_id", "claim_id"}
 
 
-def invite_bob(clock: Clock) -> None:
-    """Write an invitation as it is before its mail."""
+def invite_and_claim(clock: Clock) -> None:
+    """Write an invitation and claims, as they are before their mail: member 2 says to have brought member 1."""
     db.session.add(
         Invitation(
             profile_id=1, address="bob@example.com", address_hash="0" * 64, words="Come along",
             state=InvitationState.QUEUED, changed=clock(), created=clock(),
         )
     )  # fmt: skip
+    db.session.add_all(claims_of_the_friend(clock))
+
+
+def claims_of_the_friend(clock: Clock) -> list[ReferralClaim]:
+    """Make a claim that nobody has answered, and one that was decided."""
+    said = {
+        "claimant_id": 2, "joined_on": clock().date(), "channel": Channel.LINK, "words": "", "changed": clock(),
+        "created": clock(),
+    }  # fmt: skip
+    return [
+        ReferralClaim(**said, address="alice@example.com", state=ClaimState.ASKED, reason=""),
+        ReferralClaim(**said, address="x", friend_id=1, state=ClaimState.CONFIRMED, reason="we asked", decided_by_id=1),
+    ]
 
 
 @pytest.mark.parametrize("kind", MessageKind)
 def test_every_kind_of_mail_can_be_written(app: Flask, queue, records, clock, kind: MessageKind):
     (friend,) = befriend(app, "alice", 1, clock())
-    records.change(lambda: invite_bob(clock))
+    records.change(lambda: invite_and_claim(clock))
     payload = PAYLOADS[kind]
     queue("one", kind=kind, **payload)
     post_office = PostOffice(app)
@@ -57,7 +82,7 @@ def test_every_kind_of_mail_can_be_written(app: Flask, queue, records, clock, ki
     assert letter["Message-ID"]
     assert "alice" in text
     assert "alice" in page
-    assert (friend in text) == (friend in page) == ("referral_id" in payload)
+    assert (friend in text) == (friend in page) == bool(NAMES_FRIEND & payload.keys())
     assert "http://localhost/" in text
     assert all(link in page for link in links_in(letter))
     assert "{" not in text

@@ -17,6 +17,7 @@ from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from tests.conftest import SECRET_KEY
 from tests.factories import befriend, member
+from tests.functional.mailing.test_mail import claims_of_the_friend
 from tests.pages import Element, parse
 from tests.people import Clock, Person, link_in, links_in, path_of, read_letters, text_of
 
@@ -33,9 +34,12 @@ PAYLOADS = {
     MessageKind.SIGN_IN_CHANGED: {"change": "recovery_code_used", "left": 9},
     MessageKind.INVITATION: {"invitation_id": 1},
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1},
+    MessageKind.CLAIM_QUESTION: {"claim_id": 1},
+    MessageKind.CLAIM_DECIDED: {"claim_id": 2, "state": "rejected"},
 }
 TO_INVITED = {MessageKind.INVITATION, MessageKind.INVITATION_REMINDER}
-NAMES_BOB = set(news()) - {MessageKind.WEEKLY_DIGEST}
+CLAIMS = {MessageKind.CLAIM_QUESTION, MessageKind.CLAIM_DECIDED}
+NAMES_BOB = (set(news()) - {MessageKind.WEEKLY_DIGEST}) | CLAIMS
 
 Send = Callable[..., dict[MessageKind, EmailMessage]]
 
@@ -51,6 +55,7 @@ def send(app: Flask, alice: Person, clock: Clock) -> Send:
         addresses = ["dora@example.com"]
         invitations.invite(db.session.get(User, 1), addresses, "Come & see\n\n<i>me</i>", clock())
         outbox.drop(db.session(), 1)
+        db.session.add_all(claims_of_the_friend(clock))
         db.session.commit()
 
     def run(kinds: Collection[MessageKind] = tuple(MessageKind)) -> dict[MessageKind, EmailMessage]:
@@ -142,12 +147,12 @@ def test_names_with_line_ends_are_refused_when_they_are_typed(alice: Person, rec
     assert records.one(User).display_name == ""
 
 
-def test_news_come_to_confirmed_addresses_only(send: Send, alice: Person, records):
+def test_news_and_claims_come_to_confirmed_addresses_only(send: Send, alice: Person, records):
     def unconfirm() -> None:
         db.session.get(User, 1).verified_at = None
 
     records.change(unconfirm)
-    assert set(send()) == set(MessageKind) - set(news())
+    assert set(send()) == set(MessageKind) - set(news()) - CLAIMS
     assert {row.last_error for row in records.all(OutboxMessage)} == {None}
 
 

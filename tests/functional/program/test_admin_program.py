@@ -31,6 +31,8 @@ WRONG = [
     ("window_days", "31", "from 1 to 30"),
     ("hold_days", "-1", "whole number"),
     ("hold_days", "99999", "3,650"),
+    ("late_code_days", "31", "30"),
+    ("late_code_days", "", "Enter a number of days"),
     ("tiers", "", "at least one tier"),
     ("tiers", "  \n ", "begin at 0"),
     ("tiers", "Silver 10", "is no tier"),
@@ -81,14 +83,16 @@ class TestChangingTheRules:
     def test_it_is_shown_first_and_then_done_and_on_record(self, admin: Person, records, logged):
         before = records.everything()
         page = send(
-            admin, referrer_amount="25", friend_amount="1,000", member_cap="5000", hold_days="14", touch="first"
-        )
+            admin, referrer_amount="25", friend_amount="1,000", member_cap="5000", hold_days="14", touch="first",
+            late_code_days="0",
+        )  # fmt: skip
         assert changes(page) == {
             "referrer_amount": ["10 points", "25 points"],
             "friend_amount": ["0 points", "1,000 points"],
             "member_cap": ["no limit", "5,000 points"],
             "touch": ["the last one", "the first one"],
             "hold_days": ["at once", "after 14 days"],
+            "late_code_days": ["14 days", "off"],
         }
         assert records.everything() == before
         done = admin.follow(admin.submit(page.form(HERE)))
@@ -106,6 +110,7 @@ class TestChangingTheRules:
         assert "Who refers gets: 10 points → 25 points" in history[2]
         old = {"referrer_amount": 10, "friend_amount": 0, "member_cap": None, "touch": "last", "hold_days": 0}
         new = {"referrer_amount": 25, "friend_amount": 1000, "member_cap": 5000, "touch": "first", "hold_days": 14}
+        old, new = old | {"late_code_days": 14}, new | {"late_code_days": 0}
         assert logged() == [("program.change", 1, program.id, old, new)]
 
     def test_dollars_tiers_milestones_and_switches_come_back_as_they_were_typed(

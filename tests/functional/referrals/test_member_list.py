@@ -8,11 +8,16 @@ from tests.pages import Page
 from tests.people import Person
 
 
-def test_it_gives_the_reason_in_plain_words(joined, clock, alice, bob):
+def test_it_gives_the_reason_in_plain_words(clock, alice, bob):
+    alice.sign_up()
+    form = bob.click(alice.link).form("/signup")
+    clock.advance(minutes=12)
+    values = {"username": "bob", "email": bob.email, "password": bob.password, "password_confirm": bob.password}
+    bob.submit(form, **values)
     assert "waiting for bob to confirm their address" in alice.get("/dashboard/referrals").text
     bob.confirm_address()
     day = f"{clock().day} {clock():%B}"
-    assert f"confirmed on {day}: address verified, visit 0 s before signup" in alice.get("/dashboard/referrals").text
+    assert f"confirmed on {day}: address verified, visit 12 min before signup" in alice.get("/dashboard/referrals").text
 
 
 def test_it_filters_by_state_and_in_parts(credited, alice, charlie):

@@ -1,0 +1,1 @@
+"""What members can do about credit that is missing or was refused, once a friend has signed up."""
