@@ -41,7 +41,13 @@ class Domain(flask_babel.Domain):
 def init_app(app: Flask) -> None:
     """Speak the language of who asks, in templates and elsewhere."""
     babel = flask_babel.Babel(app, default_locale=SOURCE, locale_selector=lambda: _locale(_language()))
-    babel.domain_instance = Domain()
+    babel.domain_instance = texts = Domain()
+    # As Flask-Babel does it, without looking for the texts in the context of each of them.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # Jinja's extension adds it
+        lambda text: texts.get_translations().ugettext(text),
+        lambda one, many, number: texts.get_translations().ungettext(one, many, number),
+        newstyle=True,
+    )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals.update(language_tag=tag, text_direction=text_direction)
     app.after_request(_vary)
@@ -106,9 +112,11 @@ def speaking(language: str | None) -> Iterator[None]:
 
 
 def _language() -> str:
-    if "language" not in g:
-        g.language = of_browser() if has_request_context() else SOURCE
-    return str(g.language)
+    known = g._get_current_object()  # asked for once, since this is asked for with every text of a page
+    language: str | None = known.get("language")
+    if language is None:
+        language = known.language = of_browser() if has_request_context() else SOURCE
+    return language
 
 
 def _locale(language: str) -> str:

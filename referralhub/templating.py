@@ -1,8 +1,8 @@
 """What templates can call: words for what they show, and addresses of static files that never go stale."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
-from flask import Flask, current_app, request
+from flask import Flask, request
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -17,6 +17,7 @@ from referralhub.words.dates import ago, day, minute, month, month_name, short_m
 from referralhub.words.language import translated
 from referralhub.words.letters import badge_name
 from referralhub.words.names import called
+from referralhub.words.sharing import channel_label
 from referralhub.words.sign_in import browser
 from referralhub.words.text import sentence_case
 
@@ -24,6 +25,7 @@ from referralhub.words.text import sentence_case
 def init_app(app: Flask) -> None:
     """Register filters and globals, and fingerprint static files."""
     settings: Settings = app.config["SETTINGS"]
+    folder = str(app.static_folder)  # putting this together anew for each icon took as long as drawing it
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         ago=ago,
@@ -41,6 +43,8 @@ def init_app(app: Flask) -> None:
         sentence_case=sentence_case,
         figure_and_unit=figure_and_unit,
         badge_name=badge_name,
+        channel_label=channel_label,
+        spark_path=spark_path,
         browser=browser,
         translated=translated,
         **fraud.FILTERS,
@@ -57,30 +61,30 @@ def init_app(app: Flask) -> None:
         brand_support=shown.support,
         base_url=settings.base_url,
         here=here,
-        icon=icon,
-        static_url=static_url,
+        icon=partial(icon, folder),
+        static_url=partial(static_url, folder),
         public_url=public_url,
-        script=script,
+        script=partial(script, folder),
         development=settings.development,
     )
 
 
-def static_url(file: str) -> str:
+def static_url(folder: str, file: str) -> str:
     """Return the address of a static file, which names its content as it was when this process first looked."""
-    return _static_url(request.script_root, str(current_app.static_folder), file)
+    return _static_url(request.script_root, folder, file)
 
 
-def script(file: str, how: str = "") -> Markup:
+def script(folder: str, file: str, how: str = "") -> Markup:
     """Return the element that loads a script of ours if its content is what it is now; `how` is "defer" or ""."""
-    whole = integrity(f"{current_app.static_folder}/{file}")
+    whole = integrity(f"{folder}/{file}")
     return Markup('<script src="{}" integrity="{}"{}></script>').format(
-        static_url(file), whole, f" {how}" if how else ""
+        static_url(folder, file), whole, f" {how}" if how else ""
     )
 
 
-def icon(name: str, also: str = "") -> Markup:
+def icon(folder: str, name: str, also: str = "") -> Markup:
     """Return a picture of the sprite; `also` is a class of its own. Words say the same beside it."""
-    return _icon(static_url("img/icons.svg"), name, also)
+    return _icon(request.script_root, folder, name, also)
 
 
 # Pages name dozens of files and icons, so that making each address anew took a quarter of the time.
@@ -90,6 +94,19 @@ def _static_url(root: str, folder: str, file: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _icon(sprite: str, name: str, also: str) -> Markup:
-    use = Markup('<use href="{}#{}" />').format(sprite, name)
+def _icon(root: str, folder: str, name: str, also: str) -> Markup:
+    use = Markup('<use href="{}#{}" />').format(_static_url(root, folder, "img/icons.svg"), name)
     return Markup('<svg class="icon {}" aria-hidden="true" focusable="false">{}</svg>').format(also, use)
+
+
+@lru_cache(maxsize=1024)  # mostly of people who had nothing
+def spark_path(numbers: tuple[int, ...]) -> str:
+    """Return the path of a line through these numbers: each is one wide, and the highest is ten high."""
+    most = max(0, *numbers)
+    heights = [round(10 - 9 * max(0, number) / most if most else 10) for number in numbers]
+    bends = [
+        f"{place} {height}"
+        for place, height in enumerate(heights)
+        if not (0 < place < len(heights) - 1 and heights[place - 1] == height == heights[place + 1])
+    ]
+    return f"M{' '.join(bends)}"

@@ -26,6 +26,11 @@ OLD_KINDS = (
 KINDS = (*OLD_KINDS, "claim_question", "claim_decided")
 STATES = ("asked", "agreed", "declined", "confirmed", "rejected", "expired")
 AGREED = sa.text("state IN ('agreed', 'confirmed')")
+# What dashboards say of the last thirty days is found by these.
+INDEXES = {
+    "ix_referral_referrer_decided": ("referral", ["referrer_id", "decided_at", "state", "channel"]),
+    "ix_reward_entry_profile_created": ("reward_entry", ["profile_id", "created"]),
+}
 
 
 def upgrade():
@@ -101,9 +106,13 @@ def upgrade():
     change_values("referral", "channel", CHANNELS)
     change_values("visit_daily", "channel", CHANNELS)
     change_values("outbox", "kind", KINDS)
+    for name, (table, columns) in INDEXES.items():
+        op.create_index(name, table, columns)
 
 
 def downgrade():
+    for name, (table, _) in INDEXES.items():
+        op.drop_index(name, table)
     for table in ("referral", "visit_daily"):
         merge_days = "DELETE FROM visit_daily WHERE channel IN ('reddit', 'sms')"
         give_back = "UPDATE referral SET channel = 'share' WHERE channel IN ('reddit', 'sms')"

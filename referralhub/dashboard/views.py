@@ -1,7 +1,7 @@
 """The dashboard and its live parts, and the leaderboard."""
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request, session
 from flask_login import current_user, login_required
@@ -9,18 +9,19 @@ from flask_login import current_user, login_required
 from referralhub import htmx
 from referralhub.branding.shown import brand
 from referralhub.browsers import request_origin
-from referralhub.clock import now
+from referralhub.clock import local_now, now
 from referralhub.dashboard.forms import AppealForm
 from referralhub.dashboard.sharing import share_links
 from referralhub.kept_answers import keep
 from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
-from referralhub.services.ledger.ranking import Period
+from referralhub.services.ledger.ranking import Leaderboard, Period
 from referralhub.services.recourse import late_codes
 from referralhub.services.referrals import figures, member_list, visits
+from referralhub.services.referrals.figures import Figures
 from referralhub.services.referrals.member_list import ReferralPage
-from referralhub.services.referrals.statistics import Statistics
+from referralhub.services.referrals.next_step import NextStep, next_step
 from referralhub.services.shared.figure_changes import AT_MOST, LEADERBOARD
 from referralhub.services.shared.parts import LARGEST
 from referralhub.urls import public_url
@@ -33,48 +34,66 @@ WORDS_OF_TIME = timedelta(minutes=1)  # for which "a minute ago" may stand
 @bp.get("/dashboard/")
 @login_required
 def home() -> Response:
-    """Show the link, the figures, the newest referrals and the leaderboard. Three queries at most."""
+    """Show the link, the figures and their story, the newest referrals and the leaderboard. Three queries at most."""
     redis, profile, at = current_app.extensions["redis"], current_user.profile, now()
     visits.book(redis, profile.code, at)
-    found = figures.read(redis, profile.id, at)
+    found = own_figures()
     if sign_ins.note_seen(current_user, request_origin(), at):
         session.modified = True  # a member who comes back stays signed in
     board = leaderboard.read(redis, Period.MONTH, at, profile.id, limit=5)
-    code_until = late_codes.deadline(profile, found.statistics.late_code_days, at)
-    page = render_template(
-        "dashboard/home.html",
-        stats=found.statistics,
-        stats_tag=_tag(found.statistics),
-        recent=found.recent,
-        board=board,
-        code_until=code_until,
-        link=member_link(profile.shown_code),
-        shares=share_links(member_link(profile.shown_code), found.statistics, brand),
-    )
-    until = min(
-        found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME, code_until or found.until
-    )
+    until = min(found.until, board.until, sign_ins.due(current_user.sign_in), at + WORDS_OF_TIME)
+    until = min(until, _code_until(found) or until)
     unless = visits.key(profile.code)  # there are visits to be booked
-    return keep(make_response(page), profile.id, LEADERBOARD, until=until, unless=unless)
+    return keep(make_response(page(found, board)), profile.id, LEADERBOARD, until=until, unless=unless)
+
+
+def page(found: Figures, board: Leaderboard, **card: object) -> str:
+    """Render the dashboard; `card` is what the link card is shown with beside the usual."""
+    shown = _figures_shown(found) | _lately_shown(found) | link_card(found) | card
+    return render_template(
+        "dashboard/home.html", **shown, board=board, step=_step(found), code_until=_code_until(found)
+    )
+
+
+def link_card(found: Figures) -> dict[str, object]:
+    """Return what the card with the link shows."""
+    link = member_link(current_user.profile.shown_code)
+    return {
+        "link": link,
+        "shares": share_links(link, found.statistics, brand, current_user.profile.share_text),
+        "stats": found.statistics,
+    }
+
+
+def own_figures() -> Figures:
+    """Read the member's figures, with days in the program's time zone."""
+    return figures.read(current_app.extensions["redis"], current_user.profile.id, local_now())
 
 
 @bp.get("/dashboard/stats")
 @login_required
 def stats_fragment() -> Response:
     """Return the figures alone. Two queries at most."""
-    profile_id = current_user.profile.id
-    found = figures.read(current_app.extensions["redis"], profile_id, now())
-    tag = _tag(found.statistics)
-    fragment = make_response(render_template("dashboard/_stats.html", stats=found.statistics, stats_tag=tag))
-    return keep(htmx.tagged(fragment, tag, event=htmx.STATS_CHANGED), profile_id, until=found.until)
+    found = own_figures()
+    shown = _figures_shown(found)
+    fragment = make_response(render_template("dashboard/_stats.html", **shown))
+    tagged = htmx.tagged(fragment, str(shown["stats_tag"]), event=htmx.STATS_CHANGED)
+    return keep(tagged, current_user.profile.id, until=found.until)
 
 
 @bp.get("/dashboard/recent")
 @login_required
 def recent_fragment() -> str:
-    """Return the newest referrals alone."""
-    found = figures.read(current_app.extensions["redis"], current_user.profile.id, now())
-    return render_template("dashboard/_recent.html", recent=found.recent)
+    """Return what happened lately, the newest referrals and the channels alone."""
+    return render_template("dashboard/_recent.html", **_lately_shown(own_figures()))
+
+
+@bp.get("/dashboard/next")
+@login_required
+def next_fragment() -> str:
+    """Return what to do next alone."""
+    found = own_figures()
+    return render_template("dashboard/_next.html", stats=found.statistics, step=_step(found))
 
 
 @bp.get("/dashboard/referrals")
@@ -112,8 +131,8 @@ def show_leaderboard() -> Response:
     own, at = current_user.profile.id if current_user.is_authenticated else None, now()
     small = request.args.get("size") == "small"
     board = leaderboard.read(current_app.extensions["redis"], period, at, own, limit=5 if small else 20)
-    page = htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
-    return keep(page, LEADERBOARD, *([own] if own else []), until=min(board.until, at + AT_MOST))
+    shown = htmx.page_or_fragment("dashboard/leaderboard.html", "dashboard/_leaderboard.html", board=board, small=small)
+    return keep(shown, LEADERBOARD, *([own] if own else []), until=min(board.until, at + AT_MOST))
 
 
 def part_after(name: str = "after") -> int | None:
@@ -127,5 +146,33 @@ def member_link(code: str) -> str:
     return public_url("landing.follow", code=code)
 
 
-def _tag(stats: Statistics) -> str:
-    return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
+def _figures_shown(found: Figures) -> dict[str, object]:
+    """Return what is shown of the figures themselves. Their tag is another when any of it, or of their story, is."""
+    tag = hashlib.sha256(repr((found.statistics, found.story)).encode()).hexdigest()[:16]
+    return {"stats": found.statistics, "history": found.story.history, "stats_tag": tag}
+
+
+def _lately_shown(found: Figures) -> dict[str, object]:
+    story = found.story
+    return {
+        "activity": story.activity,
+        "recent": found.recent,
+        "channels": story.channels,
+        "total": sum(each.confirmed for each in story.channels),
+    }
+
+
+def _code_until(found: Figures) -> datetime | None:
+    """Return until when the member can enter the code of who invited them; None if they cannot."""
+    return late_codes.deadline(current_user.profile, found.statistics.late_code_days, now())
+
+
+def _step(found: Figures) -> NextStep | None:
+    """Choose what is suggested to the member."""
+    stats = found.statistics
+    return next_step(
+        found.story.prospects,
+        stats.standing,
+        has_confirmed=current_user.verified_at is not None,
+        has_shared=bool(stats.visits or stats.total_referrals or stats.pending),
+    )

@@ -2,7 +2,9 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
+from babel import Locale
 from babel.numbers import format_currency, format_decimal, get_currency_name, get_currency_symbol
 from babel.numbers import format_percent as _format_percent
 from flask_babel import ngettext
@@ -19,7 +21,7 @@ UNITS = {Unit.POINTS: N_("points"), Unit.MEGABYTES: N_("megabytes"), Unit.MONEY:
 
 def format_number(number: float) -> str:
     """Return a number with all the digits that it has: "1,000"."""
-    return format_decimal(number, locale=locale(), decimal_quantization=False)
+    return _decimal(number, locale())
 
 
 def format_percent(share: float | None, digits: int = 1) -> str:
@@ -53,6 +55,11 @@ def format_cost(number: float, currency: str) -> str:
     digits = currencies.decimals(currency) + (2 if 0 < abs(number) < 10 else 0)
     rounded = round(Decimal(number).scaleb(-currencies.decimals(currency)), digits)
     return _money(rounded, currency)
+
+
+@lru_cache(4096)  # a page has dozens of numbers, and most of them are small
+def _decimal(number: float, written: Locale) -> str:
+    return format_decimal(number, locale=written, decimal_quantization=False)
 
 
 def _money(number: Decimal, currency: str) -> str:

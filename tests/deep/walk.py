@@ -14,7 +14,8 @@ STOP = "List-Unsubscribe"
 CRAWLER = {"User-Agent": "Twitterbot/1.0"}
 PAGES = (
     "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dashboard/", "/dashboard/stats", "/dashboard/recent",
-    "/dashboard/network", "/dashboard/qr.svg", "/dashboard/invite", "/account/", "/account/profile", "/account/code",
+    "/dashboard/next", "/dashboard/network", "/dashboard/qr.svg", "/dashboard/qr.png", "/dashboard/picture/square.png",
+    "/dashboard/picture/tall.png", "/dashboard/invite", "/account/", "/account/profile", "/account/code",
     "/account/email", "/account/password", "/account/confirm", "/account/sessions", "/account/notifications",
     "/account/data", "/account/two-factor", "/login/provider", "/login/provider/return",
     "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
@@ -56,6 +57,8 @@ def fill_in_forms(member: Person, number: int) -> None:
     member.submit(member.get("/account/notifications").form("/account/notifications"))
     member.submit(member.get("/account/confirm").form("/account/confirm"), password=member.password)
     member.post("/verify/resend", token_of(member), 303)
+    for action in ("/dashboard/share-text/preview", "/dashboard/share-text"):
+        member.client.post(action, data={**token_of(member), "text": f"Come along with walker {number}."})
     invite = "/dashboard/invite"
     preview = member.submit(member.get(invite).form(invite), 200, addresses=f"new-{number}@example.net {member.email}")
     member.submit(preview.form(invite), send="yes")

@@ -89,11 +89,16 @@ TABLE = {
         GET /dashboard/claims
         GET /dashboard/invite
         GET /dashboard/network
+        GET /dashboard/next
+        GET /dashboard/picture/square.png
+        GET /dashboard/picture/tall.png
+        GET /dashboard/qr.png
         GET /dashboard/qr.svg
         GET /dashboard/recent
         GET /dashboard/referrals
         GET /dashboard/rewards
         GET /dashboard/stats
+        POST /dashboard/share-text/preview
     """,
     (LOGIN, 302, 302, 302): """
         GET /account/
@@ -107,6 +112,7 @@ TABLE = {
         POST /account/sessions/end-others
         POST /account/two-factor/codes
         POST /account/two-factor/off
+        POST /dashboard/share-text
         POST /verify/resend
     """,
     (LOGIN, 409, 409, 409): """

@@ -250,6 +250,7 @@ class CheckedMachine(RuleBasedStateMachine):
             counted, (signed_in, _) = now.statistics, sign_ins.member(who.sign_in) or (None, "")
         holds(5, kept.statistics == counted, f"{who} is shown {kept.statistics}, not {counted}")
         holds(5, kept.recent == now.recent, f"{who} has brought {kept.recent}, not {now.recent}")
+        holds(5, kept.story == now.story, f"{who} reads {kept.story}, not {now.story}")
         self.compare_pages(who)
         if not who.active:
             holds(10, signed_in is None, "a former member has a dashboard")

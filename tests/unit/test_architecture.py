@@ -16,7 +16,8 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "referrals", "recourse", "accounts", "growth",
+    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "referrals", "recourse", "accounts",
+    "growth",
     "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
@@ -43,8 +44,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.brand": (f"{ROW} services.shared services.mailing", "lxml sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
+    "services.history": (f"{ROW} services.shared", "sqlalchemy msgspec"),
     "services.referrals": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.perks "
+        "services.history",
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.recourse": (
@@ -112,7 +115,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "landing": (
         "branding clock early_answers extensions languages observing response_headers sessions words services.shared "
         "services.program services.ledger services.brand services.referrals services.accounts",
-        "flask flask_babel werkzeug redis PIL crawleruseragents",
+        "flask flask_babel werkzeug redis PIL segno crawleruseragents",
     ),
     "auth": (
         "browsers clock config extensions forms htmx languages models openid outcome response_headers security "
@@ -126,7 +129,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
-        "branding browsers clock extensions forms htmx kept_answers models sessions urls words services.shared "
+        "branding browsers clock extensions forms htmx kept_answers landing models sessions urls words services.shared "
         "services.program services.ledger services.brand services.perks services.referrals services.recourse "
         "services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",

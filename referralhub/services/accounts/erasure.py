@@ -41,7 +41,7 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         )
         profile_id = session.execute(select(Profile.id).where(Profile.user_id == user_id)).scalar_one()
         missing.erase(session, profile_id, addresses, now)  # claims are locked before profiles, as by who decides them
-        hidden = {"listed": False, "greeting": "", "updated": now}
+        hidden = {"listed": False, "greeting": "", "share_text": "", "updated": now}
         session.execute(update(Profile).where(Profile.id == profile_id).values(hidden))
         avatars.forget(session, user_id)
         leaderboard.changed(session, profile_id)

@@ -47,7 +47,7 @@ def everything_about(user: User) -> dict[str, Rows]:
     account = select(
         User.username, User.display_name, User.email, User.verified_at, User.last_seen_at, User.created, User.muted,
         User.language, User.browser_language,
-        Profile.code, Profile.referral_count, Profile.listed, Profile.greeting,
+        Profile.code, Profile.referral_count, Profile.listed, Profile.greeting, Profile.share_text,
         shown_name(friend_user).label("referred_by"),
     ).join(Profile, Profile.user_id == User.id).outerjoin(friend, friend.id == Profile.referred_by_id).outerjoin(
         friend_user, friend_user.id == friend.user_id

@@ -41,3 +41,10 @@ def set_public_profile(user_id: int, username: str, display_name: str, listed: b
         ).scalar_one()
         leaderboard.changed(session, profile_id)
         figure_changes.note_member(session, user_id)
+
+
+def set_share_text(profile_id: int, text: str) -> None:
+    """Set the words with which a member shares the link; none are the operator's, or ours."""
+    with transaction() as session:
+        session.execute(update(Profile).where(Profile.id == profile_id).values(share_text=text))
+        figure_changes.note(session, profile_id)  # the dashboard shows them

@@ -8,9 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, transaction
-from referralhub.models import MailRefusal, MessageKind, User
+from referralhub.models import Invitation, MailRefusal, MessageKind, User
 from referralhub.services.mailing.addresses import address_hash
 from referralhub.services.mailing.kinds import news
+from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import BadLink
 
 
@@ -42,6 +43,8 @@ def unsubscribe(token: str, secret_key: str, now: datetime) -> None:
     with transaction() as session:
         if isinstance(meant, str):
             session.execute(insert(MailRefusal).values(address_hash=meant, created=now).on_conflict_do_nothing())
+            invited = select(Invitation.profile_id).where(Invitation.address_hash == meant)
+            figure_changes.note(session, *session.scalars(invited))  # their dashboards suggest no reminder any more
             return
         user_id, kind = meant
         muted = session.scalar(select(User.muted).where(User.id == user_id).with_for_update())

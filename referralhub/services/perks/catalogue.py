@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, with_expression
 from referralhub.database import insert, reading, transaction
 from referralhub.models import AuditLine, Coupon, Fulfilment, Perk, Profile, Redemption, Unit, User
 from referralhub.services.program.rules import MOST
-from referralhub.services.shared import audit, once
+from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, BadPerk, DomainError, NotFound
 
@@ -95,6 +95,7 @@ def add(
         if perk_id is None:
             raise _refusal(session, {**terms, "description": description}, stock, set(coupons or []))
         put_into_pool(session, perk_id, coupons or [])
+        figure_changes.note(session, figure_changes.EVERYBODY)  # dashboards name what can be claimed
         pieces = len(coupons) if coupons else stock
         audit.record(session, actor, "perk.add", "perk", perk_id, {}, {**terms, "pieces": pieces}, now)
     return perk_id
@@ -128,6 +129,7 @@ def set_active(perk_id: int, active: bool, actor: Actor, now: datetime) -> bool:
         if session.scalar(query.returning(Perk.id)) is None:
             _find(session, perk_id)
             return False
+        figure_changes.note(session, figure_changes.EVERYBODY)
         action = "perk.activate" if active else "perk.deactivate"
         states = {"is_active": not active}, {"is_active": active}
         audit.record(session, actor, action, "perk", perk_id, *states, now)
@@ -152,6 +154,7 @@ def add_stock(perk_id: int, pieces: int, key: str, actor: Actor, now: datetime) 
         before, after = perk.stock, perk.stock + pieces
         perk.stock = after
         session.flush()
+        figure_changes.note(session, figure_changes.EVERYBODY)
         audit.record(session, actor, "perk.add_stock", "perk", perk_id, {"stock": before}, {"stock": after}, now)
     return True
 
@@ -168,6 +171,7 @@ def add_coupons(perk_id: int, codes: list[str], key: str, actor: Actor, now: dat
             raise BadPerk("has_no_coupons", "coupons")
         before = session.scalar(_FREE.where(Coupon.perk_id == perk_id)) or 0
         put_into_pool(session, perk_id, codes)
+        figure_changes.note(session, figure_changes.EVERYBODY)
         counts = {"coupons": before}, {"coupons": before + len(codes)}
         audit.record(session, actor, "perk.add_coupons", "perk", perk_id, *counts, now)
     return True

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import reading, transaction
 from referralhub.models import Amount, Coupon, Fulfilment, Perk, Profile, Redemption, RewardKind
 from referralhub.services.ledger import entries
-from referralhub.services.shared import audit, parts
+from referralhub.services.shared import audit, figure_changes, parts
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import CannotRedeem, NotFound
 from referralhub.services.shared.parts import Part
@@ -79,6 +79,7 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
         session.flush()
         if coupon:
             coupon.redemption_id = redemption.id
+        figure_changes.note(session, profile_id)
     return True
 
 
@@ -98,21 +99,29 @@ def _require_reached(session: Session, perk: Perk, profile_id: int, now: datetim
 def _take_from_stock(session: Session, perk: Perk) -> Coupon | None:
     sold_out = CannotRedeem("perk_sold_out", perk=perk.name)
     if perk.fulfilment is Fulfilment.COUPON:
-        coupon = session.scalar(
+        free = session.scalars(
             select(Coupon)
             .where(Coupon.perk_id == perk.id, Coupon.redemption_id.is_(None))
             .order_by(Coupon.id)
-            .limit(1)
+            .limit(2)
             .execution_options(populate_existing=True)
-        )
-        if coupon is None:
+        ).all()
+        if not free:
             raise sold_out
-        return coupon
+        _note_left(session, len(free) - 1)
+        return free[0]
     if perk.stock is not None:
         if perk.stock == 0:
             raise sold_out
         perk.stock -= 1
+        _note_left(session, perk.stock)
     return None
+
+
+def _note_left(session: Session, pieces: int) -> None:
+    """Let no dashboard suggest any more what is sold out."""
+    if not pieces:
+        figure_changes.note(session, figure_changes.EVERYBODY)
 
 
 def fulfil(claim_id: int, actor: Actor, now: datetime) -> bool:

@@ -221,7 +221,7 @@ def confirm(claim_id: int, reason: Reason, actor: Actor, now: datetime, *, verif
         claim = _move(session, claim_id, ClaimState.CONFIRMED, reason, actor, now)
         if verification_required and not friend.is_verified:
             raise Unverified
-        referrer, link = Referrer(claim.claimant_id, ""), FollowedLink("", claim.channel, friend.joined_at)
+        referrer, link = Referrer(claim.claimant_id, "", ""), FollowedLink("", claim.channel, friend.joined_at)
         said = Reason(ReasonCode.FRIEND_AGREED, {"at": agreed_at.isoformat()})
         referral = belated.attach(session, friend, referrer, link, said, now, announced=False)
         found = signals.judge(session, referral)

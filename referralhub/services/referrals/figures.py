@@ -3,7 +3,7 @@
 What keeps them exact is in `shared/figure_changes`.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import cast
 
 import msgspec
@@ -11,18 +11,19 @@ from redis import Redis, RedisError
 
 from referralhub.database import reading
 from referralhub.services.referrals import statistics
-from referralhub.services.referrals.statistics import RecentReferral, Statistics
+from referralhub.services.referrals.statistics import RecentReferral, Statistics, Story
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import AT_MOST, CHANGING, EVERYBODY, TRUSTED, version_key
 
 
 class Figures(msgspec.Struct, array_like=True):
-    """What is kept: figures and newest friends, their versions, and until when time does not change them."""
+    """What is kept: figures, newest friends and their story, with their versions and until when they hold."""
 
     versions: tuple[bytes, bytes]
     until: datetime
     statistics: Statistics
     recent: list[RecentReferral]
+    story: Story
 
 
 _decoder, _encoder = msgspec.msgpack.Decoder(Figures), msgspec.msgpack.Encoder()
@@ -42,7 +43,7 @@ def read(redis: Redis, profile_id: int, now: datetime) -> Figures:
         return _compute(redis, profile_id, now, begun=None if trusted else figure_changes.moment(redis))
     except RedisError:
         found = statistics.of_member(profile_id, now)
-        return Figures((CHANGING, CHANGING), now, found.statistics, found.recent)
+        return Figures((CHANGING, CHANGING), now, found.statistics, found.recent, found.story)
 
 
 def _key(profile_id: int) -> str:
@@ -62,7 +63,8 @@ def _compute(redis: Redis, profile_id: int, now: datetime, begun: int | None) ->
     everybody, own = figure_changes.versions(redis, EVERYBODY, profile_id)
     reading().commit()  # a change that came before these versions must be seen
     found = statistics.of_member(profile_id, now)
-    figures = Figures((everybody, own), min(found.until, now + AT_MOST), found.statistics, found.recent)
+    until = min(found.until, now.astimezone(UTC) + AT_MOST)  # hours are not reckoned with where clocks are changed
+    figures = Figures((everybody, own), until, found.statistics, found.recent, found.story)
     if CHANGING not in figures.versions:
         redis.set(_key(profile_id), _encoder.encode(figures), ex=AT_MOST)
     if begun is not None:

@@ -4,11 +4,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Update, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import transaction
 from referralhub.models import Invitation, InvitationState, MessageKind, OutboxMessage, Profile
+from referralhub.services.shared import figure_changes
 
 
 def note_visited(invitation_id: int, code: str, now: datetime) -> None:
@@ -57,7 +58,7 @@ def note_unwanted(session: Session, message: OutboxMessage, now: datetime) -> No
         _advance(session, message.payload["invitation_id"], None, InvitationState.NOT_SENT, now)
     if message.kind is MessageKind.INVITATION_REMINDER:
         unsent = Invitation.id == message.payload["invitation_id"]
-        session.execute(update(Invitation).where(unsent).values(reminded_at=None))
+        _change(session, update(Invitation).where(unsent).values(reminded_at=None))
 
 
 def erase(session: Session, profile_id: int, addresses: Collection[str]) -> None:
@@ -73,7 +74,7 @@ def erase(session: Session, profile_id: int, addresses: Collection[str]) -> None
         .where(theirs, Invitation.state == InvitationState.QUEUED)
         .values(state=InvitationState.NOT_SENT)
     )
-    session.execute(update(Invitation).where(theirs).values(address=None))
+    _change(session, update(Invitation).where(theirs).values(address=None))
 
 
 # From which states an invitation can come to each; what happens late or twice changes nothing.
@@ -101,4 +102,9 @@ def _advance(
     query = update(Invitation).where(Invitation.id == invitation_id, Invitation.state.in_(_BEFORE[state]))
     if profile_id is not None:
         query = query.where(Invitation.profile_id == profile_id)
-    session.execute(query.values(state=state, changed=now, **values))
+    _change(session, query.values(state=state, changed=now, **values))
+
+
+def _change(session: Session, statement: Update) -> None:
+    """Change invitations; the dashboards of those who sent them say what could be done next."""
+    figure_changes.note(session, *session.scalars(statement.returning(Invitation.profile_id)))

@@ -27,7 +27,7 @@ from referralhub.services.ledger import entries
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.addresses import address_hash
 from referralhub.services.program import rules
-from referralhub.services.shared import parts
+from referralhub.services.shared import figure_changes, parts
 from referralhub.services.shared.errors import CannotInvite
 from referralhub.services.shared.names import shown_name
 from referralhub.services.shared.parts import Part
@@ -134,6 +134,8 @@ def invite(user: User, addresses: Sequence[str], words: str, now: datetime) -> P
                 continue
             kind, payload = MessageKind.INVITATION, {"invitation_id": invitation_id}
             outbox.queue(session, kind, user.id, f"{kind.value}:{invitation_id}", payload, now, address=address)
+        if found.invited:
+            figure_changes.note(session, user.profile.id)
     return found
 
 
@@ -157,6 +159,7 @@ def remind(user: User, invitation_id: int, now: datetime) -> None:
         if session.scalar(select(_is_unwanted(line.address_hash, line.address))):
             raise CannotInvite("reminder_unwanted")
         line.reminded_at = now
+        figure_changes.note(session, user.profile.id)
         kind, payload = MessageKind.INVITATION_REMINDER, {"invitation_id": line.id}
         key = f"{kind.value}:{line.id}:{secrets.token_hex(8)}"  # there may be an earlier one that was not sent
         outbox.queue(session, kind, user.id, key, payload, now, address=line.address)

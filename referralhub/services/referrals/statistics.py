@@ -1,31 +1,58 @@
-"""A member's own figures, and the newest friends."""
+"""A member's own figures, how they came to be, and the newest friends."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from msgspec import Meta
-from sqlalchemy import BindParameter, Integer, Select, Subquery, bindparam, exists, func, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+)
 from sqlalchemy.orm import aliased
 
-from referralhub.database import reading
+from referralhub.database import dialect, reading
 from referralhub.models import (
+    Channel,
     FigureChange,
     Profile,
     Program,
     Referral,
     ReferralState,
     RewardEntry,
+    RewardKind,
     User,
     VisitDaily,
 )
 from referralhub.models.base import UtcDateTime
+from referralhub.services.history import activity, days
+from referralhub.services.history.activity import Happening, in_utc
+from referralhub.services.history.channels import ChannelFigures, by_channel
+from referralhub.services.history.days import DAY, FIRST, FIRST_DAY, History, day_of, series
+from referralhub.services.history.lists import listed, reader
 from referralhub.services.program.rules import Standing, standing
-from referralhub.services.shared.names import shown_name
+from referralhub.services.referrals import next_step
+from referralhub.services.referrals.next_step import Prospects
+from referralhub.services.shared.calendar import zone_of
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
 NEWEST = 8  # friends, whom the dashboard names
 UNITS = "^(points|megabytes|[A-Z]{3})$"  # of amounts; what Redis keeps may be of a release that had others
+UNDECIDED = (ReferralState.PENDING, ReferralState.HELD)
+CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE)
 
 
 @dataclass(frozen=True)
@@ -54,99 +81,163 @@ class RecentReferral:
 
 
 @dataclass(frozen=True)
+class Story:
+    """What is told beside the figures: how they came to be, by which channels, what happened lately, what is open."""
+
+    history: History
+    channels: list[ChannelFigures]
+    activity: list[Happening]  # the newest first
+    prospects: Prospects
+
+
+@dataclass(frozen=True)
 class Reading:
     """What the database says of a member at one moment."""
 
     statistics: Statistics
     recent: list[RecentReferral]  # the newest first
-    until: datetime  # when time alone changes the statistics
+    story: Story
+    until: datetime  # when time alone changes any of it
     missed: bool  # whether there are changes that Redis was not told of
 
 
 def of_member(profile_id: int, now: datetime) -> Reading:
-    """Read a member's figures and newest friends, in one query."""
-    since = now - timedelta(days=ACTIVE_DAYS)
-    rows = reading().execute(_FIGURES, {"profile_id": profile_id, "since": since}).all()
-    row = rows[0]
-    found = Statistics(
+    """Read a member's figures and what there is to tell of them, in one query.
+
+    Days are those of the program's time zone; if `now` is in another one, they are read once more.
+    """
+    lately, since = days.up_to(now), now.astimezone(UTC) - timedelta(days=ACTIVE_DAYS)
+    values = {"profile_id": profile_id, "now": now, "since": since, "due": next_step.due(now), **lately.values}
+    row = reading().execute(_figures(dialect(), len(lately.steps)), values).one()
+    if row.timezone != str(zone_of(now)):
+        return of_member(profile_id, now.astimezone(ZoneInfo(row.timezone)))
+    brought = activity.friends(row)
+    entries = [each for each in _read_entries(row.entries_by_day) if each[1] == row.unit]
+    held = sum(amount for _, _, _, amount, _ in entries)
+    referrals, visits, active = _read_referrals(row.referrals), _read_visits(row.visits), _read_active(row.active)
+    confirmed = [(day, each, number) for day, state, each, number in referrals if state is ReferralState.CONFIRMED]
+    statistics = Statistics(
         total_referrals=row.referral_count,
         rewards=row.balance,
         unit=row.unit,
-        active_network=row.active,
-        pending=row.pending,
-        visits=row.visits,
+        active_network=sum(number for _, number, _ in active),
+        pending=sum(number for _, state, _, number in referrals if state in UNDECIDED),
+        visits=sum(number for _, _, number in visits),
         standing=standing(row.tiers, row.referral_count),
         referrer_amount=row.referrer_amount,
         friend_amount=row.friend_amount,
         late_code_days=row.late_code_days,
     )
-    recent = [RecentReferral(each.friend, each.state, each.created) for each in rows if each.friend is not None]
-    return Reading(found, recent, (row.oldest or now) + timedelta(days=ACTIVE_DAYS), row.missed)
-
-
-def _figures() -> Select[*tuple[Any, ...]]:
-    """Make the query for the figures of `profile_id`: a row for each of the newest friends, or one without a friend.
-
-    A friend is active who was seen at or after `since`.
-    """
-    profile_id, since = bindparam("profile_id", type_=Integer), bindparam("since", type_=UtcDateTime)
-    friend, friend_user = aliased(Profile), aliased(User)
-    active = (
-        select(func.count().label("n"), func.min(friend_user.last_seen_at).label("oldest"))
-        .select_from(friend)
-        .join(friend_user, friend_user.id == friend.user_id)
-        .where(friend.referred_by_id == profile_id, friend_user.last_seen_at >= since)
-        .subquery()
+    history = History(
+        confirmed=series((day, number) for day, _, number in confirmed),
+        credited=series((day, amount) for day, _, amount, _, _ in entries),
+        joined=series(_read_joined(row.joined)),
+        visits=series((day and (day - lately.first).days + 1, number) for day, _, number in visits),
+        active=series((day, number) for day, number, _ in active),
     )
-    pending = select(func.count()).where(
-        Referral.referrer_id == profile_id, Referral.state.in_([ReferralState.PENDING, ReferralState.HELD])
+    story = Story(
+        history,
+        by_channel(((each, number) for _, each, number in confirmed), ((each, number) for _, each, number in visits)),
+        activity.happenings(brought, row),
+        next_step.of_row(row, brought, row.balance - held),
     )
-    visits = select(func.coalesce(func.sum(VisitDaily.visitors), 0)).where(VisitDaily.profile_id == profile_id)
+    gone = [in_utc(oldest) + timedelta(days=ACTIVE_DAYS) for _, _, oldest in active]
+    freed = [in_utc(first) for _, _, _, _, first in entries if first]
+    until = min([lately.until, *gone, *freed])
+    recent = [RecentReferral(each.name, each.state, each.created) for each in brought[:NEWEST]]
+    return Reading(statistics, recent, story, until, row.missed)
+
+
+_read_referrals = reader(tuple[int | None, ReferralState, Channel, int])
+_read_visits = reader(tuple[date | None, Channel, int])
+_read_entries, _read_joined = reader(tuple[int | None, str, int, int, datetime | None]), reader(tuple[int, int])
+_read_active = reader(tuple[int, int, datetime])
+
+
+@cache  # building it took 40 % of the time
+def _figures(_dialect: str, steps: int) -> Select[*tuple[Any, ...]]:
+    """Make the query for all about `profile_id`, in days of so many `steps`: one row, in which lists are texts."""
+    profile_id = bindparam("profile_id", type_=Integer)
     balance = (
         select(RewardEntry.balance)
         .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == Program.ledger_unit)
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
-    newest = _newest(profile_id)
+    found: dict[str, Any] = {
+        "balance": func.coalesce(balance.scalar_subquery(), 0),
+        "unit": Program.ledger_unit,
+        "missed": exists(select(FigureChange.id)),
+        **{name: listed(query) for name, query in _by_day(profile_id, steps).items()},
+        **activity.parts(profile_id),
+        **next_step.parts(profile_id),
+    }
     return (
         select(
             Profile.referral_count,
-            func.coalesce(balance.scalar_subquery(), 0).label("balance"),
-            active.c.n.label("active"),
-            active.c.oldest,
-            pending.scalar_subquery().label("pending"),
-            visits.scalar_subquery().label("visits"),
-            Program.ledger_unit.label("unit"),
+            Program.timezone,
             Program.tiers,
             Program.referrer_amount,
             Program.friend_amount,
             Program.late_code_days,
-            exists(select(FigureChange.id)).label("missed"),
-            newest.c.friend,
-            newest.c.state,
-            newest.c.created,
+            Program.email_invitations,
+            *(value.label(name) for name, value in found.items()),
         )
         .select_from(Profile)
         .join(Program, Program.version == select(func.max(Program.version)).scalar_subquery())
-        .join(active, true())
-        .outerjoin(newest, true())
         .where(Profile.id == profile_id)
-        .order_by(newest.c.id.desc())
     )
 
 
-def _newest(profile_id: BindParameter[int]) -> Subquery:
-    friend = aliased(Profile)
+def _by_day(profile_id: BindParameter[int], steps: int) -> dict[str, Select[*tuple[Any, ...]]]:
+    """Make the queries for how much there was on each day, and how much before them where all of it is a figure.
+
+    A friend is active who was seen at or after `since`.
+    """
+    friend, friend_user, since = aliased(Profile), aliased(User), bindparam("since", type_=UtcDateTime)
+    own, seen = Referral.referrer_id == profile_id, friend_user.last_seen_at
+    return {
+        "referrals": select(
+            day_of(Referral.decided_at, steps, before=null()), Referral.state, Referral.channel, func.count()
+        )
+        .where(own)
+        .group_by(DAY, Referral.state, Referral.channel),
+        "joined": select(day_of(Referral.created, steps), func.count())
+        .where(own, Referral.created >= FIRST)
+        .group_by(DAY),
+        "entries_by_day": _entries_by_day(profile_id, steps),
+        "visits": select(
+            case((VisitDaily.day >= FIRST_DAY, VisitDaily.day)), VisitDaily.channel, func.sum(VisitDaily.visitors)
+        )
+        .where(VisitDaily.profile_id == profile_id)
+        .group_by(DAY, VisitDaily.channel),
+        "active": select(day_of(seen, steps), func.count(), func.min(seen))
+        .join(friend, friend.user_id == friend_user.id)
+        .where(friend.referred_by_id == profile_id, seen >= since)
+        .group_by(DAY),
+    }
+
+
+def _entries_by_day(profile_id: BindParameter[int], steps: int) -> Select[*tuple[Any, ...]]:
+    """Make the query for what was credited on each day, how much of all that is on hold, and until when the first is.
+
+    No entry is on hold for longer than any version of the rules says, so that older ones need not be looked at.
+    """
+    now = bindparam("now", type_=UtcDateTime)
+    longest = select(func.max(Program.hold_days) + 1).scalar_subquery()
+    if dialect() == "postgresql":
+        since: ColumnElement[Any] = func.least(FIRST, now - func.make_interval(0, 0, 0, longest))
+    else:
+        since = func.min(FIRST, func.datetime(now, literal("-") + cast(longest, Text) + literal(" days")))
+    on_hold = RewardEntry.available_at > now
     return (
-        select(Referral.id, Referral.state, Referral.created, shown_name(User).label("friend"))
-        .join(friend, friend.id == Referral.friend_id)
-        .join(User, User.id == friend.user_id)
-        .where(Referral.referrer_id == profile_id)
-        .order_by(Referral.id.desc())
-        .limit(NEWEST)
-        .subquery()
+        select(
+            day_of(RewardEntry.created, steps, before=null()),
+            RewardEntry.unit,
+            func.sum(case((RewardEntry.kind.in_(CREDITS), RewardEntry.amount), else_=0)),
+            func.sum(case((on_hold, RewardEntry.amount), else_=0)),
+            func.min(case((on_hold, RewardEntry.available_at))),
+        )
+        .where(RewardEntry.profile_id == profile_id, RewardEntry.created >= since)
+        .group_by(DAY, RewardEntry.unit)
     )
-
-
-_FIGURES = _figures()  # built once: building it took 40 % of the time

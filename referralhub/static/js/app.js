@@ -56,15 +56,16 @@
   }
 
   function share(button) {
-    const { shareTitle: title, shareText: text, shareUrl: url } = button.dataset;
+    const like = button.dataset.shareAs; // which button knows what is shared
+    const { shareTitle: title, shareText: text, shareUrl: url } = (like ? document.querySelector(like) : button).dataset;
     navigator.share({ title, text, url }).catch(() => {}); // closing the sheet is no error
   }
 
   document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-share], [data-theme-switch]");
+    const button = event.target.closest("[data-copy], [data-share], [data-share-as], [data-theme-switch]");
     if (!button) return;
     if (button.dataset.copy) copy(button);
-    else if ("share" in button.dataset) share(button);
+    else if ("share" in button.dataset || "shareAs" in button.dataset) share(button);
     else switchTheme();
   });
 
