@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flask import Flask
 
+from referralhub.dashboard.network import branch_token
 from referralhub.models import Channel, Invitation, Referral, SignIn
 from referralhub.services.accounts import administration, signup
 from referralhub.services.perks import catalogue, claims
@@ -48,6 +49,7 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
         "perk_id": 1,
         "code": people["owner"].code,
         "token": "nonsense",
+        "branch": _branch_of("charlie", records),
         "filename": "css/app.css",
         "step": "release",
         "decision": "confirm",
@@ -58,6 +60,12 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
         "digest": "0" * 64,
         "extension": "png",
     }
+
+
+def _branch_of(username: str, records: Records) -> str:
+    """Give what stands for somebody's branch of a network in addresses."""
+    with records.app.app_context():
+        return branch_token(user_named(username).profile.id)
 
 
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:

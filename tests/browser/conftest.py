@@ -121,6 +121,30 @@ _CUT = """() => {
   }
   return cut;
 }"""
+# The cells of tables that somebody does not get to see whole, not even by scrolling the frame that they are in.
+_CUT_CELLS = """() => {
+  const cut = [];
+  for (const table of document.querySelectorAll('table')) {
+    if (!table.checkVisibility()) continue;
+    const frame = table.closest('.table');
+    const box = (frame ?? table.parentElement).getBoundingClientRect();
+    if (frame && frame.scrollWidth > frame.clientWidth + 1) {
+      const named = frame.ariaLabel || document.getElementById(frame.getAttribute('aria-labelledby'))?.textContent;
+      const scrolls = ['auto', 'scroll'].includes(getComputedStyle(frame).overflowX);
+      if (!scrolls || frame.tabIndex !== 0 || frame.role !== 'region' || !named) cut.push('a frame to be scrolled');
+    }
+    for (const cell of table.querySelectorAll('th, td')) {
+      const inside = (it, edge) => it.left >= edge.left - 1 && it.right <= edge.right + 1;
+      if (frame) cell.scrollIntoView({ block: 'nearest', inline: 'center' });
+      const [place, range] = [cell.getBoundingClientRect(), document.createRange()];
+      range.selectNodeContents(cell);
+      const texts = cell.querySelector('.visually-hidden') ? [] : [...range.getClientRects()];
+      if (!inside(place, box) || !texts.every(text => !text.width || inside(text, place))) cut.push(cell.innerText);
+    }
+    if (frame) frame.scrollLeft = 0;
+  }
+  return cut;
+}"""
 # What of the header runs into something else there, or off the screen.
 _COLLISIONS = """() => {
   const parts = [...document.querySelectorAll('.topbar .brand, .topbar .nav-link, .topbar .menu > summary')];
@@ -138,6 +162,7 @@ def expect_to_fit(page: Page, width: int, what: str) -> None:
     assert widest <= width, f"{what}: {widest} px wide on a screen of {width}"
     assert page.evaluate(_COLLISIONS) == [], f"{what}: in the header, {width} px wide"
     assert page.evaluate(_CUT) == [], f"{what}: cut off, {width} px wide"
+    assert page.evaluate(_CUT_CELLS) == [], f"{what}: of a table, {width} px wide"
 
 
 def double_text(page: Page) -> None:

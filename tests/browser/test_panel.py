@@ -9,7 +9,8 @@ pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 PAGES = (
     "/admin/", "/admin/review/", "/admin/members/", "/admin/members/3/", "/admin/referrals/", "/admin/referrals/3/",
     "/admin/rewards/", "/admin/perks/", "/admin/perks/new", "/admin/claims/", "/admin/program/", "/admin/invitations/",
-    "/admin/mail/", "/admin/audit/", "/admin/texts/", "/admin/texts/invitation/de/", "/account/confirm",
+    "/admin/mail/", "/admin/audit/", "/admin/audit/verify", "/admin/texts/", "/admin/texts/invitation/de/",
+    "/admin/customers/", "/admin/brand/", "/admin/program/edit", "/account/confirm",
 )  # fmt: skip
 
 
@@ -29,6 +30,37 @@ def test_text_of_double_size_fits_on_a_phone_and_on_a_large_screen(panel, hub):
         double_text(page)
         for width in (390, 1280):
             expect_to_fit(page, width, path)
+
+
+def test_the_tables_of_the_growth_page_are_whole_on_a_laptop_and_keep_their_first_column_on_a_phone(panel, hub):
+    page = panel(viewport={"width": 1280, "height": 740})
+    wider = "frames => frames.filter(each => each.scrollWidth > each.clientWidth).map(each => each.ariaLabel)"
+    for width in (1440, 1280):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.locator(".table").evaluate_all(wider) == [], f"{width} px wide"
+    page.set_viewport_size({"width": 360, "height": 740})
+    frame = page.locator("#monthly .table")
+    frame.focus()
+    page.keyboard.press("End")  # to the end of the frame or of the page: a frame scrolls by arrow keys in any case
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#monthly .table').scrollLeft > 100")
+    month, members = frame.locator("tbody tr").first.locator("th"), frame.locator("tbody tr").first.locator("td").last
+    edge = frame.bounding_box()["x"]
+    assert edge <= month.bounding_box()["x"] <= edge + 2
+    assert members.bounding_box()["x"] > month.bounding_box()["x"] + month.bounding_box()["width"]
+
+
+def test_links_lead_to_each_section_of_the_growth_page(panel, hub):
+    page = panel(viewport={"width": 360, "height": 740})
+    links = page.get_by_role("navigation", name="On this page").get_by_role("link")
+    assert links.count() == 6
+    for number in range(links.count()):
+        links.nth(number).click()
+        title = page.locator(f"{page.evaluate('location.hash')} h2").first
+        expect(title).to_be_in_viewport()
+        expect(title).to_have_text(links.nth(number).text_content())
+        page.go_back()
 
 
 def test_a_case_is_decided_with_the_keyboard_alone(panel, hub):

@@ -40,6 +40,19 @@ FOR_GROWTH = {
 }  # fmt: skip
 GROWTH_READS = 100_000  # blocks, for all of its statements
 NOT_OF_MEMBERS = {"metrics.scrape", "static"}  # endpoints
+# Of those who came by nobody and brought nobody: some below one of them, and some below each of these.
+WIRE = """
+WITH free AS (
+    SELECT id, row_number() OVER (ORDER BY id) AS place FROM (
+        SELECT id FROM profile WHERE referred_by_id IS NULL AND id > :top
+        AND NOT EXISTS (SELECT FROM profile friend WHERE friend.referred_by_id = profile.id) ORDER BY id LIMIT :people
+    ) found
+)
+UPDATE profile SET referred_by_id = coalesce(above.id, :top)
+FROM free LEFT JOIN free above ON free.place > :each AND above.place = (free.place - 1) / :each
+WHERE profile.id = free.id
+"""
+PEOPLE = 100_000  # in such a network
 WHO = {
     "heavy": "SELECT user_id FROM profile WHERE listed ORDER BY referral_count DESC, id LIMIT 1",
     "typical": "SELECT user_id FROM profile WHERE listed AND referral_count = 3 AND id > 500000 ORDER BY id LIMIT 1",
@@ -191,3 +204,37 @@ def test_a_lost_index_is_noticed(installation: Installation, index: str, table: 
         connection.execute(text(made))
         connection.commit()
     assert {table} in installation.read_through(plans).values()
+
+
+@pytest.mark.parametrize("each", [10, PEOPLE], ids=["deep", "broad"])
+def test_a_network_of_very_many_is_found_by_index_and_counted_once_in_a_while(
+    installation: Installation, capfd, each: int
+):
+    """How many friends somebody has on average tells nothing of one with a hundred thousand: no plan may go by it."""
+    member = _with_network(installation.app, each)
+    plans = installation.found_for(partial(member.get, walk.NETWORK))
+    page = member.get(walk.NETWORK)
+    assert sum(int(row["data-value"]) for row in page.all("[data-generation]")) >= PEOPLE
+    again = installation.found_for(partial(member.get, walk.NETWORK))
+    assert len([plan for plan in plans if "number < " in plan.statement]) == 1
+    assert not [plan for plan in again if "number < " in plan.statement]
+    parts = [anchor["href"] for anchor in page.all("a") if anchor.text == "More"]
+    rest = installation.found_for(lambda: [member.get(link) for link in [*walk.branches(member), *parts]])
+    with capfd.disabled():
+        slowest = sorted([*plans, *rest], key=lambda plan: -plan.milliseconds)[:4]
+        sys.stdout.write("\n" + "".join(f"{plan!s:.150}\n" for plan in slowest))
+    assert installation.read_through([*plans, *again, *rest]) == {}
+
+
+def _with_network(app: Flask, each: int) -> Person:
+    """Put very many below somebody who came by nobody, `each` below each, and give whoever has them now."""
+    with app.app_context():
+        free = text("SELECT id, user_id FROM profile WHERE referred_by_id IS NULL ORDER BY id OFFSET :each LIMIT 1")
+        top = db.session.execute(free, {"each": each % 7}).one()
+        db.session.execute(text(WIRE), {"top": top.id, "people": PEOPLE, "each": each})
+        db.session.commit()
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("ANALYZE profile"))
+    member = walk.known_as(PostOffice(app), top.user_id)
+    member.sign_in()
+    return member

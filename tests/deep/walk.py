@@ -10,6 +10,7 @@ from tests import two_factor
 from tests.people import Person, PostOffice, path_of
 
 PERIODS = ("all", "month", "week")
+NETWORK = "/dashboard/network"
 STOP = "List-Unsubscribe"
 CRAWLER = {"User-Agent": "Twitterbot/1.0"}
 PAGES = (
@@ -41,12 +42,20 @@ def look_around(member: Person) -> None:
     for path in ("/dashboard/rewards", "/dashboard/invite", *(f"/dashboard/referrals{each}" for each in ("", *states))):
         turn_to_the_end(member, path)
     turn_to_the_end(member, "/dashboard/rewards", "claims_after")
+    turn_to_the_end(member, NETWORK)
+    for link in branches(member):
+        turn_to_the_end(member, link)
+
+
+def branches(member: Person) -> list[str]:
+    """Give the addresses of the first few branches of the member's network, where there are any."""
+    return [link for anchor in member.get(NETWORK).all("a") if (link := anchor["href"]).startswith(f"{NETWORK}/")][:3]
 
 
 def turn_to_the_end(member: Person, path: str, mark: str = "after") -> None:
     """Follow the links to older parts of one list until there is no more."""
     while path:
-        links = [anchor["href"] for anchor in member.get(path).all("a") if anchor.text == "Older"]
+        links = [anchor["href"] for anchor in member.get(path).all("a") if anchor.text in ("Older", "More")]
         path = next((link for link in links if mark in parse_qs(urlsplit(link).query)), "")
 
 

@@ -100,6 +100,9 @@ TABLE = {
         GET /dashboard/stats
         POST /dashboard/share-text/preview
     """,
+    (LOGIN, 200, 404, 404): """
+        GET /dashboard/network/<branch>
+    """,
     (LOGIN, 302, 302, 302): """
         GET /account/
         GET /login/code

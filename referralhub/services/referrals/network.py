@@ -1,21 +1,48 @@
-"""The people below a member: whom they brought, whom those brought, and so on."""
+"""The people below a member: whom they brought, whom those brought, and so on, five generations deep.
 
+Members read the names of their own friends. Whoever is further below has a name there only if they show themselves
+(`Profile.listed`), as on the leaderboard; all others are numbers.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
-from sqlalchemy import case, func, literal, select
+import msgspec
+from redis import Redis, RedisError
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy import cast as cast_to
+from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import Profile, User
 from referralhub.services.referrals.statistics import ACTIVE_DAYS
+from referralhub.services.shared.errors import NotFound
 from referralhub.services.shared.names import shown_name
+from referralhub.services.shared.parts import LENGTH
 
-DEEPEST = 10  # generations that are counted
-MOST = 50  # friends that are named
+DEEPEST = 5  # generations
+DOTS = 16  # of a generation in the picture, at most
+LARGE = 10_000  # people; a network of more is counted again only when its count is old
+OLD = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
-class Generation:
+class Generation(msgspec.Struct, array_like=True, frozen=True):
     """How many members are so many steps below, and how many of them were seen in the last 30 days."""
 
     number: int
@@ -23,32 +50,122 @@ class Generation:
     active: int
 
 
-@dataclass(frozen=True)
-class Branch:
-    """A friend, and how many that friend has brought."""
+class Count(msgspec.Struct, array_like=True, frozen=True):
+    """The generations of a network, as they were at a moment: now, or a little before where there are many people."""
 
-    name: str
-    referrals: int
-
-
-@dataclass(frozen=True)
-class Network:
-    """What the network page shows."""
-
+    at: datetime
     generations: list[Generation]
-    branches: list[Branch]
 
     @property
     def total(self) -> int:
         """All members below."""
         return sum(generation.members for generation in self.generations)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether it is counted only once in a while."""
+        return self.total > LARGE
 
-def below(profile_id: int, now: datetime) -> Network:
-    """Read a member's network, ten generations deep. Two queries."""
+
+_decoder, _encoder = msgspec.msgpack.Decoder(Count), msgspec.msgpack.Encoder()
+
+
+@dataclass(frozen=True)
+class Dot:
+    """One member in the picture: their place in the row, and that of whoever brought them in the row above.
+
+    Only a friend has a name there.
+    """
+
+    place: int
+    parent: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A network at a glance: every generation's count, and the first few dots of each."""
+
+    count: Count
+    rows: list[list[Dot]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A member on the way from a friend down to a branch."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Relative:
+    """One line of a branch: a member, and how many they brought; None where that would be a sixth generation."""
+
+    id: int
+    name: str
+    confirmed: int
+    people: int | None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The line behind which a part of a branch begins: those with more friends come first, then who joined last."""
+
+    confirmed: int
+    id: int
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Some of those whom one member brought. `path` leads there from a friend; for one's own friends it is empty.
+
+    `unnamed` people, who do not show themselves, are counted behind the last part; `next` is where the next one begins.
+    """
+
+    path: list[Step]
+    members: list[Relative]
+    unnamed: int
+    after: Mark | None
+    next: Mark | None
+
+
+def overview(redis: Redis, profile_id: int, now: datetime) -> Overview:
+    """Read the generations below a member, and some of each for the picture. Two queries, however many people."""
+    return Overview(_count(redis, profile_id, now), _rows(reading().execute(_dots(profile_id)).all()))
+
+
+def friends(profile_id: int, after: Mark | None = None) -> Branch:
+    """Read those whom a member brought, one part of them. One query."""
+    return _branch(profile_id, [], after)
+
+
+def branch(profile_id: int, below_id: int, after: Mark | None = None) -> Branch:
+    """Read those whom somebody in a member's network brought, one part of them. Three queries at most.
+
+    Raises NotFound unless that is a friend, or can be reached from one over people who show themselves, and is no
+    deeper than that those whom they brought are in the network.
+    """
+    return _branch(below_id, _path(profile_id, below_id), after)
+
+
+def _count(redis: Redis, profile_id: int, now: datetime) -> Count:
+    key = f"network:{profile_id}"
+    with suppress(RedisError, msgspec.DecodeError):
+        if (kept := cast(bytes | None, redis.get(key))) and (found := _decoder.decode(kept)).at > now - OLD:
+            return found
+    count = Count(now, [Generation(*row) for row in reading().execute(_generations(profile_id, now))])
+    if count.is_large:
+        with suppress(RedisError):
+            redis.set(key, _encoder.encode(count), ex=OLD)
+    return count
+
+
+def _generations(profile_id: int, now: datetime) -> Select[int, int, int]:
+    # It begins with the member, who is one: for the many friends of some, PostgreSQL would plan to read everybody.
     tree = (
-        select(Profile.id, Profile.user_id, literal(1).label("number"))
-        .where(Profile.referred_by_id == profile_id)
+        select(Profile.id, Profile.user_id, literal(0).label("number"))
+        .where(Profile.id == profile_id)
         .cte("tree", recursive=True)
     )
     tree = tree.union_all(
@@ -59,14 +176,133 @@ def below(profile_id: int, now: datetime) -> Network:
     # Looked up for each: a join is planned for as many members as there might be, and reads all accounts for them.
     last_seen = select(User.last_seen_at).where(User.id == tree.c.user_id).scalar_subquery()
     seen = case((last_seen >= now - timedelta(days=ACTIVE_DAYS), 1), else_=0)
-    generations = reading().execute(
-        select(tree.c.number, func.count(), func.sum(seen)).group_by(tree.c.number).order_by(tree.c.number)
+    return (
+        select(tree.c.number, func.count(), func.sum(seen))
+        .where(tree.c.number > 0)
+        .group_by(tree.c.number)
+        .order_by(tree.c.number)
     )
-    branches = reading().execute(
-        select(shown_name(User), Profile.referral_count)
-        .join(User, User.id == Profile.user_id)
-        .where(Profile.referred_by_id == profile_id)
-        .order_by(Profile.referral_count.desc(), Profile.id)
-        .limit(MOST)
+
+
+def _dots(profile_id: int) -> Select[Any]:
+    """Make the query for the first dots of each generation: a few of everybody in the row above, in turns."""
+    first = (Profile.referral_count.desc(), Profile.id.desc())
+    nobody = cast_to(null(), Integer).label("parent")
+    row = (
+        select(Profile.id, nobody, Profile.user_id, func.row_number().over(order_by=first).label("place"))
+        .where(_brought_by(profile_id))
+        .order_by(*first)
+        .limit(DOTS)
+        .cte("row1")
     )
-    return Network([Generation(*row) for row in generations], [Branch(*row) for row in branches])
+    rows = [row]
+    for number in range(2, DEEPEST + 1):
+        turn = func.row_number().over(partition_by=Profile.referred_by_id, order_by=first).label("turn")
+        in_turns = (
+            select(Profile.id, Profile.referred_by_id.label("parent"), Profile.user_id, turn, row.c.place)
+            .join(row, Profile.referred_by_id == row.c.id)
+            .order_by(turn, row.c.place)
+            .limit(DOTS)
+            .subquery()
+        )
+        beside = func.row_number().over(order_by=(in_turns.c.place, in_turns.c.turn)).label("place")
+        row = select(in_turns.c.id, in_turns.c.parent, in_turns.c.user_id, beside).cte(f"row{number}")
+        rows.append(row)
+    dots = union_all(
+        *(
+            select(each.c.id, each.c.parent, each.c.place, each.c.user_id, literal(number).label("number"))
+            for number, each in enumerate(rows, 1)
+        )
+    ).subquery()
+    name = select(shown_name(User)).where(User.id == dots.c.user_id, dots.c.number == 1).scalar_subquery()
+    return select(dots.c.id, dots.c.parent, dots.c.number, name.label("name")).order_by(dots.c.number, dots.c.place)
+
+
+def _rows(found: Sequence[Row[Any]]) -> list[list[Dot]]:
+    rows: list[list[Dot]] = []
+    places: dict[int | None, int] = {None: 0}
+    for dot in found:
+        if dot.number > len(rows):
+            rows.append([])
+        places[dot.id] = len(rows[-1])
+        rows[-1].append(Dot(places[dot.id], places[dot.parent], dot.name or ""))
+    return rows
+
+
+def _path(profile_id: int, below_id: int) -> list[Step]:
+    """Go up from a member of the network, at most to its top, and return the way down. One query. Raises NotFound."""
+    up = (
+        select(Profile.id, Profile.user_id, Profile.listed, Profile.referred_by_id, literal(1).label("steps"))
+        .where(Profile.id == below_id)
+        .cte("up", recursive=True)
+    )
+    up = up.union_all(
+        select(Profile.id, Profile.user_id, Profile.listed, Profile.referred_by_id, up.c.steps + 1)
+        .join(up, Profile.id == up.c.referred_by_id)
+        .where(up.c.referred_by_id != profile_id, up.c.steps < DEEPEST - 1)
+    )
+    path = (
+        reading()
+        .execute(
+            select(up.c.id, up.c.referred_by_id, shown_name(User).label("name"), up.c.listed, User.is_active)
+            .join(User, User.id == up.c.user_id)
+            .order_by(up.c.steps.desc())
+        )
+        .all()
+    )
+    # A friend is named whatever they chose; where somebody on the way is not, there is no way.
+    if not path or path[0].referred_by_id != profile_id or not all(each.listed and each.is_active for each in path[1:]):
+        raise NotFound
+    return [Step(each.id, each.name) for each in path]
+
+
+def _branch(of_id: int, path: list[Step], after: Mark | None) -> Branch:
+    found = reading().execute(_members(of_id, deep=len(path), after=after)).all()
+    members = [Relative(each.id, each.name, each.referral_count, each.people) for each in found[:LENGTH]]
+    last = members[-1] if len(found) > LENGTH else None
+    unnamed = reading().execute(_unnamed(of_id)).scalar_one() if path and not last else 0
+    return Branch(path, members, unnamed, after, Mark(last.confirmed, last.id) if last else None)
+
+
+def _members(of_id: int, deep: int, after: Mark | None) -> Select[Any]:
+    """Make the query for one part of those whom a member brought, who is so deep in the network, and for one more."""
+    query = (
+        select(Profile.id, Profile.user_id, Profile.referral_count)
+        .where(_brought_by(of_id))
+        .order_by(Profile.referral_count.desc(), Profile.id.desc())
+        .limit(LENGTH + 1)
+    )
+    if deep:
+        query = query.where(_shows_themselves())
+    if after:
+        query = query.where(tuple_(Profile.referral_count, Profile.id) < tuple_(after.confirmed, after.id))
+    part, child = query.subquery(), aliased(Profile)
+    brought = select(func.count()).where(child.referred_by_id == part.c.id).scalar_subquery()
+    return (
+        select(
+            part.c.id,
+            shown_name(User).label("name"),
+            part.c.referral_count,
+            (brought if deep + 1 < DEEPEST else null()).label("people"),
+        )
+        .join(User, User.id == part.c.user_id)
+        .order_by(part.c.referral_count.desc(), part.c.id.desc())
+    )
+
+
+def _unnamed(of_id: int) -> Select[int]:
+    return select(func.count()).select_from(Profile).where(_brought_by(of_id), ~_shows_themselves())
+
+
+def _shows_themselves() -> ColumnElement[bool]:
+    """Whether somebody may be named to people who did not bring them; the leaderboard names the same ones."""
+    return and_(Profile.listed, select(User.is_active).where(User.id == Profile.user_id).scalar_subquery())
+
+
+def _brought_by(profile_id: int) -> ColumnElement[bool]:
+    """Whether somebody came by this member, whose number PostgreSQL does not see when it plans.
+
+    For one who brought very many it would go through the ranking of all members, or through all accounts.
+    """
+    member = aliased(Profile)
+    return Profile.referred_by_id == select(member.id).where(member.id == profile_id).scalar_subquery()
