@@ -23,6 +23,7 @@ from referralhub import (
     metrics,
     migrations,
     response_headers,
+    styleguide,
     tasks,
     templating,
     uploads,
@@ -36,6 +37,7 @@ from referralhub.cli.doctor import doctor
 from referralhub.config import Problem, Settings
 from referralhub.dashboard import bp as dashboard
 from referralhub.extensions import csrf, db, huey, limiter, login_manager
+from referralhub.landing import directions
 from referralhub.landing import fast_path as landing_fast_path
 from referralhub.landing.views import bp as landing
 from referralhub.observing import counters, exporters, requests
@@ -111,10 +113,11 @@ def wire(config: Settings | None = None) -> Flask:
     languages.init_app(app)
     templating.init_app(app)
     errors.init_app(app)
-    for blueprint in (landing, brand, auth, account, dashboard, health.bp, metrics.bp):
+    for blueprint in (landing, directions.bp, brand, auth, account, dashboard, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)
+        app.register_blueprint(styleguide.bp)
     admin.init_app(app)
     cli.init_app(app)
     migrations.init_app(app)

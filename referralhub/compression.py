@@ -7,7 +7,7 @@ The size of a compressed answer tells something of what is in it, so a page is s
 import sys
 import zlib
 from collections.abc import Callable, Mapping
-from functools import lru_cache, partial
+from functools import partial
 
 import brotli
 from flask import Flask, Response, request
@@ -15,6 +15,7 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
 from referralhub.early_answers import Answer
+from referralhub.remembered import remembered
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -50,7 +51,7 @@ PAGES = frozenset(
         "landing.privacy",
     }
 )
-LONGEST = 256  # characters of what a browser accepts: it is remembered, and strangers send what they like
+LONGEST = 256  # characters of what a browser accepts
 SMALLEST = 1000  # bytes: below that the answer is one packet anyway
 
 
@@ -86,11 +87,7 @@ def compressed(answer: Answer, accepted: str) -> Answer:
     return Answer(answer.status, [*headers, ("Content-Encoding", way), ("Content-Length", str(len(body)))], body)
 
 
+@remembered(256, LONGEST)
 def best_of(ways: tuple[str, ...], accepted: str) -> str:
     """Return the way that an `Accept-Encoding` prefers, the first of those it likes equally; "identity" for none."""
-    return _best_of(ways, accepted[:LONGEST])
-
-
-@lru_cache(256)
-def _best_of(ways: tuple[str, ...], accepted: str) -> str:
     return parse_accept_header(accepted, Accept).best_match((*ways, AS_IT_IS)) or AS_IT_IS

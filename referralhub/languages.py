@@ -6,7 +6,6 @@ in their account, and everybody else, and members who chose none, what their bro
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import flask_babel
@@ -18,9 +17,10 @@ from werkzeug.http import parse_accept_header
 
 from referralhub.models import User
 from referralhub.pseudo import PseudoTranslations
+from referralhub.remembered import remembered
 
 SOURCE = "en"
-LONGEST = 256  # characters of what a browser asks for: it is remembered, and strangers send what they like
+LONGEST = 256  # characters of what a browser asks for
 PSEUDO = "en-XA"  # English with accents, half as long again: in development it shows what is not translated
 FOLDER = Path(__file__).parent / "translations"
 LANGUAGES = (SOURCE, *sorted(each.name for each in FOLDER.iterdir() if (each / "LC_MESSAGES/messages.mo").exists()))
@@ -68,13 +68,9 @@ def text_direction() -> str:
     return str(Locale.parse(_locale(_language())).text_direction)
 
 
+@remembered(1024, LONGEST)
 def negotiated(accept_language: str) -> str:
     """Return the language of ours that a browser likes best, by what it says in `Accept-Language`."""
-    return _negotiated(accept_language[:LONGEST])
-
-
-@lru_cache(maxsize=1024)
-def _negotiated(accept_language: str) -> str:
     ours = {each.lower(): each for each in (*LANGUAGES, PSEUDO)}
     for tag, _quality in parse_accept_header(accept_language, LanguageAccept):  # the best first
         wanted = tag.lower()

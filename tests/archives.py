@@ -17,6 +17,7 @@ from referralhub.models import (
     Identity,
     MailRefusal,
     OwnText,
+    Perk,
     RecoveryCode,
     Referral,
     ReferralClaim,
@@ -68,7 +69,7 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
     run("perks", "add", "Voucher", "--price", "20000", "--unit", "BHD")
     with app.app_context():
         inviter = user_named("alice")
-        for perk_id in (1, 2):
+        for perk_id in db.session.scalars(db.select(Perk.id).where(Perk.name.in_(["Tea", "Mug"]))):
             assert claims.redeem(inviter.profile.id, perk_id, f"form-{perk_id}", clock())
         invitations.invite(inviter, ["dora@example.com"], "Come and see", clock())
         own_codes.choose(inviter.profile.id, "alice", (), clock())

@@ -54,6 +54,7 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
         "step": "release",
         "decision": "confirm",
         "which": "monthly",
+        "icon": "icon-192",
         "accent": "e5342b",
         "text": "invitation",
         "language": "de",

@@ -70,9 +70,9 @@ class Texts(AdminPage):
     @expose("/<text>/<language>/")
     def edit(self, text: str, language: str) -> Answer:
         """Show what one text says, in a form."""
-        original = _original(text, language)
-        letter = texts.own(text, language) or original
-        return self._page(text, language, TextForm(formdata=None, **letter._asdict()))
+        original, own = _original(text, language), texts.own(text, language)
+        form = TextForm(formdata=None, **(own or original)._asdict())
+        return self._page(text, language, form, own is not None)
 
     @expose("/<text>/<language>/", methods=["POST"])
     def put_in_force(self, text: str, language: str) -> Answer:
@@ -86,13 +86,13 @@ class Texts(AdminPage):
             else:
                 told = _("This is said from now on.") if new else _("This was said before. Nothing was changed.")
                 return self._back(told, text, language)
-        return self._page(text, language, form)
+        return self._typed(text, language, form)
 
     @expose("/<text>/<language>/preview", methods=["POST"])
     def preview(self, text: str, language: str) -> Answer:
         """Show how what was typed reads. Nothing is written."""
         form = TextForm()
-        return self._page(text, language, form, _said(form, text, language))
+        return self._typed(text, language, form, _said(form, text, language))
 
     @expose("/<text>/<language>/mail", methods=["POST"])
     def send(self, text: str, language: str) -> Answer:
@@ -109,7 +109,7 @@ class Texts(AdminPage):
                 form.form_errors.append(_("The mail server did not take it: %(why)s", why=str(error)[:200]))
             else:
                 flash(_("It was sent to %(address)s.", address=current_user.email))
-        return self._page(text, language, form, said)
+        return self._typed(text, language, form, said)
 
     @expose("/<text>/<language>/original", methods=["POST"])
     def put_back(self, text: str, language: str) -> Answer:
@@ -122,7 +122,12 @@ class Texts(AdminPage):
         flash(words)
         return redirect(url_for(".edit", text=text, language=language), 303)
 
-    def _page(self, text: str, language: str, form: TextForm, said: Said | None = None) -> tuple[str, int]:
+    def _typed(self, text: str, language: str, form: TextForm, said: Said | None = None) -> Answer:
+        return self._page(text, language, form, texts.own(text, language) is not None, said)
+
+    def _page(
+        self, text: str, language: str, form: TextForm, is_own: bool, said: Said | None = None
+    ) -> tuple[str, int]:
         original = _original(text, language)
         page = self.render(
             "admin/text.html",
@@ -133,7 +138,7 @@ class Texts(AdminPage):
             spoken=languages.in_own_words(language),
             original=original,
             known=[f"{{{each}}}" for each in known_to(original)],
-            is_own=texts.own(text, language) is not None,
+            is_own=is_own,
             is_shared=text in SHARED,
             longest=(LONGEST_SUBJECT, longest_body(text)),
             said=said,

@@ -1,14 +1,16 @@
 """The brand that an answer shows, the same one from its beginning to its end, and where its files are."""
 
 import hashlib
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import current_app, g, has_request_context, url_for
+from flask import current_app, g, has_request_context, request, url_for
 from markupsafe import Markup
 from werkzeug.local import LocalProxy
 
+from referralhub.branding import icons
 from referralhub.models import LogoType
 from referralhub.services.brand import in_force
 from referralhub.services.brand.in_force import Branding, Mark
@@ -17,6 +19,7 @@ from referralhub.static_files import digest
 
 HEIGHT = 28  # pixels of the mark in the top bar
 EXTENSIONS = {LogoType.SVG: "svg", LogoType.PNG: "png"}
+TOUCH_ICON = "apple-touch-icon"  # which pages name themselves
 OURS = "img/mark.svg"  # of who has no logo, in the colours of the default accent
 
 
@@ -79,6 +82,59 @@ def support() -> Markup:
 def logo_url(logo: Mark) -> str:
     """Return the address of a logo, whose content never changes."""
     return url_for("brand.logo", digest=logo.digest, extension=EXTENSIONS[logo.media_type])
+
+
+def icon_url(name: str) -> str:
+    """Return the address of one of the icons of an installed site, which names what it is made of."""
+    return _icon_url(request.script_root, name, icons_tag())
+
+
+def icons_tag() -> str:
+    """Return what names the icons as they are drawn now: what they are made of, and what draws them."""
+    return _icons_tag(brand.name, brand.accent, brand.logo.digest if brand.logo else "")
+
+
+def picture_tag() -> str:
+    """Return what names the site's picture beside shared pages: networks keep pictures by their address."""
+    return digest_of(f"{brand.name} {brand.accent} {brand.headline}")
+
+
+def manifest_url() -> str:
+    """Return the address of what tells a phone how to install the site, which names its content."""
+    return f"{request.script_root}/manifest.webmanifest?v={digest_of(manifest())}"
+
+
+def manifest() -> str:
+    """Write what tells a phone how to install the site: its name, colours and icons (W3C, Web Application Manifest)."""
+    return _manifest(request.script_root, brand.name, brand.accent, icons_tag())
+
+
+# Every page names these, so that making each anew would be a good part of what a page takes.
+def _icon_url(root: str, name: str, tag: str) -> str:
+    return f"{root}/brand/{name}.png?v={tag}"
+
+
+@lru_cache(64)
+def _icons_tag(name: str, accent: str, logo: str) -> str:
+    return digest_of(f"{digest(icons.__file__)} {accent} {icons.initial(name)} {logo}")
+
+
+@lru_cache(64)
+def _manifest(root: str, name: str, accent: str, tag: str) -> str:
+    light, start = palette_of(accent).light, f"{root}/"
+    drawn = [
+        {
+            "src": _icon_url(root, each, tag),
+            "sizes": f"{icon.size}x{icon.size}",
+            "type": "image/png",
+            "purpose": "maskable" if icon.fills else "any",
+        }
+        for each, icon in icons.ICONS.items()
+        if each != TOUCH_ICON
+    ]
+    names = {"id": start, "name": name, "short_name": name, "start_url": start, "scope": start}
+    looks = {"display": "standalone", "background_color": light["page"], "theme_color": light["surface"]}
+    return json.dumps(names | looks | {"icons": drawn}, ensure_ascii=False)
 
 
 @lru_cache(64)

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, abort, request
 
-from referralhub.branding import shown
+from referralhub.branding import icons, shown
 from referralhub.extensions import limiter
+from referralhub.models import LogoType
 from referralhub.response_headers import FOR_EVERYBODY, PICTURE
 from referralhub.services.brand import versions
 from referralhub.static_files import FOREVER, SHORT
@@ -44,10 +45,26 @@ def logo(digest: str, extension: str) -> Response:
     return response
 
 
+@bp.get("/<icon>.png")
+def icon(icon: str) -> Response:
+    """Draw one of the icons by which a phone or a desktop shows an installed site."""
+    if icon not in icons.ICONS:
+        abort(404)
+    brand = shown.brand
+    logo = brand.logo if brand.logo and brand.logo.media_type is LogoType.PNG else None
+    kept = versions.logo_of(logo.digest) if logo else None
+    letter = icons.initial(brand.name) if brand.logo and not kept else ""
+    drawn = icons.draw(icon, brand.accent, letter, kept.content if kept else None)
+    return file_named_by(shown.icons_tag(), drawn, "image/png")
+
+
 def _file(text: str, mimetype: str) -> Response:
+    return file_named_by(shown.digest_of(text), text, mimetype)
+
+
+def file_named_by(tag: str, content: str | bytes, mimetype: str) -> Response:
     """Answer with a file that is kept for good under the address that names its content, else for a minute."""
-    response = Response(text, mimetype=mimetype)
-    tag = shown.digest_of(text)
+    response = Response(content, mimetype=mimetype)
     response.headers["Cache-Control"] = FOREVER if request.args.get("v") == tag else f"public, max-age={SHORT}"
     response.set_etag(tag)
     response.make_conditional(request)

@@ -7,11 +7,12 @@ from flask import Response
 from flask_babel import gettext as _
 from flask_login import current_user, login_required
 
+from referralhub.branding.lettering import can_write
 from referralhub.branding.shown import brand
 from referralhub.dashboard.sharing import via
 from referralhub.dashboard.views import bp, member_link, own_figures
 from referralhub.extensions import limiter
-from referralhub.landing.drawing import BLACK, WHITE, Canvas, Place, can_write
+from referralhub.landing.drawing import BLACK, WHITE, Canvas, Place
 from referralhub.models import Channel
 from referralhub.words.amounts import format_amount
 

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import crawleruseragents
 
-LONGEST = 500  # characters of a user agent; what is judged is remembered, and strangers send what they like
+from referralhub.remembered import remembered
+
+LONGEST = 500  # characters of a user agent
 # Programs in the kept list that are not crawlers by themselves; who cheats with one is for the fraud rules.
 TOOLS = re.compile(
     r"HeadlessChrome|[Pp]ython|aiohttp|httpx|curl|[wW]get|Go-http-client|okhttp|axios|libwww|HttpClient|HttpUrlConnection"
@@ -30,7 +32,7 @@ def caller(environ: Mapping[str, Any]) -> Caller:
     says = environ.get
     if "prefetch" in says("HTTP_SEC_PURPOSE", says("HTTP_PURPOSE", says("HTTP_X_MOZ", ""))):
         return Caller.PREFETCH
-    if _is_crawler(says("HTTP_USER_AGENT", "")[:LONGEST]):
+    if _is_crawler(says("HTTP_USER_AGENT", "")):
         return Caller.CRAWLER
     # Browsers without these headers are old or on plain http; they are believed.
     if says("HTTP_SEC_FETCH_DEST", "document") != "document" or says("HTTP_SEC_FETCH_MODE", "navigate") != "navigate":
@@ -43,7 +45,7 @@ def opens_a_page(environ: Mapping[str, Any]) -> bool:
     return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
 
 
-@lru_cache(10_000)
+@remembered(10_000, LONGEST)
 def _is_crawler(user_agent: str) -> bool:
     return bool(user_agent) and _crawlers().search(user_agent) is not None
 

@@ -1,18 +1,15 @@
 """Drawing pictures to share, in the colours of a brand's accent: shapes of one kind, on a canvas of any size."""
 
 import io
-from functools import lru_cache
-from pathlib import Path
 from typing import Self
 
 import segno
-from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageColor, ImageDraw
 
+from referralhub.branding.lettering import can_write, font
 from referralhub.services.brand.colours import mix
 from referralhub.services.brand.palette import palette_of
 
-FONT = Path(__file__).parent.parent / "data/inter/Inter-Medium.woff2"
-NO_LETTER = "\uffff"  # which will never be one: the font draws it as it draws all that it lacks
 QUIET = 4  # modules of white around a QR code, without which many readers do not find it
 SMOOTHER = 3  # times as large are shapes drawn whose edges are to be smooth
 WHITE, BLACK = "#ffffff", "#000000"
@@ -63,10 +60,23 @@ class Canvas:
             return
         room = room or self.size[0] - 80 - place[0]
         if least:
-            size = max(least, min(size, int(size * room / max(1, self.pen.textlength(text, _font(size))))))
-        while self.pen.textlength(text, _font(size)) > room:
+            size = max(least, min(size, int(size * room / max(1, self.pen.textlength(text, font(size))))))
+        while self.pen.textlength(text, font(size)) > room:
             text = text[:-2].rstrip(" …") + "…"
-        self.pen.text(place, text, ink, _font(size), anchor=anchor)
+        self.pen.text(place, text, ink, font(size), anchor=anchor)
+
+    def broken(self, text: str, size: int, room: int) -> list[str]:
+        """Break a text into lines that fit, and where it says so itself."""
+        lines: list[str] = []
+        for each in text.splitlines():
+            lines.append("")
+            for word in each.split():
+                longer = f"{lines[-1]} {word}".strip()
+                if not lines[-1] or self.pen.textlength(longer, font(size)) <= room:
+                    lines[-1] = longer
+                else:
+                    lines.append(word)
+        return lines
 
     def code(self, place: Place, content: str, size: int) -> None:
         """Draw a QR code on a white card of about this size, centred at a place."""
@@ -103,21 +113,8 @@ class Canvas:
         return out.getvalue()
 
 
-@lru_cache(1024)
-def can_write(text: str) -> bool:
-    """Tell whether the font has all the letters of a text."""
-    small = _font(16)
-    lacking = bytes(small.getmask(NO_LETTER))
-    return all(bytes(small.getmask(letter)) != lacking for letter in text)
-
-
 def _gradient(left: str, right: str, size: Place) -> Image.Image:
     line = Image.new("RGB", (size[0], 1))
     for x in range(size[0]):
         line.putpixel((x, 0), ImageColor.getrgb(mix(left, right, x / (size[0] - 1))))
     return line.resize(size)
-
-
-@lru_cache(64)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(FONT, size, layout_engine=ImageFont.Layout.BASIC)

@@ -10,13 +10,14 @@ from redis import RedisError
 from werkzeug.wrappers import Response as BaseResponse
 
 from referralhub import languages
+from referralhub.branding.lettering import can_write
 from referralhub.branding.shown import brand
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing import destination
 from referralhub.landing.callers import Caller, caller, opens_a_page
 from referralhub.landing.destination import lead_to
-from referralhub.landing.picture import can_write, draw
+from referralhub.landing.picture import draw
 from referralhub.response_headers import FOR_EVERYBODY
 from referralhub.services.accounts import avatars
 from referralhub.services.brand import in_force

@@ -20,12 +20,18 @@ TABLE = {
         GET /brand/<hex(length=6):accent>.css
         GET /brand/<hex(length=6):accent>.svg
         GET /brand/<hex(length=6):accent>/sample.css
+        GET /brand/<icon>.png
         GET /dev/mailbox
+        GET /dev/styleguide
         GET /healthz
         GET /leaderboard
+        GET /manifest.webmanifest
         GET /password/forgot
+        GET /picture.png
         GET /privacy
         GET /readyz
+        GET /robots.txt
+        GET /sitemap.xml
         GET /static/<path:filename>
         GET /verify/<token>
     """,

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.one_database
 HTTPS = "https://refer.example.com"
 CARRIED = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -31,6 +31,10 @@ FOR_CACHES = {  # where an answer is nobody's own
     "/brand/e5342b.css": "public, max-age=60",
     "/brand/e5342b.svg": "public, max-age=60",
     "/brand/e5342b/sample.css": "public, max-age=60",
+    "/brand/icon-192.png": "public, max-age=60",
+    "/manifest.webmanifest": "public, max-age=60",
+    "/robots.txt": "public, max-age=3600",
+    "/sitemap.xml": "public, max-age=3600",
 }
 
 
@@ -64,7 +68,7 @@ def everybody(app: Flask, post_office: PostOffice, admin: Person, alice: Person)
 def answers(app: Flask, visitor: Visitor, code: str) -> Iterator[TestResponse]:
     """Ask for every route there is, each by every method that it has."""
     values = {"code": code, "filename": "css/app.css", "token": "nonsense", "step": "hold", "which": "monthly"}
-    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "png"}
+    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "png", "icon": "icon-192"}
     site = app.url_map.bind("refer.example.com")
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule == "/logout"):
         path = site.build(rule.endpoint, {name: values.get(name, 1) for name in rule.arguments})

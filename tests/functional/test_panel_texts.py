@@ -114,7 +114,7 @@ def _be_busy(clock) -> None:
     for number, perk in enumerate((mug, mug, code)):
         claims.redeem(mira.profile.id, perk, f"key-{number}", now)
     actor = Actor(Role.ADMIN, admin.id)
-    claims.fulfil(1, actor, now)
+    claims.fulfil(4, actor, now)  # three are those of the demo
     administration.adjust(mira.id, 70, "USD", "a gift", "key-4", OPERATOR, now)
     customers.load(customers.read(["email,customer_since\n", "kim@example.com,2026-01-31\n"], now.date()), actor, now)
     for state in InvitationState:
@@ -205,8 +205,8 @@ REFUSED = (  # forms of which everything is refused
     ("/admin/members/3/", "/admin/members/3/active", {"active-reason": "x" * 201}),
     ("/admin/perks/new", "/admin/perks/new", {}),
     ("/admin/perks/new", "/admin/perks/new", {"name": "x", "price": "1", "unlocked_at": "1", "stock": "-1"}),
-    ("/admin/perks/1/", "/admin/perks/1/stock", {"pieces": ""}),
-    ("/admin/perks/3/", "/admin/perks/3/coupons", {"coupons": " "}),
+    ("/admin/perks/4/", "/admin/perks/4/stock", {"pieces": ""}),
+    ("/admin/perks/6/", "/admin/perks/6/coupons", {"coupons": " "}),
     ("/admin/customers/", "/admin/customers/", {}),
     ("/admin/program/edit", "/admin/program/preview", {"name": "", "tiers": "x"}),
     ("/admin/", "/admin/costs", {"paid_customer_cost": "x", "thousand_units_cost": "1.5"}),
@@ -263,12 +263,12 @@ def test_notices(panel: Person, left, records):
         ("/admin/members/3/active/again", {"active-reason": "not spam"}),
         ("/admin/members/3/verification", {}),
         ("/admin/members/3/adjust", {f"adjust-{name}": each for name, each in adjusted.items()}),
-        ("/admin/perks/1/stock", {"pieces": "3", "key": key}),
-        ("/admin/perks/1/stock", {"pieces": "3", "key": key}),
-        ("/admin/perks/3/coupons", {"coupons": "CCC-333", "key": key}),
-        ("/admin/perks/1/off", {}),
-        ("/admin/perks/1/on", {}),
-        ("/admin/claims/2/fulfil", {}),
+        ("/admin/perks/4/stock", {"pieces": "3", "key": key}),
+        ("/admin/perks/4/stock", {"pieces": "3", "key": key}),
+        ("/admin/perks/6/coupons", {"coupons": "CCC-333", "key": key}),
+        ("/admin/perks/4/off", {}),
+        ("/admin/perks/4/on", {}),
+        ("/admin/claims/5/fulfil", {}),
         ("/admin/mail/again", {}),
         ("/admin/mail/again", {}),
         ("/admin/texts/share/en/", {"subject": "spam", "body": "spam"}),

@@ -65,8 +65,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
-        f"{ROW} config services.shared services.program services.ledger services.fraud services.referrals "
-        "services.accounts",
+        f"{ROW} config services.shared services.program services.ledger services.fraud services.perks "
+        "services.referrals services.accounts",
         "sqlalchemy",
     ),
     # Words for people, and what pages share.
@@ -76,7 +76,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "babel flask_babel",
     ),
     "pseudo": ("", "babel"),
-    "languages": ("models pseudo", "babel flask flask_babel werkzeug"),
+    "remembered": ("", ""),
+    "languages": ("models pseudo remembered", "babel flask flask_babel werkzeug"),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
     "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
@@ -94,7 +95,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "config models services.shared services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
-    "branding": ("extensions models response_headers services.brand static_files", "flask markupsafe werkzeug"),
+    "branding": ("extensions models response_headers services.brand static_files", "PIL flask markupsafe werkzeug"),
     "templating": ("branding config models static_files urls words", "flask flask_login markupsafe"),
     "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
@@ -110,11 +111,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
+    "styleguide": ("models services.fraud", "flask flask_wtf wtforms"),
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "branding clock early_answers extensions languages observing response_headers sessions words services.shared "
-        "services.program services.ledger services.brand services.referrals services.accounts",
+        "branding clock early_answers extensions languages observing remembered response_headers sessions urls words "
+        "services.shared services.program services.ledger services.brand services.referrals services.accounts",
         "flask flask_babel werkzeug redis PIL segno crawleruseragents",
     ),
     "auth": (
@@ -157,7 +159,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
     "early_answers": ("observing", "flask"),
-    "compression": ("early_answers", "backports brotli flask werkzeug"),
+    "compression": ("early_answers remembered", "backports brotli flask werkzeug"),
     "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared", "flask sqlalchemy"),
@@ -169,8 +171,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "application": (
         "account admin auth branding cli clock commits compression config dashboard database debug_toolbar "
         "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
-        "redis_client response_headers sessions static_files tasks templating uploads urls services.shared "
-        "services.brand services.program services.accounts",
+        "redis_client response_headers sessions static_files styleguide tasks templating uploads urls "
+        "services.shared services.brand services.program services.accounts",
         "flask werkzeug",
     ),
     "launch": (

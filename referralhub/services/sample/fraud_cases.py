@@ -37,7 +37,8 @@ def _same_browser(facts: Facts) -> Facts:
     return replace(facts, same_browser=True, same_network=True, same_agent=True, moments_ago=True)
 
 
-def _same_mailbox(facts: Facts) -> Facts:
+def same_mailbox(facts: Facts) -> Facts:
+    """Let the friend have an address that leads to the referrer's mailbox."""
     name, _, host = facts.referrer_address.rpartition("@")
     return replace(facts, address=f"{name.partition('+')[0]}+{facts.username}@{host}")
 
@@ -46,7 +47,8 @@ def _hidden_field(facts: Facts) -> Facts:
     return replace(facts, trapped=True, seconds=1)
 
 
-def _same_desk(facts: Facts) -> Facts:
+def same_desk(facts: Facts) -> Facts:
+    """Let the friend sit where the referrer and another one have just sat."""
     return replace(facts, same_network=True, same_agent=True, moments_ago=True, ancestors_on_network=2)
 
 
@@ -72,9 +74,9 @@ def _form_unknown(facts: Facts) -> Facts:
 
 SUSPICIONS: tuple[Callable[[Facts], Facts], ...] = (
     _same_browser,
-    _same_mailbox,
+    same_mailbox,
     _hidden_field,
-    _same_desk,
+    same_desk,
     _ring,
     _program,
     _flood,

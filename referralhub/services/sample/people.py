@@ -41,6 +41,7 @@ class Newcomer:
     assessment: dict[str, Any] | None = None  # by the fraud rules, as the trail keeps it
     decided_at: datetime | None = None  # when a person rejected or reversed it
     reason: str = ""  # which that person gave
+    greeting: str = ""  # to friends, on the page that the link leads to
 
     @property
     def verified_at(self) -> datetime | None:

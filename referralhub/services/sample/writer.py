@@ -112,6 +112,7 @@ class Writer:
             "code": self.codes[position],
             "referred_by_id": None if member.referrer is None else self.profile_ids[member.referrer],
             "referral_count": 0,
+            "greeting": member.greeting,
             "listed": True,
             "created": member.joined,
             "updated": member.joined,

@@ -17,9 +17,19 @@
   };
   if (remembered()) root.dataset.theme = remembered();
 
+  // What surrounds the page takes its colour from the scheme of the system, unless somebody chose the other one.
+  const surroundings = [...document.querySelectorAll("meta[name='theme-color']")];
+  const colours = surroundings.map((each) => each.content);
+  function colourSurroundings() {
+    const chosen = surroundings.findIndex((each) => each.media.includes(root.dataset.theme ?? "neither"));
+    if (chosen >= 0) surroundings.forEach((each) => (each.content = colours[chosen]));
+  }
+  colourSurroundings();
+
   function switchTheme() {
     const dark = (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
     root.dataset.theme = dark ? "light" : "dark";
+    colourSurroundings();
     try {
       localStorage.setItem("theme", root.dataset.theme);
     } catch {
@@ -161,6 +171,42 @@
     readStats();
   }
 
+  // A form is sent once. Its buttons are given back when the answer was no page, or somebody comes back to it.
+  const SENT_IN_VAIN = 10000; // milliseconds
+  function giveBack(form) {
+    form.removeAttribute("aria-busy");
+    form.querySelectorAll("[data-sending]").forEach((button) => {
+      button.disabled = false;
+      button.removeAttribute("aria-busy");
+      button.removeAttribute("data-sending");
+    });
+  }
+
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented) return;
+    if (form.getAttribute("aria-busy") === "true") {
+      event.preventDefault();
+      return;
+    }
+    form.setAttribute("aria-busy", "true");
+    setTimeout(() => { // what is pressed is sent along, which what is disabled is not
+      form.querySelectorAll("[type=submit]:not(:disabled)").forEach((button) => {
+        button.disabled = true;
+        button.dataset.sending = "";
+      });
+      event.submitter?.setAttribute("aria-busy", "true");
+    });
+    setTimeout(() => giveBack(form), SENT_IN_VAIN);
+  });
+  addEventListener("pageshow", (event) => event.persisted && document.querySelectorAll("form[aria-busy]").forEach(giveBack));
+
+  // What somebody asked for by a link, and htmx could not fetch, the browser is asked for: it can say what is wrong.
+  function goThere(ctx) {
+    const link = ctx?.sourceElement?.closest?.("a[href]");
+    if (link) location.assign(link.href);
+  }
+
   function live(working) {
     const notice = document.getElementById("live-notice");
     if (notice) notice.hidden = working;
@@ -173,7 +219,11 @@
     document.body.addEventListener("htmx:after:request", (event) => {
       const status = event.detail?.ctx?.response?.status;
       if (status) live(status < 500);
+      if (status >= 400) goThere(event.detail.ctx);
     });
-    document.body.addEventListener("htmx:error", () => live(false));
+    document.body.addEventListener("htmx:error", (event) => {
+      live(false);
+      goThere(event.detail?.ctx);
+    });
   });
 })();

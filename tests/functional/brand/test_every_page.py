@@ -45,7 +45,7 @@ def tomato(run) -> None:
 def asked(app: Flask, visitor: Visitor, code: str, methods: str = "GET") -> Iterator[TestResponse]:
     """Ask for every route there is, signing out last; what a form lacks is said on its page."""
     values = {"code": code, "filename": "css/app.css", "token": "nonsense", "step": "hold", "which": "monthly"}
-    values |= {"decision": "confirm", "accent": "e5342b", "digest": "0" * 64, "extension": "svg"}
+    values |= {"decision": "confirm", "accent": "e5342b", "digest": "0" * 64, "extension": "svg", "icon": "icon-192"}
     site = app.url_map.bind("localhost")
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule == "/logout"):
         for method in sorted((rule.methods or set()) & {methods}):
@@ -62,7 +62,9 @@ def named(answers: Iterator[TestResponse]) -> tuple[list[str], int]:
     """Return which answers have our name in them, and how many have the brand's."""
     ours, theirs = [], 0
     for each in answers:
-        if each.mimetype.startswith(("text/html", "text/plain", "image/svg", "application/json")):
+        if each.mimetype.startswith(
+            ("text/html", "text/plain", "image/svg", "application/json", "application/manifest")
+        ):
             said = html.unescape(each.get_data(as_text=True))
             theirs += NAME in said
             if OURS in said.lower() and each.request.path not in HISTORY:

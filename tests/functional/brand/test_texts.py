@@ -199,6 +199,11 @@ class TestOnRecord:
         row = admin.get("/admin/texts/").one('[data-text="friend_joined"]').text
         assert row.count("Your words") == 1 and row.count("Original") == 1
 
+    def test_the_page_of_a_text_asks_once_what_it_says(self, admin: Person, count_queries):
+        with count_queries() as statements:
+            admin.get(HERE)
+        assert len([each for each in statements.sent if "FROM own_text" in each]) == 1
+
 
 def shared(member: Person) -> str:
     """Give the address behind the button that mails a member's link."""

@@ -143,7 +143,9 @@ class TestHoldPeriod:
         bob.confirm_address()
         page = alice.get("/dashboard/rewards")
         assert "0 points can be spent today" in page.text
-        refused = alice.submit(page.form("/dashboard/perks/1/redeem"), 409)
+        assert "10 points to go" in page.one("[data-perk]").text
+        token = page.all('[name="csrf_token"]')[0]["value"]
+        refused = alice.post("/dashboard/perks/1/redeem", {"csrf_token": token, "key": "k"}, 409)
         assert "you can spend 0 points today" in refused.text
         clock.advance(days=14, minutes=1)
         alice.submit(alice.get("/dashboard/rewards").form("/dashboard/perks/1/redeem"))
