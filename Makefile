@@ -6,7 +6,7 @@ BIN := .venv/bin
 CATALOGUES := referralhub/translations
 INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
-.PHONY: run test test-deep bench lint format translations lock sbom advisories help
+.PHONY: run test test-deep bench audit screenshots lint format translations lock sbom advisories help
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
@@ -23,6 +23,14 @@ test-deep: .venv/dev ## The slow proofs: a fresh clone, clean starts and stops, 
 
 bench: .venv/bench ## Measure it beside a Django peer: 20 minutes; QUICK=1 and ROUTES=click,dashboard for less
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ROUTES),--routes "$(ROUTES)")
+
+audit: .venv/dev .venv/audit ## Lighthouse, axe, the Nu HTML checker and the scales, on every page: 10 minutes; exit 1 on a finding
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python -m audit $(if $(ONLY),--only "$(ONLY)")
+
+screenshots: .venv/dev ## Every page at three widths, light and dark: screenshots/index.html
+	@$(BIN)/python tests/chromium.py
+	@$(BIN)/python -m audit.screenshots $(if $(README),--readme)
 
 lint: .venv/dev ## Formatter, linter, type checker; linters of templates, Dockerfile and compose file
 	@$(BIN)/ruff format --check .
@@ -51,6 +59,8 @@ lock: .venv/uv ## Pin the newest versions that fit pyproject.toml, with hashes
 		--group dev --all-extras -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
 		--group bench -c requirements.txt -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	@$(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --custom-compile-command "make lock" \
+		--group audit -o requirements-audit.txt
 
 sbom: .venv/uv ## What the program is made of: sbom.json (CycloneDX)
 	@$(BIN)/uvx --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --pyproject pyproject.toml \
@@ -82,3 +92,9 @@ help: ## This list
 	@echo "Installing what is needed to measure …"
 	@$(INSTALL) requirements-bench.txt
 	@touch $@ .venv/run
+
+.venv/audit: requirements-audit.txt audit/package-lock.json | .venv/dev
+	@echo "Installing what is needed to look at pages: Node, Java, Lighthouse and the Nu HTML checker …"
+	@$(INSTALL) requirements-audit.txt
+	@$(BIN)/python -m audit.tools
+	@touch $@

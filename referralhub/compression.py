@@ -1,9 +1,11 @@
 """Sending less: which way of compressing an answer the asker would rather have, how well we do it, and which pages.
 
-The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list.
-`docs/decisions/compressed-answers.md` says why that is enough.
+The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list, and
+mail addresses on it are masked. `docs/decisions/compressed-answers.md` says why that is enough.
 """
 
+import random
+import re
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -36,7 +38,7 @@ QUICKLY: Ways = {
     "br": partial(brotli.compress, quality=4),
     "gzip": partial(zlib.compress, level=4, wbits=31),
 }
-# The views whose pages hold nothing that is secret and stays the same: the token of forms has a mask.
+# The views whose pages hold nothing that is secret and stays the same: the token of forms and addresses have a mask.
 PAGES = frozenset(
     {
         "auth.join",
@@ -53,6 +55,8 @@ PAGES = frozenset(
 )
 LONGEST = 256  # characters of what a browser accepts
 SMALLEST = 1000  # bytes: below that the answer is one packet anyway
+ADDRESS = re.compile(rb"""[^\s<>"'&;:]{0,64}@[^\s<>"'&;]{0,255}""")  # and whatever else has an @ in it
+drawn = random.SystemRandom()
 
 
 def init_app(app: Flask) -> None:
@@ -66,12 +70,12 @@ def compress(response: Response) -> Response:
     if not whole or request.endpoint not in PAGES or response.get_etag()[0]:
         return response
     page = response.get_data()
-    if len(page) < SMALLEST or b"@" in page:  # somebody's mail address, which is nobody else's business
+    if len(page) < SMALLEST:
         return response
     response.vary.add("Accept-Encoding")
     way = best_of(tuple(QUICKLY), request.headers.get("Accept-Encoding", ""))
     if way != AS_IT_IS:
-        response.set_data(QUICKLY[way](page))
+        response.set_data(QUICKLY[way](masked(page)))
         response.headers["Content-Encoding"] = way
     return response
 
@@ -82,9 +86,23 @@ def compressed(answer: Answer, accepted: str) -> Answer:
     way = best_of(tuple(QUICKLY), accepted) if varies and answer.body else AS_IT_IS
     if way == AS_IT_IS:
         return answer
-    body = QUICKLY[way](answer.body)
+    body = QUICKLY[way](masked(answer.body))
     headers = [(name, value) for name, value in answer.headers if name != "Content-Length"]
     return Answer(answer.status, [*headers, ("Content-Encoding", way), ("Content-Length", str(len(body)))], body)
+
+
+def masked(page: bytes) -> bytes:
+    """Write mail addresses in HTML another way each time, so that no guess at one makes the page shorter.
+
+    Each letter becomes a reference to it, with a form that is drawn. Browsers read the same.
+    """
+    return ADDRESS.sub(lambda address: b"".join(map(_reference, address[0])), page) if b"@" in page else page
+
+
+def _reference(byte: int) -> bytes:
+    if byte > 127:  # a part of a letter
+        return bytes([byte])
+    return drawn.choice((b"&#%s%d;", b"&#x%s%x;")) % (b"0" * drawn.randrange(8), byte)
 
 
 @remembered(256, LONGEST)

@@ -139,6 +139,19 @@ def check_fragment(root: Element) -> None:
     check_elements(root)
 
 
+def filled_in(form: Element, **values: str) -> dict[str, str]:
+    """Give what a browser sends of a form that was filled in so."""
+    assert form.attributes.get("method", "").lower() == "post"
+    data = {
+        box["name"]: box.attributes.get("value", "on")
+        for box in form.all("input[name]")
+        if box.attributes.get("type", "text") in SUBMITTED or "checked" in box.attributes
+    }
+    unknown = values.keys() - {box["name"] for box in form.all("[name]")}
+    assert not unknown, f"the form has no field {unknown}"
+    return data | values
+
+
 @dataclass
 class Page:
     """One answer, and what is to be found in it."""
@@ -230,7 +243,7 @@ class Visitor:
 
     def submit(self, form: Element, expect: int = 303, **values: str) -> Page:
         """Fill in a form and send it, hidden fields included."""
-        return self.post(form["action"], self.filled_in(form, **values), expect)
+        return self.post(form["action"], filled_in(form, **values), expect)
 
     def upload(self, form: Element, expect: int = 303, name: str = "a picture", **files: bytes) -> Page:
         """Choose a file for each of these fields, and send the form; empty is no file."""
@@ -240,15 +253,7 @@ class Visitor:
 
     def filled_in(self, form: Element, **values: str) -> dict[str, str]:
         """Give what a browser sends of a form that was filled in so."""
-        assert form.attributes.get("method", "").lower() == "post"
-        data = {
-            box["name"]: box.attributes.get("value", "on")
-            for box in form.all("input[name]")
-            if box.attributes.get("type", "text") in SUBMITTED or "checked" in box.attributes
-        }
-        unknown = values.keys() - {box["name"] for box in form.all("[name]")}
-        assert not unknown, f"the form has no field {unknown}"
-        return data | values
+        return filled_in(form, **values)
 
     def submit_twice(self, form: Element, **values: str) -> Page:
         """Click twice: the second form has the cookie of before the first, and its answer is what the browser shows."""

@@ -73,7 +73,7 @@ def mark() -> MarkFile:
 def support() -> Markup:
     """Return a link to the support address.
 
-    Its @ is written as a reference: a page with a bare one is taken for somebody's own, and not compressed.
+    Its @ is written as a reference: a bare one is taken for somebody's own, and masked wherever it is compressed.
     """
     link = Markup('<a href="mailto:{0}">{0}</a>').format(brand.support_email)
     return Markup(str(link).replace("@", "&#64;"))  # noqa: S704 - what was escaped stays so

@@ -25,7 +25,8 @@ from tests.people import Person, PostOffice, links_in, path_of, read_letters, te
 
 pytestmark = pytest.mark.one_database
 ROOT = "/refer"
-ADDRESSES = {"href", "src", "action", "formaction", "hx-get", "hx-post"}
+ADDRESSES = {"href", "src", "action", "hx-get", "data-hx-get"}
+POSTED = {"formaction", "hx-post", "data-hx-post"}
 
 
 class Proxy:
@@ -199,11 +200,11 @@ def test_who_follows_the_mail_to_the_review_arrives_there(everybody: dict[str, V
 def addresses(html: str, at: str) -> Iterator[tuple[str, str]]:
     """Give every address of this site that a page has for a browser, and the method it is asked by."""
     for element in parse(html).walk():
-        for name in ADDRESSES & element.attributes.keys():
+        for name in (ADDRESSES | POSTED) & element.attributes.keys():
             address = urlsplit(urljoin(f"http://localhost{at}", element[name]))
             if address.netloc != "localhost" or element[name].startswith("#"):
                 continue
-            posts = name in {"hx-post", "formaction"} or element.attributes.get("method", "").lower() == "post"
+            posts = name in POSTED or element.attributes.get("method", "").lower() == "post"
             yield path_of(address.geturl()), "POST" if posts else "GET"
 
 

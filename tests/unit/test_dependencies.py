@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parent.parent.parent
-OWN = {"referralhub", "tests", "migrations", "wsgi", "bench"}
+OWN = {"referralhub", "tests", "migrations", "wsgi", "bench", "audit"}
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
 RUNTIME, TESTS = ("referralhub", "migrations", "wsgi.py"), ("tests",)
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))

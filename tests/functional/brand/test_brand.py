@@ -163,7 +163,7 @@ class TestInThePanel:
 
     def test_htmx_gets_the_sample_alone(self, admin: Person):
         form = admin.get(HERE).form(HERE)
-        assert (form["hx-post"], form["hx-target"]) == (PREVIEW, "#brand-sample")
+        assert (form["data-hx-post"], form["data-hx-target"]) == (PREVIEW, "#brand-sample")
         values = admin.filled_in(form, **TOMATO)
         answer = admin.client.post(PREVIEW, data=values, headers={"HX-Request-Type": "partial"})
         assert answer.status_code == 200
