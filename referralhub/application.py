@@ -30,6 +30,7 @@ from referralhub import (
     urls,
 )
 from referralhub.account import bp as account
+from referralhub.api import bp as api
 from referralhub.auth import bp as auth
 from referralhub.auth.views import load_user
 from referralhub.branding.views import bp as brand
@@ -113,7 +114,7 @@ def wire(config: Settings | None = None) -> Flask:
     languages.init_app(app)
     templating.init_app(app)
     errors.init_app(app)
-    for blueprint in (landing, directions.bp, brand, auth, account, dashboard, health.bp, metrics.bp):
+    for blueprint in (landing, directions.bp, brand, auth, account, dashboard, api, health.bp, metrics.bp):
         app.register_blueprint(blueprint)
     if settings.development:
         app.register_blueprint(mailbox.bp)

@@ -22,6 +22,12 @@ def request_origin() -> RequestOrigin:
     return RequestOrigin(None if local else remote, request.user_agent.string[:LONGEST])
 
 
+def opens_a_page() -> bool:
+    """Whether a browser says that a person opens a page; what scans mails for bad links does not say so."""
+    says = request.headers.get
+    return says("Sec-Fetch-Mode") == "navigate" and says("Sec-Fetch-Dest") == "document" and not says("Sec-Purpose")
+
+
 def browser_name() -> str:
     """Return the name of the browser that sends the request. No more of it is kept with a sign-in."""
     return name_of(request.user_agent.string[:LONGEST])

@@ -16,7 +16,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
-from referralhub import outcome
+from referralhub import outcome, problems
 from referralhub.branding import shown
 from referralhub.database import is_unmigrated
 from referralhub.extensions import limiter
@@ -60,7 +60,10 @@ def init_app(app: Flask) -> None:
 
 def _page(
     status: int, title: str, advice: str, headers: dict[str, str] | None = None, bare: bool = False
-) -> tuple[str, int, dict[str, str]]:
+) -> ResponseReturnValue:
+    if problems.wanted():
+        code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+        return problems.answer(status, code, f"{translated(title)}. {translated(advice)}", headers=headers)
     if request_ctx.url_adapter is None:  # the Host header names no host, so that a page could not make its links
         return f"{translated(title)}. {translated(advice)}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.

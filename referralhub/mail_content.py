@@ -209,7 +209,7 @@ def _logo_url(brand: Branding) -> str | None:
 def _wanted(message: OutboxMessage, user: User, settings: Settings) -> bool:
     """News and claims go to confirmed addresses only, and nothing to anybody who switched it off."""
     kind = KINDS[message.kind]
-    if not user.is_active:
+    if not user.is_active or not (message.address or user.has_address):
         return False
     if kind.is_news:
         return user.verified_at is not None and message.kind not in user.muted

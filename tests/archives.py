@@ -9,11 +9,13 @@ from flask import Flask
 
 from referralhub.extensions import db
 from referralhub.models import (
+    ApiKey,
     Appeal,
     Avatar,
     Base,
     Channel,
     ClaimState,
+    ExternalMember,
     Identity,
     MailRefusal,
     OwnText,
@@ -92,6 +94,8 @@ def without_a_seed(user_id: int, now: datetime) -> list[Base]:
         Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
         MailRefusal(address_hash="0" * 64, created=now),
         ResetRequest(address="alice@example.com", minute=1, request_id="0" * 16),
+        ApiKey(name="shop", digest="0" * 64, beginning="rh_000000", scopes=["read"], created=now),
+        ExternalMember(user_id=user_id, external_id="42", details={"plan": "pro"}, created=now, updated=now),
         OwnText(name="share", language="de", subject="Komm", body="Zu {brand}:", changed=now),
     ]
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from flask import Flask
 
 from referralhub.dashboard.network import branch_token
-from referralhub.models import Channel, Invitation, Referral, SignIn
+from referralhub.models import Channel, Invitation, Referral, Scope, SignIn
 from referralhub.services.accounts import administration, signup
+from referralhub.services.integration import keys
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
 from referralhub.services.recourse import missing
@@ -34,6 +35,7 @@ def everybody(app: Flask, post_office: PostOffice, clock: Clock) -> dict[str, Vi
         administration.adjust(1, 100, "USD", "a present", "a-present", OPERATOR, clock())
         claims.redeem(1, 1, "the-first-one", clock())
         missing.claim(user_named("alice"), "nobody@example.org", clock().date(), Channel.LINK, "", clock())
+        keys.create("shop", Scope, OPERATOR, clock())
         signup.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()
     return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}
@@ -43,6 +45,7 @@ def in_paths(people: dict[str, Visitor], records: Records) -> dict[str, object]:
     """Give a value for each part of a path: rows of Alice's."""
     return {
         "row_id": 1,
+        "external_id": "42",
         "sign_in_id": records.all(SignIn, user_id=1)[0].id,
         "invitation_id": records.one(Invitation).id,
         "referral_id": records.one(Referral).id,

@@ -4,6 +4,7 @@ from flask import Flask
 from flask_admin import Admin
 
 from referralhub.admin import access
+from referralhub.admin.api_keys import ApiKeys
 from referralhub.admin.audit import Audit
 from referralhub.admin.brand.pages import BrandPage
 from referralhub.admin.customers import Customers
@@ -36,6 +37,7 @@ def init_app(app: Flask) -> None:
         Claims(Redemption, N_("Claims"), "claims"),
         Invitations(Invitation, N_("Invitations"), "invitations"),
         Mail(OutboxMessage, N_("Mail"), "mail"),
+        ApiKeys(N_("API keys"), endpoint="admin_api_keys", url="/admin/api-keys"),
         Audit(AuditLine, N_("Audit log"), "audit"),
     )
     for view in views:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from referralhub import htmx, languages, outcome
 from referralhub.auth.forms import LoginForm
 from referralhub.auth.limits import account, account_at_address, known_browser
-from referralhub.browsers import browser_name, request_origin
+from referralhub.browsers import browser_name, opens_a_page, request_origin
 from referralhub.clock import now, use_zone
 from referralhub.extensions import limiter, login_manager
 from referralhub.forms import show_error, text_of
@@ -116,6 +116,21 @@ def resend() -> Response:
     """Send the verification mail again."""
     credentials.resend_verification(current_user.id, now())
     flash(_("We sent the mail again. It can take a minute to arrive."))
+    return redirect(url_for("dashboard.home"), 303)
+
+
+@bp.route("/sign-in/<token>", methods=["GET", "POST"])
+@limiter.limit(FORM_LIMIT)
+def enter_by_link(token: str) -> Response | tuple[str, int]:
+    """Sign in by a link that a product asked for, once. Who is signed in already is asked by a button first."""
+    try:
+        user = credentials.find_by_sign_in_token(token, now())
+        if request.method == "GET" and (current_user.is_authenticated or not opens_a_page()):
+            return render_template("auth/link.html", member=user, token=token), 200
+        sign_in(user, prove=lambda session: credentials.use_sign_in_token(session, token, now()))
+    except BadLink as error:
+        if not (current_user.is_authenticated and credentials.used_to_sign_in(token, now()) == current_user.id):
+            return render_template("auth/link.html", problem=say(error)), 400
     return redirect(url_for("dashboard.home"), 303)
 
 

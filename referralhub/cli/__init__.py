@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from referralhub.cli.api_keys import api_keys
 from referralhub.cli.archive import export, import_
 from referralhub.cli.audit import audit
 from referralhub.cli.brand import commands as brand
@@ -18,8 +19,8 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, mail, users, audit, export, import_,
-    doctor, worker
+    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, api_keys, mail, users, audit,
+    export, import_, doctor, worker
 )  # fmt: skip
 
 

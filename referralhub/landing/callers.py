@@ -40,11 +40,6 @@ def caller(environ: Mapping[str, Any]) -> Caller:
     return Caller.PERSON
 
 
-def opens_a_page(environ: Mapping[str, Any]) -> bool:
-    """Whether a browser says that a person opens a page; what scans mails for bad links does not say so."""
-    return environ.get("HTTP_SEC_FETCH_MODE") == "navigate" and environ.get("HTTP_SEC_FETCH_DEST") == "document"
-
-
 @remembered(10_000, LONGEST)
 def _is_crawler(user_agent: str) -> bool:
     return bool(user_agent) and _crawlers().search(user_agent) is not None

@@ -12,10 +12,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from referralhub import languages
 from referralhub.branding.lettering import can_write
 from referralhub.branding.shown import brand
+from referralhub.browsers import opens_a_page
 from referralhub.clock import now
 from referralhub.extensions import limiter
 from referralhub.landing import destination
-from referralhub.landing.callers import Caller, caller, opens_a_page
+from referralhub.landing.callers import Caller, caller
 from referralhub.landing.destination import lead_to
 from referralhub.landing.picture import draw
 from referralhub.response_headers import FOR_EVERYBODY
@@ -107,7 +108,7 @@ def picture(code: str) -> BaseResponse:
 
 def _arrive(visit: FollowedLink) -> BaseResponse:
     sessions = interface()
-    counted = visit.invitation_id is None or opens_a_page(request.environ)
+    counted = visit.invitation_id is None or opens_a_page()
     arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
     arrival, sid, ours = arrive()
     if arrival is Arrival.UNKNOWN:

@@ -1,5 +1,6 @@
 """The tables, one file per noun. Importing this package loads them all."""
 
+from referralhub.models.api_key import ApiKey, Scope
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.avatar import Avatar
 from referralhub.models.badge import Badge, BadgeAward
@@ -7,6 +8,7 @@ from referralhub.models.base import Base
 from referralhub.models.brand import Brand, Logo, LogoType
 from referralhub.models.claim import Appeal, ClaimState, ReferralClaim
 from referralhub.models.customer import Customer
+from referralhub.models.external_member import ExternalMember
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
 from referralhub.models.leaderboard import LeaderboardChange
@@ -32,13 +34,15 @@ from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
-from referralhub.models.user import ERASED_DOMAIN, User
+from referralhub.models.user import ERASED_DOMAIN, NO_ADDRESS_DOMAIN, User
 from referralhub.models.visit import VisitDaily
 
 __all__ = [
     "ERASED_DOMAIN",
     "NEVER_JUDGED",
+    "NO_ADDRESS_DOMAIN",
     "Amount",
+    "ApiKey",
     "Appeal",
     "AuditLine",
     "Avatar",
@@ -51,6 +55,7 @@ __all__ = [
     "Coupon",
     "Customer",
     "DailySalt",
+    "ExternalMember",
     "FigureChange",
     "FormerAddress",
     "Fulfilment",
@@ -82,6 +87,7 @@ __all__ = [
     "RewardEntry",
     "RewardKind",
     "Role",
+    "Scope",
     "Sighting",
     "SignIn",
     "SignupFacts",

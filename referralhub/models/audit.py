@@ -16,6 +16,7 @@ class Role(StrEnum):
 
     ADMIN = "admin"  # in the browser
     OPERATOR = "operator"  # on the command line
+    API = "api"  # another program, with a key
     SYSTEM = "system"  # a rule of ours, when its time has come
 
 

@@ -15,6 +15,7 @@ class TokenPurpose(StrEnum):
     VERIFY_ADDRESS = "verify_address"
     CHANGE_ADDRESS = "change_address"
     RESET_PASSWORD = "reset_password"
+    SIGN_IN = "sign_in"  # not mailed: the product hands it to its customer
 
 
 class OneTimeToken(Base):

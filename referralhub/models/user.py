@@ -11,6 +11,7 @@ from referralhub.models.profile import Profile
 from referralhub.models.sign_in import SignIn
 
 UNVERIFIED = text("verified_at IS NULL")
+NO_ADDRESS_DOMAIN = "no-address.invalid"  # of the addresses of those who told none, each its own
 ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, each its own
 
 
@@ -70,6 +71,11 @@ class User(Base):
     def is_erased(self) -> bool:
         """Whether the member deleted the account; the row is there for everybody's sums."""
         return self.email.endswith(f"@{ERASED_DOMAIN}")
+
+    @property
+    def has_address(self) -> bool:
+        """Whether mail can be written to: a member whom another product brought may have told no address."""
+        return not self.email.endswith((f"@{NO_ADDRESS_DOMAIN}", f"@{ERASED_DOMAIN}"))
 
     def get_id(self) -> str:
         """Return what the session keeps: the sign-in, which can be ended from elsewhere."""

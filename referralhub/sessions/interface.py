@@ -39,7 +39,7 @@ LINK = re.compile(rf"/{codes.SHAPE}/?")
 MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
 REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
 ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
-WITHOUT_SESSION = ("/static/", "/brand/", "/healthz", "/readyz", "/metrics")
+WITHOUT_SESSION = ("/static/", "/brand/", "/api/", "/healthz", "/readyz", "/metrics")
 MOST_KNOWN = 10_000  # own codes, of which a process knows which drawn one each stands for
 
 

@@ -23,9 +23,11 @@ SUBJECTS = {
     "message": N_("message"),
     "customers": N_("customers"),
     "text": N_("text"),
+    "api_key": N_("key"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
     "amount": N_("amount"),
+    "api_key": N_("key"),
     "at": N_("at"),
     "avatar": N_("avatar"),
     "balance": N_("balance"),

@@ -86,6 +86,14 @@ ERRORS: dict[str, Text] = {
     "claim_answered": N_("You have answered this already."),
     "claim_does_not_wait": N_("This claim does not wait for a decision, or not any more."),
     "no_such_referral_claim": N_("There is no claim with this number."),
+    # The API, and keys for it
+    "key_name_length": N_("Use {least} to {most} characters."),
+    "key_without_scope": N_("Choose at least one thing that the key is good for."),
+    "key_over_already": N_("The end must be ahead."),
+    "key_revoked_already": N_("This key was withdrawn before."),
+    "external_id_malformed": N_("Use 1 to {most} characters that can be printed."),
+    "member_name_length": N_("Use {least} to {most} characters."),
+    "cannot_be_signed_in": N_("Nobody is let into this account by a link: it is closed, or an admin's."),
     # Existing customers
     "customers_without_columns": N_("The first line must name the columns: {columns}."),
     "customers_with_mistakes": Plural(
@@ -189,6 +197,7 @@ ERRORS: dict[str, Text] = {
     "no_such_account": N_("There is no account with this user name."),
     "no_such_member": N_("There is no member with this number."),
     "no_such_referral": N_("There is no referral with this number."),
+    "no_such_key": N_("There is no key with this number."),
     "no_such_perk": N_("There is no perk with this number."),
     "no_such_claim": N_("There is no claim with this number."),
     "no_such_message": N_("There is no message with this number."),

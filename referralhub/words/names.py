@@ -20,7 +20,7 @@ from referralhub.words import missing, referrals
 from referralhub.words.language import N_, translated
 
 NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
-    Role: {Role.ADMIN: N_("admin"), Role.OPERATOR: N_("operator"), Role.SYSTEM: N_("system")},
+    Role: {Role.ADMIN: N_("admin"), Role.OPERATOR: N_("operator"), Role.API: N_("api"), Role.SYSTEM: N_("system")},
     ReferralState: referrals.STATES,
     ClaimState: missing.STATES,
     Channel: {

@@ -17,6 +17,9 @@ TABLE = {
     (200, 200, 200, 200): """
         GET /<code:code>/picture.png
         GET /account/email/<token>
+        GET /api/
+        GET /api/v1/codes/<code>
+        GET /api/v1/openapi.json
         GET /brand/<hex(length=6):accent>.css
         GET /brand/<hex(length=6):accent>.svg
         GET /brand/<hex(length=6):accent>/sample.css
@@ -47,8 +50,10 @@ TABLE = {
         GET /claims/<token>
         GET /password/reset/<token>
         POST /account/email/<token>
+        GET /sign-in/<token>
         POST /account/unsubscribe/<token>
         POST /claims/<token>
+        POST /sign-in/<token>
         POST /verify/<token>
     """,
     (422, 422, 422, 422): """
@@ -64,7 +69,15 @@ TABLE = {
     """,
     # For machines with a token
     (401, 401, 401, 401): """
+        GET /api/v1/leaderboard
+        GET /api/v1/members
+        GET /api/v1/members/<external_id>
+        GET /api/v1/members/<external_id>/ledger
+        GET /api/v1/members/<external_id>/referrals
+        GET /api/v1/program
         GET /metrics
+        POST /api/v1/members/<external_id>/sign-in-links
+        PUT /api/v1/members/<external_id>
     """,
     # For those who have no account yet
     (200, 302, 302, 302): """
@@ -150,6 +163,7 @@ TABLE = {
     # For admins; to nobody else does it exist
     (404, 404, 404, 200): """
         GET /admin/
+        GET /admin/api-keys/
         GET /admin/audit/
         GET /admin/audit/rows.csv
         GET /admin/audit/verify
@@ -184,6 +198,7 @@ TABLE = {
         POST /admin/program/edit
     """,
     (404, 404, 404, 303): """
+        POST /admin/api-keys/<row:row_id>/revoke
         POST /admin/brand/logo/remove
         POST /admin/claims/<row:row_id>/fulfil
         POST /admin/costs
@@ -195,6 +210,7 @@ TABLE = {
         POST /admin/texts/<text>/<language>/original
     """,
     (404, 404, 404, 422): """
+        POST /admin/api-keys/
         POST /admin/brand/
         POST /admin/brand/logo
         POST /admin/brand/preview

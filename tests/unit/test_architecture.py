@@ -17,8 +17,7 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
     "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "referrals", "recourse", "accounts",
-    "growth",
-    "operations", "sample",
+    "integration", "growth", "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
@@ -58,6 +57,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         f"{ROW} services.shared services.program services.ledger services.mailing services.brand services.fraud "
         "services.referrals services.recourse",
         "sqlalchemy cryptography nacl",
+    ),
+    "services.integration": (
+        f"{ROW} services.shared services.ledger services.mailing services.accounts", "sqlalchemy"
     ),
     "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
     "services.operations": (
@@ -99,8 +101,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "templating": ("branding config models static_files urls words", "flask flask_login markupsafe"),
     "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
+    "problems": ("services.shared words", "flask msgspec"),
     "errors": (
-        "branding database extensions observing outcome security services.shared sessions words",
+        "branding database extensions observing outcome problems security services.shared sessions words",
         "flask flask_babel flask_wtf redis sqlalchemy werkzeug",
     ),
     # Mail at the edge: what is written, and how it is handed over.
@@ -115,9 +118,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "branding clock early_answers extensions languages observing remembered response_headers sessions urls words "
-        "services.shared services.program services.ledger services.brand services.referrals services.accounts",
+        "branding browsers clock early_answers extensions languages observing remembered response_headers sessions urls "
+        "words services.shared services.program services.ledger services.brand services.referrals services.accounts",
         "flask flask_babel werkzeug redis PIL segno crawleruseragents",
+    ),
+    "api": (
+        "branding clock extensions languages metrics models problems security urls words services.shared "
+        "services.program services.ledger services.integration services.referrals",
+        "apispec flask flask_limiter msgspec",
     ),
     "auth": (
         "browsers clock config extensions forms htmx languages models openid outcome response_headers security "
@@ -137,9 +145,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "clock config extensions forms htmx languages mail_content mail_transport models urls words "
+        "clock config extensions forms htmx languages mail_content mail_transport models outcome urls words "
         "services.shared services.program services.mailing services.brand services.perks services.referrals "
-        "services.recourse services.accounts services.growth",
+        "services.recourse services.accounts services.integration services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
@@ -147,7 +155,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "cli": (
         "clock config database errors extensions forms mail_transport models openid processes redis_client words "
         "services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.perks services.referrals services.accounts services.growth services.operations services.sample",
+        "services.perks services.referrals services.accounts services.integration services.growth "
+        "services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
     # Putting it together.
@@ -169,7 +178,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask huey redis sqlalchemy",
     ),
     "application": (
-        "account admin auth branding cli clock commits compression config dashboard database debug_toolbar "
+        "account admin api auth branding cli clock commits compression config dashboard database debug_toolbar "
         "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
         "redis_client response_headers sessions static_files styleguide tasks templating uploads urls "
         "services.shared services.brand services.program services.accounts",

@@ -98,6 +98,31 @@ def reset_password(token: str, password: str, now: datetime) -> User:
         raise
 
 
+def find_by_sign_in_token(token: str, now: datetime) -> User:
+    """Return whom a link of a product signs in; the token is not used by that. Raises BadLink."""
+    user = reading().get_one(User, tokens.find(TokenPurpose.SIGN_IN, token, now).user_id)
+    if not can_be_signed_in_by_link(user):
+        raise BadLink
+    return user
+
+
+def can_be_signed_in_by_link(user: User) -> bool:
+    """Whether a product may let somebody in: not who runs the program, nor who asks for a second step."""
+    return user.is_active and not user.is_admin and not user.has_two_factor
+
+
+def use_sign_in_token(session: Session, token: str, now: datetime) -> None:
+    """Use it up; part of the transaction of the sign-in. Raises BadLink where another was quicker."""
+    if tokens.use(session, TokenPurpose.SIGN_IN, token, now) is None:
+        raise BadLink
+
+
+def used_to_sign_in(token: str, now: datetime) -> int | None:
+    """Return who was signed in by it, for the second of two clicks."""
+    used = tokens.find_used(TokenPurpose.SIGN_IN, token, now)
+    return used.user_id if used else None
+
+
 def _reset(token: str, password: str, now: datetime) -> User:
     user_id = tokens.find(TokenPurpose.RESET_PASSWORD, token, now).user_id
     user = reading().get_one(User, user_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from referralhub.database import transaction
-from referralhub.models import ERASED_DOMAIN, Identity, Profile, RecoveryCode, User
+from referralhub.models import ERASED_DOMAIN, ExternalMember, Identity, Profile, RecoveryCode, User
 from referralhub.services.accounts import avatars, passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -48,7 +48,7 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         outbox.drop(session, user_id)
         sign_ins.end_all(session, user_id)
         tokens.forget(session, user_id)
-        for model in (RecoveryCode, Identity):
+        for model in (RecoveryCode, Identity, ExternalMember):
             session.execute(delete(model).where(model.user_id == user_id))
         tokens.forget_addresses(session, addresses)
         invitation_progress.erase(session, profile_id, addresses)

@@ -78,6 +78,26 @@ def sign_up(
     return user
 
 
+def add_without_password(session: Session, email: str, verified_at: datetime | None, now: datetime) -> User:
+    """Add an account that nobody can sign in to by a password, with a user name of ours and a code.
+
+    Part of the caller's transaction. Raises Taken where another account has proven the address.
+    """
+    user: User | None = session.scalar(
+        insert(User)
+        .values(
+            username=f"member-{codes.new_code()}", display_name="", email=email, password_hash=passwords.UNUSABLE,
+            is_admin=False, is_active=True, verified_at=verified_at, muted=[], last_seen_at=now, created=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(User)
+    )  # fmt: skip
+    if user is None:
+        raise Taken(username=False, email=True)
+    set_committed_value(user, "profile", _add_profile(session, user.id, None, now, codes.new_code))
+    return user
+
+
 def signed_up_just_now(username: str, email: str, password: str, now: datetime) -> User | None:
     """Find the account that the same form has made a moment ago: of two clicks, the second finds it there.
 

@@ -16,6 +16,7 @@ LIFETIMES = {
     TokenPurpose.VERIFY_ADDRESS: timedelta(hours=24),
     TokenPurpose.CHANGE_ADDRESS: timedelta(hours=24),
     TokenPurpose.RESET_PASSWORD: timedelta(minutes=20),
+    TokenPurpose.SIGN_IN: timedelta(minutes=10),
 }
 TOKENS_KEPT = timedelta(days=7)  # after its end, so that an old link can still be told from a wrong one
 

@@ -20,10 +20,11 @@ BATCH = 5000  # lines read at once while verifying
 
 @dataclass(frozen=True)
 class Actor:
-    """Who does something: an admin by account, the operator at the command line, or the system itself."""
+    """Who does something: an admin by account, the operator at the command line, a program by its key, the system."""
 
     role: Role
     user_id: int | None = None
+    api_key_id: int | None = None  # which the log names beside what there is after
 
 
 OPERATOR, SYSTEM = Actor(Role.OPERATOR), Actor(Role.SYSTEM)
@@ -60,7 +61,7 @@ def record(
         subject=subject,
         subject_id=subject_id,
         before=before,
-        after=after,
+        after=after if actor.api_key_id is None else {**after, "api_key": actor.api_key_id},
         reason=reason,
         created=now,
     )

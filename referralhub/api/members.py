@@ -1,0 +1,133 @@
+"""Members of the product that calls."""
+
+from typing import Any
+
+from flask import current_app
+
+from referralhub import languages
+from referralhub.api.operations import actor, cursor, operation
+from referralhub.api.schemas import (
+    EntryOut,
+    LedgerOut,
+    MemberIn,
+    MemberOut,
+    MembersOut,
+    MemberWithFiguresOut,
+    ReferralOut,
+    ReferralsOut,
+    SignInLinkOut,
+    StatisticsOut,
+)
+from referralhub.clock import now
+from referralhub.models import Scope
+from referralhub.services.integration import members
+from referralhub.services.integration.members import Given, Member
+from referralhub.services.ledger import entries
+from referralhub.services.referrals import figures, member_list
+from referralhub.services.shared.parts import Part
+from referralhub.urls import public_url
+from referralhub.words.referrals import member_name, reason
+
+CURSOR = {"after": "The `next` of the part before; without it the list begins."}
+BAD_CURSOR = {422: "The cursor is none."}
+UNKNOWN = {404: "No member has this number."}
+
+
+@operation(
+    "/members/<external_id>", "PUT", "Make a member, or change one", scope=Scope.MANAGE, takes=MemberIn,
+    answers={200: MemberOut, 201: MemberOut},
+    problems={422: "A value cannot be, or the address is another account's."},
+)  # fmt: skip
+def put_member(external_id: str, body: MemberIn) -> tuple[int, MemberOut]:
+    """Make the member with your number, or change what you name."""
+    language = body.language and languages.negotiated(body.language.replace("_", "-"))
+    given = Given(body.email, body.name, language, body.metadata)
+    member, made = members.put(external_id, given, actor(), now())
+    return 201 if made else 200, _shown(member)
+
+
+@operation(
+    "/members/<external_id>", "GET", "A member with their figures", scope=Scope.READ,
+    answers={200: MemberWithFiguresOut}, problems=UNKNOWN,
+)  # fmt: skip
+def get_member(external_id: str) -> tuple[int, MemberWithFiguresOut]:
+    """Return a member."""
+    found = members.get(external_id)
+    return 200, MemberWithFiguresOut(**_values(found), statistics=_figures(found.profile_id))
+
+
+@operation(
+    "/members", "GET", "Your members, the newest first", scope=Scope.READ, answers={200: MembersOut},
+    parameters=CURSOR, problems=BAD_CURSOR,
+)  # fmt: skip
+def list_members() -> tuple[int, MembersOut]:
+    """Return a part of the list."""
+    found = members.newest(cursor())
+    return 200, MembersOut([_shown(each) for each in found.lines], _next(found))
+
+
+@operation(
+    "/members/<external_id>/referrals", "GET", "Whom a member brought", scope=Scope.READ, answers={200: ReferralsOut},
+    parameters=CURSOR, problems=UNKNOWN | BAD_CURSOR,
+)  # fmt: skip
+def list_referrals(external_id: str) -> tuple[int, ReferralsOut]:
+    """Return a part of a member's referrals."""
+    found = member_list.page_of(members.get(external_id).profile_id, after=cursor()).part
+    lines = [
+        ReferralOut(
+            each.id, member_name(each.username), each.state.value, each.reason.code, reason(each.reason), each.created,
+            each.decided_at,
+        )
+        for each in found.lines
+    ]  # fmt: skip
+    return 200, ReferralsOut(lines, _next(found))
+
+
+@operation(
+    "/members/<external_id>/ledger", "GET", "What a member was given, and what was taken", scope=Scope.READ,
+    answers={200: LedgerOut}, parameters=CURSOR, problems=UNKNOWN | BAD_CURSOR,
+)  # fmt: skip
+def list_entries(external_id: str) -> tuple[int, LedgerOut]:
+    """Return a part of a member's ledger."""
+    found = entries.lines(members.get(external_id).profile_id, cursor())
+    lines = [
+        EntryOut(
+            each.id, each.kind.value, each.amount, each.unit, each.balance, each.note, each.available_at, each.created
+        )
+        for each in found.lines
+    ]  # fmt: skip
+    return 200, LedgerOut(lines, _next(found))
+
+
+@operation(
+    "/members/<external_id>/sign-in-links", "POST", "A link that signs the member in, once", scope=Scope.MANAGE,
+    answers={201: SignInLinkOut}, problems=UNKNOWN | {409: "The account is closed, or an admin's."},
+)  # fmt: skip
+def make_sign_in_link(external_id: str) -> tuple[int, SignInLinkOut]:
+    """Make a link to send the member's browser to."""
+    token, until = members.sign_in_token(external_id, actor(), now())
+    return 201, SignInLinkOut(public_url("auth.enter_by_link", token=token), until)
+
+
+def _next(part: Part[Any]) -> str | None:
+    return str(part.older) if part.older else None
+
+
+def _shown(member: Member) -> MemberOut:
+    return MemberOut(**_values(member))
+
+
+def _values(member: Member) -> dict[str, Any]:
+    return {
+        "external_id": member.external_id, "code": member.code, "link": public_url("landing.follow", code=member.code),
+        "email": member.email, "name": member.name, "language": member.language, "metadata": member.metadata,
+        "active": member.is_active, "created": member.created,
+    }  # fmt: skip
+
+
+def _figures(profile_id: int) -> StatisticsOut:
+    found = figures.read(current_app.extensions["redis"], profile_id, now()).statistics
+    return StatisticsOut(
+        found.total_referrals, found.rewards, found.unit, found.active_network, found.pending, found.visits,
+        found.standing.tier,
+    )  # fmt: skip

@@ -1,0 +1,190 @@
+"""Members whom another product brings: its customers, under its own numbers."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from referralhub.database import insert, reading, transaction
+from referralhub.models import NO_ADDRESS_DOMAIN, ExternalMember, Profile, TokenPurpose, User
+from referralhub.services.accounts import credentials, signup, tokens
+from referralhub.services.ledger import leaderboard
+from referralhub.services.mailing import addresses
+from referralhub.services.shared import audit, figure_changes, parts
+from referralhub.services.shared.audit import Actor
+from referralhub.services.shared.errors import Conflict, DomainError, NotFound, Taken
+from referralhub.services.shared.names import check_name
+from referralhub.services.shared.parts import Part
+
+LONGEST_ID, LONGEST_NAME = 255, 40  # characters
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the product says of a member. None leaves what there is; an empty name or language takes it away."""
+
+    email: str | None = None
+    name: str | None = None
+    language: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member as the product knows them; `email` is none where it told none."""
+
+    external_id: str
+    user_id: int
+    profile_id: int
+    code: str
+    email: str | None
+    name: str
+    language: str | None
+    metadata: dict[str, Any]
+    is_active: bool
+    created: datetime
+
+    @property
+    def id(self) -> int:
+        """Its place in the list."""
+        return self.user_id
+
+
+class _MadeMeanwhile(Exception):
+    """Another call has made the same member."""
+
+
+def put(external_id: str, given: Given, actor: Actor, now: datetime) -> tuple[Member, bool]:
+    """Make the member, or change what is `given`; returns also whether it was made. However often it is called.
+
+    An address that the product gives counts as confirmed: it knows its customers. Raises DomainError for what cannot
+    be: BadAddress, Taken for an address that another account has proven, a name that nobody could see.
+    """
+    _check_id(external_id)
+    email = addresses.normal(given.email) if given.email else None
+    if given.name:
+        if len(given.name) > LONGEST_NAME:
+            raise DomainError("member_name_length", "name", least=1, most=LONGEST_NAME)
+        try:
+            check_name(given.name)
+        except DomainError as error:
+            raise DomainError(error.code, "name", **error.values) from None
+    try:
+        return _put(external_id, email, given, actor, now)
+    except (_MadeMeanwhile, Taken):  # where the address is taken, it may be by the same call a moment before
+        return _put(external_id, email, given, actor, now)
+
+
+def get(external_id: str) -> Member:
+    """Return a member. One query. Raises NotFound."""
+    found = _find(external_id)
+    if found is None:
+        raise NotFound("no_such_member")
+    return found
+
+
+def newest(after: int | None = None) -> Part[Member]:
+    """Read one part of the list of members, the newest first. One query."""
+    rows = reading().execute(parts.newest(_members(), ExternalMember.user_id, after))
+    return parts.part([_member(row) for row in rows], after)
+
+
+def sign_in_token(external_id: str, actor: Actor, now: datetime) -> tuple[str, datetime]:
+    """Make a token that signs the member in, once, and say until when. Raises NotFound, or Conflict for a closed one.
+
+    See `credentials.can_be_signed_in_by_link`.
+    """
+    with transaction() as session:
+        found = get(external_id)
+        user = session.get_one(User, found.user_id)
+        if not credentials.can_be_signed_in_by_link(user):
+            raise Conflict("cannot_be_signed_in")
+        token = tokens.issue(session, TokenPurpose.SIGN_IN, user.id, user.email, now)
+        audit.record(session, actor, "member.sign_in_link", "member", user.id, {}, {}, now)
+    return token, now + tokens.LIFETIMES[TokenPurpose.SIGN_IN]
+
+
+def _put(external_id: str, email: str | None, given: Given, actor: Actor, now: datetime) -> tuple[Member, bool]:
+    with transaction() as session:
+        found = _find(external_id)
+        made = found is None
+        user_id = _make(session, external_id, email, now) if found is None else found.user_id
+        changed = _change(session, user_id, found, email, given, now)
+        after = get(external_id)
+        if made or changed:
+            figure_changes.note_member(session, user_id)
+            leaderboard.changed(session, after.profile_id)
+            action = "member.create" if made else "member.change"
+            audit.record(session, actor, action, "member", user_id, {}, {"changed": sorted(changed)}, now)
+    return after, made
+
+
+def _make(session: Session, external_id: str, email: str | None, now: datetime) -> int:
+    address = email or f"{secrets.token_hex(8)}@{NO_ADDRESS_DOMAIN}"
+    user = signup.add_without_password(session, address, now if email else None, now)
+    row = insert(ExternalMember).values(user_id=user.id, external_id=external_id, details={}, created=now, updated=now)
+    if session.scalar(row.on_conflict_do_nothing().returning(ExternalMember.user_id)) is None:
+        raise _MadeMeanwhile
+    return user.id
+
+
+def _change(
+    session: Session, user_id: int, found: Member | None, email: str | None, given: Given, now: datetime
+) -> set[str]:
+    """Write what is other than before, and return its names."""
+    old = {"email": found.email, "name": found.name, "language": found.language} if found else {"email": email}
+    wanted = {"email": email, "name": given.name, "language": given.language}
+    changed = {key for key, value in wanted.items() if value is not None and (value or None) != (old.get(key) or None)}
+    columns: dict[str, dict[str, Any]] = {
+        "email": {"email": email, "verified_at": now},
+        "name": {"display_name": given.name},
+    }
+    columns["language"] = {"language": given.language or None}
+    values = {name: value for key in changed for name, value in columns[key].items()}
+    if values:
+        try:
+            with session.begin_nested():
+                session.execute(update(User).where(User.id == user_id).values(values))
+        except IntegrityError:
+            raise Taken(username=False, email=True) from None
+    if given.metadata is not None and (found is None or given.metadata != found.metadata):
+        changed.add("metadata")
+    if changed:
+        details = {"details": given.metadata} if "metadata" in changed else {}
+        session.execute(update(ExternalMember).where(ExternalMember.user_id == user_id).values(updated=now, **details))
+    return changed
+
+
+def _find(external_id: str) -> Member | None:
+    row = reading().execute(_members().where(ExternalMember.external_id == external_id)).one_or_none()
+    if row is None:
+        return None
+    return _member(row)
+
+
+def _member(row: Any) -> Member:
+    values = row._asdict()
+    return Member(**values | {"email": None if row.email.endswith(f"@{NO_ADDRESS_DOMAIN}") else row.email})
+
+
+def _members() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            ExternalMember.external_id, User.id.label("user_id"), Profile.id.label("profile_id"),
+            Profile.shown_code.label("code"),
+            User.email, func.coalesce(User.display_name, "").label("name"), User.language,
+            ExternalMember.details.label("metadata"), User.is_active, ExternalMember.created,
+        )
+        .join(User, User.id == ExternalMember.user_id)
+        .join(Profile, Profile.user_id == User.id)
+    )  # fmt: skip
+
+
+def _check_id(external_id: str) -> None:
+    """Refuse a number that could not be written into an address or a log. Raises DomainError."""
+    if not 1 <= len(external_id) <= LONGEST_ID or not external_id.isprintable():
+        raise DomainError("external_id_malformed", "external_id", most=LONGEST_ID)

@@ -1,0 +1,24 @@
+"""A checkout looks a code up."""
+
+import pytest
+
+from referralhub.services.program import rules
+from tests.people import Person
+
+
+@pytest.fixture
+def code(alice: Person) -> str:
+    alice.sign_up()
+    return alice.code
+
+
+def test_says_who_invites_and_what_a_friend_gets(shop_with, code: str, app, clock):
+    assert shop_with().ask("GET", f"/codes/{code.upper()}") == {"valid": True, "referrer": "alice", "offer": None}
+    with app.app_context():
+        rules.change(rules.PRESETS["paypal"], clock())
+    assert shop_with().ask("GET", f"/codes/{code}")["offer"] == {"number": 2000, "unit": "USD"}
+
+
+@pytest.mark.parametrize("other", ["nobody00", "x", "%C3%A4%C3%A4", "a%00b", "x" * 300])
+def test_does_not_know_others(shop_with, code: str, other: str):
+    assert shop_with().ask("GET", f"/codes/{other}", expect=404)["code"] == "no_such_code"
