@@ -56,9 +56,13 @@ def lighthouses(site: Site, _: Found) -> Iterator[Row]:
     """Let Lighthouse look at the pages by which people come and stay."""
     subjects = lighthouse.subjects(site)
     for subject in subjects:
-        scores = lighthouse.look(site, subject)
+        try:
+            scores = lighthouse.look(site, subject)
+        except lighthouse.GivenUp as error:
+            yield Row(f"Lighthouse: {subject.name}", "gave up", [str(error)])
+            continue
         said = ", ".join(f"{category} {points}" for category, points in scores.points.items())
-        yield Row(f"Lighthouse: {subject.name}", said, scores.lacks if scores.missed else [])
+        yield Row(f"Lighthouse: {subject.name}", said, [scores.figures, *scores.lacks] if scores.missed else [])
     if all(subject.name != "join" for subject in subjects):
         yield Row("Lighthouse: join", "a link leads to the signup form: there is no such page", skipped=True)
 

@@ -21,7 +21,7 @@ from tests.pages import filled_in, parse
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 PART = re.compile(r"<[^>]*>")
 TRIES = 3  # addresses of one route that somebody tries for a page
-OTHERWISE = {FRIEND: "/signup", NEWCOMER: "/dashboard/"}  # pages that look another way for some
+OTHERWISE = {FRIEND: ("/signup", "/join"), NEWCOMER: ("/dashboard/",)}  # pages that look another way for some
 # Members' links, which make a friend of who follows one; what pages load, what machines ask for, what takes a setting.
 NO_PAGES = ("/<code:code>/", "/brand/", "/login/provider", "/metrics", "/static/")
 
@@ -54,7 +54,7 @@ class Found:
         """Return each page as who sees least of those who see it, and those that differ for some as those, too."""
         chosen: dict[tuple[str, str], Page] = {}
         for page in self.pages:
-            others = page.who if page.rule.startswith(OTHERWISE.get(page.who, "-")) else ""
+            others = page.who if page.rule.startswith(OTHERWISE.get(page.who, ())) else ""
             if others or page.who != NEWCOMER:
                 chosen.setdefault((page.rule, others), page)
         return list(chosen.values())

@@ -14,6 +14,7 @@ from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.extensions import db
 from referralhub.migrations import upgrade
 from referralhub.services.perks import catalogue
+from referralhub.services.program import rules
 from referralhub.services.sample import demo
 from tests import chromium, servers
 from tests.conftest import make_settings, sqlite_url
@@ -94,6 +95,7 @@ def _fill(at: datetime) -> None:
     """Load the demo, and what it has nothing of."""
     upgrade()
     demo.load(at, lambda _: None)
+    rules.change({"personal_landing": True}, at)
     catalogue.add("Sticker sheet", "Twelve stickers, sent by post.", at, price=30)
     catalogue.add("A call with the founders", "", at, unlocked_at=10)
     catalogue.add("Poster", "", at, price=5000, stock=3)

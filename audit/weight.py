@@ -19,7 +19,8 @@ class Visit:
     elsewhere: list[str] = field(default_factory=list)  # addresses of other hosts
 
     def __str__(self) -> str:
-        return f"{self.bytes / 1000:.1f} kB in {len(self.asked)} requests"
+        number = len(self.asked)
+        return f"{self.bytes / 1000:.1f} kB in {number} {'request' if number == 1 else 'requests'}"
 
 
 def two_visits(browser: Browser, known: BrowserContext, address: str) -> tuple[Visit, Visit]:

@@ -1,7 +1,7 @@
 """Sending less: which way of compressing an answer the asker would rather have, how well we do it, and which pages.
 
-The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list, and
-mail addresses on it are masked. `docs/decisions/compressed-answers.md` says why that is enough.
+The size of a compressed answer tells something of what is in it, so a page is sent as it is unless it is on the list,
+and mail addresses on it are masked. `docs/decisions/compressed-answers.md` says why that is enough.
 """
 
 import random

@@ -7,7 +7,8 @@ from flask import Blueprint, render_template, request
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, FileField, PasswordField, SelectField, StringField, TextAreaField
 
-from referralhub.models import ReferralState
+from referralhub.dashboard.network_picture import PictureRow, Spot
+from referralhub.models import ClaimState, ReferralState
 from referralhub.services.fraud.assessment import VERSION, Verdict
 from referralhub.services.fraud.explanations import Explanation
 from referralhub.services.fraud.rules import Finding
@@ -50,6 +51,8 @@ def show() -> str:
         secret=Secret(formdata=None),
         summary="summary" in request.args,
         states=[each.value for each in ReferralState],
+        claim_states=[each.value for each in ClaimState],
+        network=NETWORK,
         months=months,
         today=months[-1].start,
         cohorts=[_cohort(month.start, number) for number, month in enumerate(months)],
@@ -71,6 +74,11 @@ def _cohort(month: date, number: int) -> SimpleNamespace:
     return SimpleNamespace(month=month, k=k, raw_k=mean + 0.1, complete=number < MONTHS - 2)
 
 
+NETWORK = [
+    PictureRow(1, [Spot(35, 50, "mira"), Spot(65, 50, "jonas")], 0, "few"),
+    PictureRow(2, [Spot(25, 35, ""), Spot(45, 35, ""), Spot(65, 65, "")], 0, "some"),
+    PictureRow(3, [Spot(15 + 5 * place, 25 if place < 6 else 45, "") for place in range(12)], 2310, "many"),
+]
 EXPLANATION = Explanation(
     ReferralState.HELD,
     datetime(2026, 7, 15, 9, tzinfo=UTC),

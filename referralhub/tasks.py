@@ -20,11 +20,12 @@ from referralhub.observing.logs import brief
 from referralhub.services.accounts import credentials, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
+from referralhub.services.links import visits
 from referralhub.services.mailing import digest, outbox
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.operations import heartbeat
 from referralhub.services.recourse import missing
-from referralhub.services.referrals import invitation_progress, lifecycle, review, visits
+from referralhub.services.referrals import invitation_progress, lifecycle, review
 from referralhub.services.shared import once
 
 log = logging.getLogger(__name__)
@@ -74,10 +75,11 @@ def expire_referrals() -> None:
     lifecycle.expire_due(now())
 
 
-@huey.periodic_task(crontab(minute="7", hour="3"))
-def expire_claims() -> None:
-    """Every night: end claims of missing referrals that nobody answered."""
+@huey.periodic_task(crontab(minute="7"))
+def look_after_claims() -> None:
+    """Every hour: end claims that nobody answered, and ask friends whose address is confirmed only now."""
     missing.expire_due(now())
+    missing.ask_friends(now())
 
 
 @huey.periodic_task(crontab(minute="47"))
@@ -117,7 +119,7 @@ def _deliver() -> None:
         try:
             _wanted.clear()
             credentials.answer_resets(now())
-            missing.ask_friends(now())
+            missing.ask_friends(now(), new_only=True)
             _delivery(app_ctx.app).run()
         finally:
             _lane.release()

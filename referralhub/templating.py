@@ -2,7 +2,7 @@
 
 from functools import lru_cache, partial
 
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -25,7 +25,6 @@ from referralhub.words.text import sentence_case
 def init_app(app: Flask) -> None:
     """Register filters and globals, and fingerprint static files."""
     settings: Settings = app.config["SETTINGS"]
-    folder = str(app.static_folder)  # putting this together anew for each icon took as long as drawing it
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(
         ago=ago,
@@ -64,24 +63,24 @@ def init_app(app: Flask) -> None:
         brand_support=shown.support,
         base_url=settings.base_url,
         here=here,
-        icon=partial(icon, folder),
-        static_url=partial(static_url, folder),
+        icon=partial(icon, str(app.static_folder)),  # putting it together for each took as long as drawing the icon
+        static_url=static_url,
         public_url=public_url,
-        script=partial(script, folder),
+        script=script,
         development=settings.development,
     )
 
 
-def static_url(folder: str, file: str) -> str:
+def static_url(file: str) -> str:
     """Return the address of a static file, which names its content as it was when this process first looked."""
-    return _static_url(request.script_root, folder, file)
+    return _static_url(request.script_root, str(current_app.static_folder), file)
 
 
-def script(folder: str, file: str, how: str = "") -> Markup:
+def script(file: str, how: str = "") -> Markup:
     """Return the element that loads a script of ours if its content is what it is now; `how` is "defer" or ""."""
-    whole = integrity(f"{folder}/{file}")
+    whole = integrity(f"{current_app.static_folder}/{file}")
     return Markup('<script src="{}" integrity="{}"{}></script>').format(
-        static_url(folder, file), whole, f" {how}" if how else ""
+        static_url(file), whole, f" {how}" if how else ""
     )
 
 

@@ -27,9 +27,10 @@ from referralhub.models import (
     User,
 )
 from referralhub.services.accounts import erasure
+from referralhub.services.links import own_codes
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
-from referralhub.services.referrals import invitations, own_codes
+from referralhub.services.referrals import invitations
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import extra_database
 from tests.people import Person, Records, user_named

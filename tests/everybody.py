@@ -6,7 +6,7 @@ from flask import Flask
 
 from referralhub.dashboard.network import branch_token
 from referralhub.models import Channel, Invitation, Referral, Scope, SignIn
-from referralhub.services.accounts import administration, signup
+from referralhub.services.accounts import administration, avatars, signup
 from referralhub.services.integration import keys
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
@@ -14,6 +14,7 @@ from referralhub.services.recourse import missing
 from referralhub.services.shared.audit import OPERATOR
 from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records, user_named
+from tests.pictures import picture
 
 INVITE = "/dashboard/invite"
 
@@ -22,11 +23,13 @@ def everybody(app: Flask, post_office: PostOffice, clock: Clock) -> dict[str, Vi
     """Give somebody without an account, Alice, Bob, and Grace who runs the program. Charlie came by Alice's link."""
     alice, bob, grace, charlie = (Person(app, post_office, name) for name in ("alice", "bob", "grace", "charlie"))
     with app.app_context():
-        rules.change(rules.PRESETS["paypal"], clock())
+        rules.change(rules.PRESETS["paypal"] | {"personal_landing": True}, clock())
         catalogue.add("Mug", "", clock(), price=10, unit="USD")
     for person in (alice, bob):
         person.sign_up()
         person.confirm_address()
+    with app.app_context():
+        avatars.put_up(1, avatars.clean(picture()), clock())
     preview = alice.submit(alice.get(INVITE).form(INVITE), 200, addresses="dan@example.com")
     alice.submit(preview.form(INVITE), send="yes")
     charlie.click(alice.link)

@@ -12,7 +12,8 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from flask import Flask
-from werkzeug.test import TestResponse
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, stream_encode_multipart
 
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 LOADS = {"img": "src", "script": "src", "iframe": "src", "source": "src", "link": "href", "use": "href"}
@@ -246,10 +247,12 @@ class Visitor:
         return self.post(form["action"], filled_in(form, **values), expect)
 
     def upload(self, form: Element, expect: int = 303, name: str = "a picture", **files: bytes) -> Page:
-        """Choose a file for each of these fields, and send the form; empty is no file."""
-        chosen = {field: (io.BytesIO(content), name if content else "") for field, content in files.items()}
+        """Choose a file for each of these fields, and send the form; none chosen is an empty one."""
+        chosen = {key: FileStorage(io.BytesIO(content), name if content else "") for key, content in files.items()}
         data = {key: value for key, value in self.filled_in(form).items() if key not in chosen}
-        return self._page(self.client.post(form["action"], data=data | chosen), expect)
+        body, _, boundary = stream_encode_multipart(data | chosen, use_tempfile=False)
+        sent = {"data": body.read(), "content_type": f"multipart/form-data; boundary={boundary}"}
+        return self._page(self.client.post(form["action"], **sent), expect)
 
     def filled_in(self, form: Element, **values: str) -> dict[str, str]:
         """Give what a browser sends of a form that was filled in so."""

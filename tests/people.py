@@ -16,9 +16,10 @@ from referralhub.extensions import db
 from referralhub.mail_transport import mail_folder, transport
 from referralhub.models import Base, User, VisitDaily
 from referralhub.services.accounts import credentials
+from referralhub.services.links import visits
 from referralhub.services.mailing.delivery import Delivery
 from referralhub.services.recourse import missing
-from referralhub.services.referrals import invitation_progress, visits
+from referralhub.services.referrals import invitation_progress
 from tests.pages import Element, Page, Visitor
 
 Result = TypeVar("Result")
@@ -53,7 +54,7 @@ class PostOffice:
     def deliver(self) -> int:
         with self.app.app_context():
             credentials.answer_resets(self.app.config["CLOCK"]())
-            missing.ask_friends(self.app.config["CLOCK"]())
+            missing.ask_friends(self.app.config["CLOCK"](), new_only=True)
             return self.delivery.run()
 
     def letters(self, to: str) -> list[EmailMessage]:

@@ -29,7 +29,9 @@ AGREED = sa.text("state IN ('agreed', 'confirmed')")
 # What dashboards say of the last thirty days is found by these.
 INDEXES = {
     "ix_referral_referrer_decided": ("referral", ["referrer_id", "decided_at", "state", "channel"]),
-    "ix_reward_entry_profile_created": ("reward_entry", ["profile_id", "created"]),
+    "ix_reward_entry_profile_created": (
+        "reward_entry", ["profile_id", "created", "unit", "kind", "amount", "available_at"],
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from referralhub.extensions import limiter
 from referralhub.forms import own_password_field, show_error, text_of
 from referralhub.response_headers import forget_member
 from referralhub.services.accounts import credentials, erasure, exports
-from referralhub.services.referrals import live_codes, own_codes, visits
+from referralhub.services.links import live_codes, own_codes, visits
 from referralhub.services.shared.errors import DomainError
 from referralhub.sessions import contents
 from referralhub.sessions.interface import renew

@@ -13,7 +13,7 @@ from referralhub.account.views import bp
 from referralhub.clock import local_now
 from referralhub.extensions import limiter
 from referralhub.forms import no_control_characters, show_error, strip, text_of
-from referralhub.services.referrals import own_codes
+from referralhub.services.links import own_codes
 from referralhub.services.shared.errors import AlreadyDone, DomainError
 from referralhub.urls import first_words
 

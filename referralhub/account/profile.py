@@ -37,7 +37,7 @@ class PublicProfileForm(FlaskForm):
         filters=[strip],
     )
     greeting = StringField(
-        _l("Your line to friends"),
+        _l("Your greeting to friends"),
         [
             Length(max=LONGEST_GREETING, message=_l("Use at most %(most)s characters.", most=LONGEST_GREETING)),
             no_control_characters,

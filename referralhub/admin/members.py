@@ -18,8 +18,8 @@ from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Profile, RewardEntry, RewardKind, User
 from referralhub.services.accounts import administration
+from referralhub.services.links import live_codes
 from referralhub.services.program import rules
-from referralhub.services.referrals import live_codes
 from referralhub.services.shared import codes
 from referralhub.services.shared.currencies import is_money, major
 from referralhub.services.shared.errors import AlreadyDone, Conflict
@@ -77,7 +77,7 @@ class Members(ListPage):
         if not form.validate_on_submit():
             return self._page(row_id, profile=form)
         done = administration.clear_profile(row_id, text_of(form.reason), actor(), now())
-        flash(_("Picture and line are gone.") if done else _("That was done before."))
+        flash(_("Picture and greeting are gone.") if done else _("That was done before."))
         return redirect(url_for(".show", row_id=row_id), 303)
 
     @expose("/<row:row_id>/verification", methods=["POST"])

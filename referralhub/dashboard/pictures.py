@@ -21,7 +21,8 @@ KEPT = 32  # drawn pictures, of some 100 kB
 SOFTER = 0.12  # the line that says what there is to get
 PRINTED, BELOW = 1400, 140  # pixels of a QR code for print: 12 cm at 300 dots an inch
 DOTS = 300
-FOR_A_WHILE = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie"}
+# By the member's own browser, for as long as one who changes the name may wait; another member has another cookie.
+FOR_A_WHILE = {"Cache-Control": "private, max-age=600", "Vary": "Cookie"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def qr_picture() -> Response:
 
 def own_link() -> str:
     """Return the absolute address that the member shares."""
-    return member_link(current_user.profile.code)
+    return member_link(current_user.profile.shown_code)
 
 
 @lru_cache(KEPT)

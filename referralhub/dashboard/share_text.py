@@ -59,22 +59,21 @@ def change_share_text() -> BaseResponse:
     if text == shared_letter(found.statistics, brand)[1]:
         text = ""  # so that it follows the operator's words, and the language
     profile.set_share_text(current_user.profile.id, text)
-    current_user.profile.share_text = text
     if htmx.wants_fragment():
-        return make_response(render_template("dashboard/_link_card.html", **link_card(found), saved=True))
+        return make_response(render_template("dashboard/_link_card.html", **link_card(found, text), saved=True))
     flash(_("Saved. Every button shares this now."))
     return redirect(url_for("dashboard.home", _anchor="link-card"), 303)
 
 
 @bp.post("/dashboard/share-text/preview")
 @login_required
-@limiter.limit("60 per minute")
+@limiter.limit("120 per minute")
 def preview_share_text() -> Response:
     """Show how a text reads while it is typed."""
     form, found = ShareTextForm(), own_figures()
     if not form.validate_on_submit():
         return Response(status=204)  # it is said when it is sent
-    link = member_link(current_user.profile.code)
+    link = member_link(current_user.profile.shown_code)
     shares = share_links(link, found.statistics, brand, text_of(form.text))
     return make_response(render_template("dashboard/_share_preview.html", shares=shares))
 

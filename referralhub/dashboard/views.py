@@ -17,8 +17,9 @@ from referralhub.models import ReferralState
 from referralhub.services.accounts import sign_ins
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Leaderboard, Period
+from referralhub.services.links import visits
 from referralhub.services.recourse import late_codes
-from referralhub.services.referrals import figures, member_list, visits
+from referralhub.services.referrals import figures, member_list
 from referralhub.services.referrals.figures import Figures
 from referralhub.services.referrals.member_list import ReferralPage
 from referralhub.services.referrals.next_step import NextStep, next_step
@@ -55,13 +56,14 @@ def page(found: Figures, board: Leaderboard, **card: object) -> str:
     )
 
 
-def link_card(found: Figures) -> dict[str, object]:
-    """Return what the card with the link shows."""
-    link = member_link(current_user.profile.shown_code)
+def link_card(found: Figures, own: str | None = None) -> dict[str, object]:
+    """Return what the card with the link shows; `own` is the member's text if it has just been changed."""
+    profile, stats = current_user.profile, found.statistics
+    link = member_link(profile.shown_code)
     return {
         "link": link,
-        "shares": share_links(link, found.statistics, brand, current_user.profile.share_text),
-        "stats": found.statistics,
+        "shares": share_links(link, stats, brand, profile.share_text if own is None else own),
+        "stats": stats,
     }
 
 

@@ -13,8 +13,8 @@ from referralhub.early_answers import Answer, prepared
 from referralhub.landing import destination
 from referralhub.landing.callers import Caller, caller
 from referralhub.observing import context
+from referralhub.services.links.visits import channel_of
 from referralhub.services.referrals.attribution import FollowedLink
-from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, Sessions
 

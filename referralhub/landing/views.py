@@ -24,17 +24,11 @@ from referralhub.services.accounts import avatars
 from referralhub.services.brand import in_force
 from referralhub.services.ledger import leaderboard
 from referralhub.services.ledger.ranking import Period
+from referralhub.services.links import live_codes, own_codes, visits
+from referralhub.services.links.visits import channel_of
 from referralhub.services.program import rules
-from referralhub.services.referrals import (
-    attribution,
-    invitation_progress,
-    invitations,
-    live_codes,
-    own_codes,
-    visits,
-)
+from referralhub.services.referrals import attribution, invitation_progress, invitations
 from referralhub.services.referrals.attribution import FollowedLink
-from referralhub.services.referrals.visits import channel_of
 from referralhub.services.shared import codes
 from referralhub.sessions import contents
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now

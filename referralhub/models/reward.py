@@ -34,7 +34,8 @@ class RewardEntry(Base):
         UniqueConstraint("referral_id", "profile_id", "kind"),
         UniqueConstraint("profile_id", "unit", "number"),
         Index("ix_reward_entry_profile_id_id", "profile_id", "id"),
-        Index("ix_reward_entry_profile_created", "profile_id", "created"),  # a member's days
+        # What a member's dashboard adds up by day, without the rows.
+        Index("ix_reward_entry_profile_created", "profile_id", "created", "unit", "kind", "amount", "available_at"),
         Index("ix_reward_entry_created", "created", "kind", "unit", "amount"),  # sums of a span, without the rows
         unit_of_amounts(),
         CheckConstraint("(kind = 'reversal') = (reverses_id IS NOT NULL)", name="reversal_names_original"),

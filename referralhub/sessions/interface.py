@@ -23,7 +23,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.sansio.http import parse_cookie
 
 from referralhub.config import SESSION_DAYS
-from referralhub.services.referrals import live_codes, visits
+from referralhub.services.links import live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer

@@ -29,7 +29,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "amount": N_("amount"),
     "api_key": N_("key"),
     "at": N_("at"),
-    "avatar": N_("avatar"),
+    "avatar": N_("picture"),
     "balance": N_("balance"),
     "body": N_("body"),
     "bonus": N_("bonus"),

@@ -222,7 +222,7 @@ Read it on your pages: {url}"""),
         N_("We looked for a missing referral at {brand}"),
         N_("""Hello {name},
 
-{inviter} said to have brought {friend} to {brand}. We looked at it and cannot count it. The reason: {reason}
+{inviter} said that they brought {friend} to {brand}. We looked at it and cannot count it. The reason: {reason}
 
 Read it on your pages: {url}"""),
     ),

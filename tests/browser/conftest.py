@@ -70,7 +70,7 @@ class Tab:
 
     def sign_up(self, clicks: int = 1, apart: float = 0) -> None:
         """Fill in the form that is open, or open it first; press the button so often, so many milliseconds apart."""
-        if urlsplit(self.page.url).path != "/signup":
+        if urlsplit(self.page.url).path not in {"/signup", "/join"}:
             self.go("/signup")
         form = self.page.locator("form", has=self.page.locator("[name=password_confirm]"))
         for name, value in (
@@ -139,7 +139,10 @@ _CUT_CELLS = """() => {
       const [place, range] = [cell.getBoundingClientRect(), document.createRange()];
       range.selectNodeContents(cell);
       const texts = cell.querySelector('.visually-hidden') ? [] : [...range.getClientRects()];
-      if (!inside(place, box) || !texts.every(text => !text.width || inside(text, place))) cut.push(cell.innerText);
+      // What spans columns can be wider than the frame, its words cannot.
+      const all = cell.colSpan > 1 ? texts : [place];
+      const whole = all.every(it => inside(it, box)) && texts.every(text => !text.width || inside(text, place));
+      if (!whole) cut.push(cell.innerText);
     }
     if (frame) frame.scrollLeft = 0;
   }
@@ -153,6 +156,22 @@ _COLLISIONS = """() => {
   const hits = (box, i) => boxes.some(([_, other], j) => j > i && meet(box, other));
   return boxes.filter(([_, box], i) => box.right > innerWidth + 1 || hits(box, i)).map(([text]) => text);
 }"""
+# The controls that somebody cannot get at whole: beyond the screen, or with more in them than they show.
+_CLIPPED = """() => {
+  const controls = 'a[href], button, input:not([type=hidden]), select, textarea, summary, label.check, progress, meter';
+  const elsewhere = '.visually-hidden, .skip, .trap, .table';
+  const clipped = (control) => {
+    const box = control.getBoundingClientRect();
+    const beyond = box.left < -1 || box.right > innerWidth + 1;
+    const typed = control.matches('input, textarea, select'); // what is in them scrolls
+    const flows = typed || getComputedStyle(control).display === 'inline';
+    const hidden = !flows && control.scrollWidth > control.clientWidth + 1;
+    return beyond || hidden;
+  };
+  return [...document.querySelectorAll(controls)]
+    .filter(control => control.checkVisibility() && !control.closest(elsewhere) && clipped(control))
+    .map(control => control.outerHTML.slice(0, 120));
+}"""
 
 
 def expect_to_fit(page: Page, width: int, what: str) -> None:
@@ -163,6 +182,7 @@ def expect_to_fit(page: Page, width: int, what: str) -> None:
     assert page.evaluate(_COLLISIONS) == [], f"{what}: in the header, {width} px wide"
     assert page.evaluate(_CUT) == [], f"{what}: cut off, {width} px wide"
     assert page.evaluate(_CUT_CELLS) == [], f"{what}: of a table, {width} px wide"
+    assert page.evaluate(_CLIPPED) == [], f"{what}: controls, {width} px wide"
 
 
 def double_text(page: Page) -> None:
@@ -226,10 +246,19 @@ def busy(open_tab: Callable[..., Tab]) -> Callable[[], Tab]:
 
 
 @pytest.fixture
+def personal(hub: servers.ReferralHub) -> Iterator[None]:
+    """Links lead to a page in the referrer's name; afterwards they do not."""
+    hub.flask("program", "set", "personal_landing", "true")
+    yield
+    hub.flask("program", "set", "personal_landing", "false")
+
+
+@pytest.fixture
 def panel(open_tab, hub) -> Callable[..., Page]:
     """Open the panel as an admin of a program with some members."""
     if "create-admin" not in hub.done:
         hub.flask("seed", "bulk", "--members", "200")  # a few of them wait for a decision
+        hub.flask("perks", "add", "Sticker", "--unlocked-at", "50")
         hub.flask("users", "create-admin", "--username", WARDEN, "--email", f"{WARDEN}@example.com", "--password-stdin",
                   typed=f"{WARDEN} likes tea\n")  # fmt: skip
         hub.done.add("create-admin")

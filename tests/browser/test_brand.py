@@ -7,8 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser import test_looks, test_panel
 from tests.browser.conftest import expect_to_fit, serious
+from tests.browser.places import ADMINS, EVERYBODY, MEMBERS
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 drawn = random.Random(7)  # the same ones each time
@@ -59,11 +59,14 @@ def test_axe_finds_nothing_in_a_bright_and_a_dark_brand(open_tab, brand, hub):
 
 
 @pytest.mark.deep
-def test_axe_finds_nothing_on_any_page_in_ten_brands(open_tab, busy, panel, brand, hub):
+def test_axe_finds_nothing_on_any_page_in_ten_brands(open_tab, busy, panel, brand, hub, personal):
     visitor, member, admin = open_tab("visitor", reduced_motion="reduce"), busy(), panel()
-    pages = [(visitor.page, path) for path in test_looks.EVERYBODY.values()]
-    pages += [(member.page, path) for path in ("/dashboard/", *test_looks.MEMBERS.values())]
-    pages += [(admin, path) for path in test_panel.PAGES]
+    friend = open_tab("friend", reduced_motion="reduce")
+    friend.go(member.link)
+    pages = [(visitor.page, path) for path in EVERYBODY.values()]
+    pages += [(member.page, path) for path in ("/dashboard/", *MEMBERS.values())]
+    pages += [(admin, path) for path in ADMINS]
+    pages.append((friend.page, "/join"))
     brand("name", LONG)
     member.page.emulate_media(reduced_motion="reduce")
     for accent in ACCENTS:

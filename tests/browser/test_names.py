@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.browser.conftest import Tab, expect_to_fit
-from tests.browser.test_panel import PAGES
+from tests.browser.places import ADMINS
 
 pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 MEMBERS = ("/dashboard/", "/leaderboard", "/dashboard/referrals", "/dashboard/network", "/dashboard/rewards")
@@ -43,7 +43,7 @@ def test_on_the_pages_of_visitors_and_members(referrer: Tab, open_tab: Callable[
 
 def test_in_the_panel(referrer: Tab, panel, hub):
     page = panel()
-    for path in (*PAGES, f"/admin/members/?search={referrer.username}"):
+    for path in (*ADMINS, f"/admin/members/?search={referrer.username}"):
         page.goto(hub.base_url + path)
         expect_to_fit(page, WIDTH, path)
     page.locator("[data-row] a").first.click()

@@ -75,7 +75,7 @@ def test_without_javascript_a_branch_has_a_page(family):
 def test_everybody_can_use_an_unfolded_network_on_any_screen(family):
     top, first, second, third, fourth = family(4)
     page = top.page
-    address = line(page, first).locator("[hx-get]").get_attribute("hx-get")
+    address = line(page, first).locator("[data-hx-get]").get_attribute("data-hx-get")
     for each, below in ((first, second), (second, third), (third, fourth)):
         line(page, each).locator("summary").first.click()
         expect(line(page, below)).to_be_visible()

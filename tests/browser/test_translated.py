@@ -81,7 +81,9 @@ def test_figures_and_words_follow_what_happens(open_tab, befriend, translator):
     for number, referrals in ((1, "referral"), (2, "referrals")):
         friend = befriend(alice)
         alice.expect_stat("total_referrals", number)
-        expect(stats.locator(".tile").first).to_have_text(f"CONFIRMED {referrals.upper()} {number}")
+        expect(stats.locator(".tile").first).to_have_text(
+            f"CONFIRMED {referrals.upper()} {number} {number} IN THE LAST 30 DAYS"
+        )
         expect(stats.locator("[data-stat=rewards]")).to_have_text(f"{number}0 POINTS")
         expect(stats.locator("#tier-words")).to_have_text(f"{10 - number} MORE REFERRALS TO SILVER")
         newest = alice.page.locator("#recent [data-referral]").first

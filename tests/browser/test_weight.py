@@ -11,6 +11,7 @@ pytestmark = pytest.mark.parametrize("hub", ["sqlite"], indirect=True)
 def test_a_dashboard_weighs_little_and_loads_nothing_from_elsewhere(open_tab, busy, browser, who: str):
     if "friend" in who:
         tab = busy()
+        tab.confirm_address()
     else:
         tab = open_tab("newcomer")
         tab.sign_up()

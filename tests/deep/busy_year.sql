@@ -45,6 +45,15 @@ INSERT INTO coupon (perk_id, code, redemption_id)
 SELECT perk_id, 'code-' || id, id FROM redemption WHERE perk_id = (SELECT min(id) FROM perk);
 INSERT INTO coupon (perk_id, code) SELECT (SELECT min(id) FROM perk), 'free-' || n FROM generate_series(1, 2000) AS n;
 
+-- Who misses a friend; a thousand of them are waiting for an answer.
+INSERT INTO referral_claim (claimant_id, address, friend_id, joined_on, channel, words, state, reason, changed, created)
+SELECT id, 'missed-' || id || '-' || n || '@example.net', CASE WHEN id % 3 = 0 THEN id + 1 END, created::date, 'whatsapp',
+       'We met.', CASE WHEN id % 1000 = 0 THEN 'asked' WHEN id % 3 = 0 THEN 'declined' ELSE 'expired' END, '', now(),
+       CASE WHEN id % 1000 = 0 THEN now() - interval '9 days' ELSE created END
+FROM profile, generate_series(1, 50) AS n WHERE (n = 1 AND id % 10 = 0) OR n <= least(referral_count / 10, 50);
+
+INSERT INTO appeal (referral_id, words, created) SELECT id, 'It was no robot.', created FROM referral WHERE id % 20 = 1;
+
 INSERT INTO once (key, created) SELECT 'adjust:' || md5(n::text), now() FROM generate_series(1, 300000) AS n;
 INSERT INTO mail_refusal (address_hash, created) SELECT md5('refusal' || n), now() FROM generate_series(1, 50000) AS n;
 INSERT INTO former_address (address_hash, referral_id, created)

@@ -16,7 +16,7 @@ from tests.people import Records
 PROJECT_QUERY = re.compile(r"""request\.(?:args|values|form)(?:\.get|\.getlist)?[(\[]["'](\w+)["']""")
 PART = re.compile(r"<(?:[^:<>]+(?:\([^)]*\))?:)?(\w+)>")
 # What Flask-Admin reads of an address, and what we read by a name that a constant has.
-PREFIXES = ("", "active-", "adjust-", "correct-", "codes-")
+PREFIXES = ("", "active-", "adjust-", "correct-", "profile-", "codes-")
 LIBRARY_QUERY = ("page", "sort", "desc", "search", "page_size", "without_session", "after", "claims_after")
 
 

@@ -30,7 +30,7 @@ SQLMAP = "sqlmap==1.10.10"
 UVX = [servers.BIN / "uvx", "--quiet", "--from", SQLMAP, "sqlmap"]
 NOTHING = "all tested parameters do not appear to be injectable"
 CODE = Path(__file__).parent.parent.parent / "referralhub"
-HEADERS_READ = {"/signup", "/login", "/<code:code>/"}
+HEADERS_READ = {"/join", "/signup", "/login", "/<code:code>/"}
 # Their routes change who the others are sent by: they come last, and those that sign out do not come.
 LAST = "/admin"
 SIGNS_OUT = {"/logout", "/account/sessions/end-others", "/account/sessions/<row(bits=63):sign_in_id>/end"}
@@ -97,7 +97,7 @@ def runs(app: Flask, people: dict[str, Visitor], known: list[Target]) -> Iterato
     for target in sorted(known, key=lambda target: target.rule.startswith(LAST)):
         if target.rule in SIGNS_OUT or target.rule.startswith("/static/"):
             continue
-        alone = target.rule in {"/signup", "/login", "/password/forgot"}
+        alone = target.rule in {"/join", "/signup", "/login", "/password/forgot"}
         visitor = people["admin" if target.rule.startswith(LAST) else "anonymous" if alone else "owner"]
         page = visitor.get("/login" if alone else "/privacy")
         token = page.all('[name="csrf_token"]')[0]["value"]

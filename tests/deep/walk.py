@@ -7,6 +7,7 @@ from referralhub.extensions import db
 from referralhub.models import ReferralState, User
 from referralhub.services.accounts import passwords
 from tests import two_factor
+from tests.claims import CLAIMS, answer, claim
 from tests.people import Person, PostOffice, path_of
 
 PERIODS = ("all", "month", "week")
@@ -18,7 +19,7 @@ PAGES = (
     "/dashboard/next", "/dashboard/network", "/dashboard/qr.svg", "/dashboard/qr.png", "/dashboard/picture/square.png",
     "/dashboard/picture/tall.png", "/dashboard/invite", "/account/", "/account/profile", "/account/code",
     "/account/email", "/account/password", "/account/confirm", "/account/sessions", "/account/notifications",
-    "/account/data", "/account/two-factor", "/login/provider", "/login/provider/return",
+    "/account/data", "/account/two-factor", "/account/referrer", "/login/provider", "/login/provider/return",
     "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
 )  # fmt: skip
 
@@ -39,7 +40,12 @@ def look_around(member: Person) -> None:
     for path in PAGES:
         member.client.get(path)
     states = [f"?state={state.value}" for state in ReferralState]
-    for path in ("/dashboard/rewards", "/dashboard/invite", *(f"/dashboard/referrals{each}" for each in ("", *states))):
+    for path in (
+        "/dashboard/rewards",
+        "/dashboard/invite",
+        CLAIMS,
+        *(f"/dashboard/referrals{each}" for each in ("", *states)),
+    ):
         turn_to_the_end(member, path)
     turn_to_the_end(member, "/dashboard/rewards", "claims_after")
     turn_to_the_end(member, NETWORK)
@@ -75,7 +81,22 @@ def fill_in_forms(member: Person, number: int) -> None:
         page = member.get(invite if action == "/remind" else "/dashboard/rewards")
         forms = [form for form in page.all("form") if form["action"].endswith(action)]
         member.submit(forms[0], None)
+    seek_credit(member, number)
     change_secrets(member, number)
+
+
+def seek_credit(member: Person, number: int) -> None:
+    """Miss a friend, who says so, too, and then enters a code; appeal against a rejection, if there is one."""
+    loner = Person(member.post_office.app, member.post_office, f"loner-{number}", REMOTE_ADDR="192.0.2.8")
+    loner.sign_up()
+    loner.confirm_address()
+    claim(member, loner.email)
+    answer(loner, "yes")
+    loner.get("/account/referrer")
+    loner.submit(loner.get("/account/referrer").form("/account/referrer"), referral_code=member.code)
+    page = member.get("/dashboard/referrals?state=rejected")
+    forms = [form["action"] for form in page.all("form") if form["action"].endswith("/appeal")]
+    member.post([*forms, "/dashboard/referrals/1/appeal"][0], token_of(member) | {"words": "No robot."}, None)
 
 
 def change_secrets(member: Person, number: int) -> None:

@@ -16,7 +16,7 @@ from referralhub.security import network_of
 from referralhub.services.accounts import credentials, erasure, passwords, sign_ins, signup, tokens
 from referralhub.services.fraud.assessment import LIKELY
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
-from referralhub.services.referrals import visits
+from referralhub.services.links import visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.fraud_corpus.people import Device

@@ -40,7 +40,7 @@ TABLE = {
     """,
     (302, 302, 302, 302): """
         GET /<code:code>/
-        GET /join
+        GET /signup
     """,
     (303, 303, 303, 303): """
         POST /logout
@@ -79,11 +79,11 @@ TABLE = {
         POST /api/v1/members/<external_id>/sign-in-links
         PUT /api/v1/members/<external_id>
     """,
-    # For those who have no account yet
+    # For those who have no account yet, and who have followed a link, so that /signup leads on to /join
     (200, 302, 302, 302): """
         GET /
+        GET /join
         GET /login
-        GET /signup
     """,
     (422, 302, 302, 302): """
         POST /join

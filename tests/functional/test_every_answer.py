@@ -25,7 +25,11 @@ CARRIED = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=31536000",
 }
-FOR_CACHES = {  # where an answer is nobody's own
+DRAWN = "private, max-age=600"
+FOR_CACHES = {  # where an answer is nobody's own, or takes long to draw
+    "/dashboard/qr.png": DRAWN,
+    "/dashboard/picture/square.png": DRAWN,
+    "/dashboard/picture/tall.png": DRAWN,
     "/static/css/app.css": "public, max-age=60",
     "picture.png": "public, max-age=3600",
     "/brand/e5342b.css": "public, max-age=60",
@@ -68,7 +72,7 @@ def everybody(app: Flask, post_office: PostOffice, admin: Person, alice: Person)
 def answers(app: Flask, visitor: Visitor, code: str) -> Iterator[TestResponse]:
     """Ask for every route there is, each by every method that it has."""
     values = {"code": code, "filename": "css/app.css", "token": "nonsense", "step": "hold", "which": "monthly"}
-    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "png", "icon": "icon-192"}
+    values |= {"accent": "e5342b", "digest": "0" * 64, "extension": "png", "decision": "confirm", "icon": "icon-192"}
     site = app.url_map.bind("refer.example.com")
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule == "/logout"):
         path = site.build(rule.endpoint, {name: values.get(name, 1) for name in rule.arguments})

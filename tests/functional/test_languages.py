@@ -20,7 +20,7 @@ WORD = re.compile(r"[A-Za-z]{3,}")
 SHOWN = ("aria-label", "title", "placeholder", "alt", "data-done", "data-level1", "data-confirmed", "content")
 # What is the same in every language: names, addresses, and what is data here.
 DATA = re.compile(
-    r"[\w.]+@example\.(com|org)|ReferralHub|English|Deutsch|alice|bob|carol|https?://\S+|localhost\S*|Facebook|WhatsApp|LinkedIn|Telegram|"
+    r"[\w.]+@example\.(com|org)|ReferralHub|English|Deutsch|alice|bob|carol|https?://\S+|localhost\S*|Facebook|WhatsApp|LinkedIn|Telegram|Reddit|SMS|"
     r"Bronze|Silver|Gold|Diamond|Sticker|Chromium|Windows|Mug|A mug|Unknown browser|\b[a-z0-9]{8}\b|"
     r"January|February|March|April|May|June|July|August|September|October|November|December"
 )

@@ -58,8 +58,8 @@ NAMES = "ReferralHub English Deutsch CSV UTF-8 UTC flask customers import email 
 # Columns with what people and machines wrote, which nobody translates.
 DATA = (
     User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address,
-    OutboxMessage.address, OutboxMessage.last_error, RewardEntry.note, AuditLine.action, AuditLine.reason,
-    AuditLine.digest, Program.name, ReferralClaim.words, ReferralClaim.reason, Appeal.words,
+    OutboxMessage.address, OutboxMessage.last_error, Profile.greeting, RewardEntry.note, AuditLine.action,
+    AuditLine.reason, AuditLine.digest, Program.name, ReferralClaim.words, ReferralClaim.reason, Appeal.words,
 )  # fmt: skip
 
 

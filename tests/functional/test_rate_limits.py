@@ -1,12 +1,14 @@
 """Forms are what robots like: what one address may send in a minute, and what may be tried at one account."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
+from referralhub.services.program import rules
 from tests.pages import Page, Visitor
-from tests.people import Person
+from tests.people import Person, PostOffice, path_of
 
 AT_ACCOUNT = 10  # tries at one account from one address in five minutes
 AT_ADDRESS = 60  # tries from one address in a minute
@@ -88,6 +90,54 @@ class TestSigningUp:
             send_signup(Visitor(app))
         page = send_signup(Visitor(app), 429)
         assert 0 < int(page.headers["Retry-After"]) <= 61
+
+    @pytest.fixture
+    def invited(self, app: Flask, alice: Person, clock) -> Callable[[], Visitor]:
+        """Somebody who followed a link of a program in which it leads to a page in the referrer's name."""
+        with app.app_context():
+            rules.change({"personal_landing": True}, clock())
+        alice.sign_up()
+        link = path_of(alice.link)
+
+        def arrive() -> Visitor:
+            visitor = Visitor(app)
+            visitor.get(link, 302)
+            return visitor
+
+        return arrive
+
+    def test_the_two_addresses_of_the_form_have_one_allowance_for_tries(self, app: Flask, invited):
+        friend = invited()
+        joining, signing_up = friend.get("/join").form("/join"), Visitor(app)
+        before = 1  # Alice's own
+        for number in range(20 - before):
+            if number % 2:
+                friend.submit(joining, 422)
+            else:
+                send_signup(signing_up)
+        friend.submit(joining, 429)
+        send_signup(signing_up, 429)
+        page = friend.submit(joining, 429)
+        assert 0 < int(page.headers["Retry-After"]) <= 61
+
+    def test_and_one_for_accounts(self, make_app, clock):
+        app = make_app(signup_limit="3 per hour")
+        with app.app_context():
+            rules.change({"personal_landing": True}, clock())
+        alice = Person(app, PostOffice(app), "alice")
+        alice.sign_up()
+        link = path_of(alice.link)
+        join(app, 1)
+        friend = Visitor(app)
+        friend.get(link, 302)
+        form = friend.get("/join").form("/join")
+        password = {"password": "has a long password", "password_confirm": "has a long password"}
+        friend.submit(form, 303, username="friend", email="friend@example.com", **password)
+        join(app, 2, 429)
+        other = Visitor(app)
+        other.get(link, 302)
+        form = other.get("/join").form("/join")
+        other.submit(form, 429, username="other", email="other@example.com", **password)
 
     def test_the_limit_is_a_setting(self, make_app):
         app = make_app(signup_limit="2 per minute")

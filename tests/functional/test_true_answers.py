@@ -334,6 +334,7 @@ PASSWORD = "alice likes tea"
 TEXT, BODY = "/admin/texts/friend_joined/de/", "Zur Übersicht: {dashboard_url}"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /join": join,
+    "POST /dashboard/share-text": of_alice("/dashboard/", "/dashboard/share-text", text="Come and see."),
     "POST /signup": signup,
     "POST /signup without a cookie": signup_without_a_cookie,
     "POST /login": login,
@@ -421,6 +422,7 @@ ONE_MORE = {  # tables to which a retry may add
     "POST /account/two-factor/codes": {"recovery_code", "outbox"},  # the codes that were shown last are those that work
 }
 NOTHING_IS_WRITTEN = {
+    "POST /dashboard/share-text/preview",
     "POST /admin/brand/preview", "POST /admin/program/edit", "POST /admin/program/preview",
     "POST /admin/texts/<text>/<language>/mail", "POST /admin/texts/<text>/<language>/preview",
 }  # fmt: skip

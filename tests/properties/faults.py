@@ -8,12 +8,13 @@ from datetime import timedelta
 from typing import Any
 from unittest import mock
 
-from sqlalchemy import Select, select, text, update
+from sqlalchemy import Select, delete, select, text, update
 
 from referralhub import mail_content
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
+    Appeal,
     LeaderboardChange,
     MessageKind,
     OneTimeToken,
@@ -30,6 +31,7 @@ from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import delivery, outbox
 from referralhub.services.perks import claims
 from referralhub.services.program import rules
+from referralhub.services.recourse import answers, appeals, decisions, late_codes, missing
 from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics, transitions
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
@@ -439,6 +441,60 @@ def places_whose_changes_nobody_announces(world: World) -> Iterator[None]:
         session.info[leaderboard.CHANGED] = True
 
     with mock.patch.object(leaderboard, "changed", changed):
+        yield
+
+
+@fault(2)
+def late_codes_that_are_never_too_late(world: World) -> Iterator[None]:
+    def write(check: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda friend, referrer, now: check(friend, referrer, friend.joined_at)
+
+    with _instead(late_codes, "_check", write):
+        yield
+
+
+@fault(1, 8)
+def friends_who_agree_to_two_claims_without_the_constraint(world: World) -> Iterator[None]:
+    def drop(world: World) -> None:
+        with world.engine.begin() as connection:
+            connection.execute(text("DROP INDEX uq_referral_claim_friend_agreed"))
+
+    world.changes.append(drop)
+    yield
+
+
+@fault(1, 8)
+def answers_that_nobody_listens_to(world: World) -> Iterator[None]:
+    def write(close: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda session, claim_id, friend, agrees, now: close(session, claim_id, friend, True, now)
+
+    with _instead(answers, "_close", write):
+        yield
+
+
+@fault(8)
+def claims_that_are_decided_without_a_word(world: World) -> Iterator[None]:
+    with mock.patch.object(decisions, "_tell_both", lambda *_: None):
+        yield
+
+
+@fault(10)
+def claims_that_remember_former_members(world: World) -> Iterator[None]:
+    with mock.patch.object(missing, "erase", lambda *_: None):
+        yield
+
+
+@fault(8, 9)
+def appeals_that_are_heard_again_and_again(world: World) -> Iterator[None]:
+    def write(file: Callable[..., Any]) -> Callable[..., Any]:
+        def forgetful(referral_id: int, *args: Any) -> None:
+            with transaction() as session:
+                session.execute(delete(Appeal).where(Appeal.referral_id == referral_id))
+            file(referral_id, *args)
+
+        return forgetful
+
+    with _instead(appeals, "file", write):
         yield
 
 

@@ -149,7 +149,7 @@ class CheckedMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_must_always_hold(self) -> None:
-        self.invariant_01_one_referrer_fixed_at_signup()
+        self.invariant_01_one_referrer_for_good()
         self.invariant_02_a_live_link_inside_the_window_before_the_signup()
         self.invariant_03_each_side_is_credited_once()
         self.invariant_04_the_ledger_and_the_trail_only_grow()
@@ -160,12 +160,14 @@ class CheckedMachine(RuleBasedStateMachine):
         self.invariant_09_verified_is_verified()
         self.invariant_10_nothing_names_a_former_member()
 
-    def invariant_01_one_referrer_fixed_at_signup(self) -> None:
+    def invariant_01_one_referrer_for_good(self) -> None:
         tables = self.tables()
         came_by = {row.friend_id: row.referrer_id for row in tables["referral"]}
         holds(1, len(came_by) == len(tables["referral"]), "somebody has two referrals")
+        self._referrers = {row.id: row.referred_by_id for row in tables["profile"]}
         for row in tables["profile"]:
-            holds(1, self._referrers.setdefault(row.id, row.referred_by_id) == row.referred_by_id, f"{row} changed")
+            expected = self.model.members[row.id].referrer if row.id in self.model.members else None
+            holds(1, row.referred_by_id == expected, f"{row} should have come by {expected}")
             holds(1, came_by.get(row.id) == row.referred_by_id, f"{row} and its referral differ")
             seen, at = {row.id}, row.referred_by_id
             while at is not None:

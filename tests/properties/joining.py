@@ -153,7 +153,8 @@ class JoiningRules(CheckedMachine):
             self.model.begin(Referral(found[0].id, referrer.id, joined.id, rules, came_by, now), now)
             if not required:
                 self.model.settle(joined, now)
-        self.repeatable.append((f"sign up {username}", send, lambda: joined.active))
+        # Once the member is called otherwise, the name is free.
+        self.repeatable.append((f"sign up {username}", send, lambda: joined.active and joined.username == username))
         self.sign_in(joined)
         self.issue(joined)
         return joined

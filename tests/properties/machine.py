@@ -26,9 +26,9 @@ from referralhub.services.shared.errors import BadSetting, CannotRedeem, DomainE
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.properties.invariants import holds
 from tests.properties.inviting import InvitingRules
-from tests.properties.joining import JoiningRules
 from tests.properties.mailing import MailRules
 from tests.properties.model import Member, Perk, Referral, Visit
+from tests.properties.recourse import RecourseRules
 from tests.properties.strategies import (
     BAD_RULES,
     CRASHES,
@@ -46,7 +46,7 @@ from tests.properties.world import Tables, World
 REASON = "looked at it twice"
 
 
-class ProgramMachine(JoiningRules, InvitingRules, MailRules):
+class ProgramMachine(RecourseRules, InvitingRules, MailRules):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.visits: list[Visit] = []
@@ -219,7 +219,7 @@ class ProgramMachine(JoiningRules, InvitingRules, MailRules):
         listed, other = how == "listed", self.members[(pick + 1) % len(self.members)]
         wanted = {"same": member.username.title(), "new": self.new_name(), "taken": other.username.upper()}[username]
         refused = Taken if username == "taken" and other is not member else None
-        self.request(5, lambda: profile.set_public_profile(member.user_id, wanted, name, listed), refused)
+        self.request(5, lambda: profile.set_public_profile(member.user_id, wanted, name, listed, ""), refused)
         if not refused:
             self.model.rename(member, wanted, name, listed)
 
@@ -237,11 +237,18 @@ class ProgramMachine(JoiningRules, InvitingRules, MailRules):
             earlier, later = before[table], self.tables()[table]
             if table in {"sign_in", "one_time_token"}:  # the member's own are gone, says the invariant
                 earlier = [row for row in earlier if row.user_id != member.user_id]
+                mailed = member.former | {member.email}  # links that went there are gone, whose ever they were
+                earlier, later = ([r for r in rows if _goes_to(r) not in mailed] for rows in (earlier, later))
             if table in {"sighting", "signup_facts"}:
                 earlier = [row for row in earlier if row.profile_id != member.id]
             if table == "invitation":  # what it must not say any more is looked for everywhere
                 changed: dict[str, None] = dict.fromkeys(["address", "words", "state", "changed"])
                 earlier, later = ([r._replace(**changed) for r in rows] for rows in (earlier, later))
+            if table == "referral_claim":
+                changed = dict.fromkeys(["address", "words", "state", "reason", "changed"])
+                earlier, later = ([r._replace(**changed) for r in rows] for rows in (earlier, later))
+            if table == "appeal":
+                earlier, later = ([r._replace(words=None) for r in rows] for rows in (earlier, later))
             if table == "profile":
                 earlier, later = ([r._replace(listed=None, updated=None) for r in rows] for rows in (earlier, later))
             holds(10, earlier == later, f"erasing a member changed {table}")
@@ -299,3 +306,8 @@ class ProgramMachine(JoiningRules, InvitingRules, MailRules):
             tuple(value for key, value in row._asdict().items() if (table, key) != ("profile", "updated"))
             for row in self.tables()[table]
         ]
+
+
+def _goes_to(row: Any) -> str | None:
+    """Give the address that a link was mailed to, of a row that has one."""
+    return getattr(row, "address", None)

@@ -97,7 +97,11 @@ class MailRules(CheckedMachine):
         holds(8, not due, f"still to be sent: {due}")
 
     def is_unwanted(self, message: OutboxMessage, member: Member) -> bool:
-        """News goes to confirmed addresses only, an invitation to none of a member."""
+        """News goes to confirmed addresses only, an invitation to none of a member, a question while it is open."""
+        if message.kind is MessageKind.CLAIM_QUESTION:
+            claim = self.model.claims[message.payload["claim_id"]]
+            open_ = claim.state == "asked" and self.model.members[claim.claimant].active
+            return member.referrer is not None or not open_
         if message.address is None:
             return message.kind in news() and member.verified_at is None
         return any(each.email.lower() == message.address.lower() for each in self.members)
@@ -114,6 +118,9 @@ class MailRules(CheckedMachine):
         if "referral_id" in message.payload:
             friend = self.model.members[self.model.referrals[message.payload["referral_id"]].friend]
             check(8, friend.name in text_of(letter), f"{message.kind} does not name {friend.name}")
+        if "claim_id" in message.payload:
+            claimant = self.model.members[self.model.claims[message.payload["claim_id"]].claimant]
+            check(8, claimant.name in text_of(letter), f"{message.kind} does not name {claimant.name}")
 
     @rule()
     def send_again(self) -> None:

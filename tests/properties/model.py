@@ -26,6 +26,7 @@ class Member:
     active: bool = True
     listed: bool = True
     sign_in: int = 0
+    joined: datetime | None = None
     former: set[str] = field(default_factory=set)  # what nothing may say any more, once the member is erased
 
     @property
@@ -53,6 +54,20 @@ class Referral:
     decided: datetime | None = None
     given: dict[str, int] | None = None
     trail: list[tuple[str | None, str, int | None, datetime]] = field(default_factory=list)
+
+
+@dataclass
+class Claim:
+    """That a friend joined through a member who got nothing."""
+
+    id: int
+    claimant: int
+    address: str | None
+    channel: str
+    created: datetime
+    state: str = "asked"
+    friend: int | None = None  # who answered
+    asked: int | None = None  # who was mailed the question
 
 
 @dataclass(frozen=True)
@@ -88,6 +103,8 @@ class Program:
         self.mails: dict[tuple[object, ...], tuple[str, int, str]] = {}  # by cause
         self.redemptions: dict[tuple[int, str], int] = {}  # (member, key) → perk
         self.perks: list[Perk] = []
+        self.claims: dict[int, Claim] = {}
+        self.appeals: set[int] = set()  # referrals against whose rejection there was one
 
     # What is asked
 
@@ -160,6 +177,7 @@ class Program:
 
     def join(self, member: Member, now: datetime) -> None:
         self.members[member.id] = member
+        member.joined = now
         if member.needs_verification:
             self.ask_to_verify(member, now)
 
@@ -172,10 +190,48 @@ class Program:
         body = json.dumps({"invitation_id": invitation_id})
         self.mails[kind, invitation_id, now] = (kind, inviter.user_id, body)
 
-    def begin(self, referral: Referral, now: datetime) -> None:
+    def begin(self, referral: Referral, now: datetime, announced: bool = True) -> None:
         self.referrals[referral.id] = referral
+        self.members[referral.friend].referrer = referral.referrer
         referral.trail.append((None, "pending", None, now))
-        self.tell_referrer(referral, "friend_joined")
+        if announced:
+            self.tell_referrer(referral, "friend_joined")
+
+    def ask(self, now: datetime) -> int:
+        """Mail the questions that are due; return how many."""
+        due = [claim for claim in self.claims.values() if claim.asked is None and self.whom_to_ask(claim)]
+        for claim in due:
+            friend = self.whom_to_ask(claim)
+            assert friend
+            claim.asked = friend.id
+            body = json.dumps({"claim_id": claim.id})
+            self.mails["claim_question", claim.id] = ("claim_question", friend.user_id, body)
+        return len(due)
+
+    def whom_to_ask(self, claim: Claim) -> Member | None:
+        """Find the friend who is meant: came later, by no link, with this address proven."""
+        if claim.state != "asked" or claim.address is None or not self.members[claim.claimant].active:
+            return None
+        proven = [m for m in self.members.values() if m.active and m.verified_at and m.referrer is None]
+        return next((m for m in proven if m.email.lower() == claim.address.lower() and m.id > claim.claimant), None)
+
+    def answer(self, claim: Claim, friend: Member, agrees: bool) -> str:
+        claim.friend = friend.id
+        others = (c for c in self.claims.values() if c.friend == friend.id and c.state in {"agreed", "confirmed"})
+        free = friend.referrer is None and not any(others)
+        claim.state = "declined" if not agrees else "agreed" if free else "rejected"
+        return claim.state
+
+    def decide(self, claim: Claim, state: str) -> None:
+        claim.state = state
+        body = json.dumps({"claim_id": claim.id, "state": state})
+        for member in (claim.claimant, claim.friend):
+            assert member
+            user_id = self.members[member].user_id
+            self.mails["claim_decided", claim.id, user_id] = ("claim_decided", user_id, body)
+
+    def overdue(self, now: datetime) -> list[Claim]:
+        return [claim for claim in self.claims.values() if claim.state == "asked" and claim.created <= now - EXPIRES]
 
     def move(self, referral: Referral, state: str, actor: int | None, now: datetime) -> None:
         referral.trail.append((referral.state, state, actor, now))
@@ -237,7 +293,7 @@ class Program:
             self.move(referral, "expired", None, now)
 
     def due(self, now: datetime) -> list[Referral]:
-        return [r for r in self.referrals.values() if r.state == "pending" and r.created <= now - EXPIRES]
+        return [r for r in self.referrals.values() if r.state == "pending" and r.trail[0][3] <= now - EXPIRES]
 
     def redeem(self, profile: int, perk: Perk, key: str, now: datetime) -> None:
         self.redemptions[profile, self.redemption_key(perk, key)] = perk.id
@@ -253,6 +309,14 @@ class Program:
         referral = self.state_of(member.id)
         if referral and referral.state not in {"pending", "expired"}:
             self.former_addresses.add(member.email)
+        for claim in self.claims.values():
+            if claim.claimant == member.id and claim.state in {"asked", "agreed"}:
+                claim.state = "expired"
+            if claim.friend == member.id and claim.state == "agreed":
+                claim.state = "rejected"
+            theirs = claim.address is not None and claim.address.lower() == member.email.lower()
+            if theirs or member.id in {claim.claimant, claim.friend}:
+                claim.address = None
         member.username = f"gone:{member.user_id}"
         member.email = f"gone:{member.user_id}@erased.invalid"
         member.display_name = "A former member"

@@ -44,6 +44,7 @@ RULES = st.fixed_dictionaries(
         "tiers": TIERS,
         "touch": st.sampled_from(Touch),
         "email_invitations": st.booleans(),
+        "late_code_days": st.integers(0, 30),
     },
 )
 PRESETS = st.sampled_from(list(rules.PRESETS.values()))

@@ -20,6 +20,7 @@ from referralhub.services.accounts import credentials, passwords, sign_ins, toke
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import claims
+from referralhub.services.recourse import belated
 from referralhub.services.referrals import invitation_progress, transitions
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
@@ -52,6 +53,7 @@ INNER = (
     (tokens, "use"),
     (tokens, "forget"),
     (sign_ins, "end_all"),
+    (belated, "attach"),
     (invitation_progress, "erase"),
     (invitation_progress, "note_confirmed"),
 )

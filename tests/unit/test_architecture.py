@@ -16,8 +16,8 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "referrals", "recourse", "accounts",
-    "integration", "growth", "operations", "sample",
+    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "links", "referrals", "recourse",
+    "accounts", "integration", "growth", "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
@@ -44,31 +44,33 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.history": (f"{ROW} services.shared", "sqlalchemy msgspec"),
+    "services.links": (f"{ROW} services.shared", "redis sqlalchemy"),
     "services.referrals": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.perks "
         "services.history",
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.recourse": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.referrals",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud "
+        "services.links services.referrals",
         "sqlalchemy itsdangerous",
     ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.referrals services.recourse",
+        "services.links services.referrals services.recourse",
         "sqlalchemy cryptography nacl",
     ),
     "services.integration": (
         f"{ROW} services.shared services.ledger services.mailing services.accounts", "sqlalchemy"
     ),
-    "services.growth": (f"{ROW} services.shared services.referrals", "sqlalchemy"),
+    "services.growth": (f"{ROW} services.shared services.links", "sqlalchemy"),
     "services.operations": (
         f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.accounts",
         "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
         f"{ROW} config services.shared services.program services.ledger services.fraud services.perks "
-        "services.referrals services.accounts",
+        "services.links services.referrals services.accounts",
         "sqlalchemy",
     ),
     # Words for people, and what pages share.
@@ -94,7 +96,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "browsers": ("security services.fraud", "flask ua_parser"),
     "forms": ("services.shared services.mailing services.accounts words", "flask_babel flask_wtf wtforms"),
     "sessions": (
-        "config models services.shared services.referrals",
+        "config models services.shared services.links services.referrals",
         "flask flask_session itsdangerous msgspec redis werkzeug",
     ),
     "branding": ("extensions models response_headers services.brand static_files", "PIL flask markupsafe werkzeug"),
@@ -114,12 +116,13 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "mail_transport": ("config services.mailing", ""),
     "mailbox": ("mail_transport", "flask"),
-    "styleguide": ("models services.fraud", "flask flask_wtf wtforms"),
+    "styleguide": ("dashboard models services.fraud", "flask flask_wtf wtforms"),
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
-        "branding browsers clock early_answers extensions languages observing remembered response_headers sessions urls "
-        "words services.shared services.program services.ledger services.brand services.referrals services.accounts",
+        "branding browsers clock early_answers extensions languages observing remembered response_headers sessions "
+        "urls words services.shared services.program services.ledger services.brand services.links "
+        "services.referrals services.accounts",
         "flask flask_babel werkzeug redis PIL segno crawleruseragents",
     ),
     "api": (
@@ -135,18 +138,20 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "account": (
         "branding browsers clock extensions forms languages outcome response_headers sessions uploads urls words "
-        "services.shared services.mailing services.referrals services.recourse services.accounts",
+        "services.shared services.mailing services.links services.recourse services.accounts",
         "flask flask_babel flask_login flask_wtf markupsafe segno werkzeug wtforms",
     ),
     "dashboard": (
         "branding browsers clock extensions forms htmx kept_answers landing models sessions urls words services.shared "
-        "services.program services.ledger services.brand services.perks services.referrals services.recourse "
+        "services.program services.ledger services.brand services.perks services.links services.referrals "
+        "services.recourse "
         "services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms htmx languages mail_content mail_transport models outcome urls words "
-        "services.shared services.program services.mailing services.brand services.perks services.referrals "
+        "services.shared services.program services.mailing services.brand services.perks services.links "
+        "services.referrals "
         "services.recourse services.accounts services.integration services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
@@ -174,7 +179,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
-        "services.fraud services.referrals services.recourse services.accounts services.operations",
+        "services.fraud services.links services.referrals services.recourse services.accounts services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (

@@ -14,7 +14,7 @@ PARTS = {
     "charts.html": {"number", "so_far", "heading", "scrolling", "axis", "grid", "month_labels", "stripes"},
     "forms.html": {"form_card", "known_name"},
     "head.html": {"public_page"},
-    "states.html": {"why"},
+    "states.html": {"state_word", "why"},
     "ui.html": {"csrf", "part_link"},
 }
 PIECES = {
@@ -28,12 +28,9 @@ PIECES = {
 }
 BY_HAND = {  # a reason for each
     "admin/list.html": {"a field"},  # Flask-Admin's filters are no fields of WTForms
-    "dashboard/_recent.html": {"an empty state", "an avatar"},
-    "dashboard/network.html": {"an empty state", "an avatar"},
-    "auth/signup.html": {"an avatar"},
-    "admin/growth.html": {"an empty state"},
-    "admin/_growth_costs.html": {"an empty state"},
-    "admin/_growth_referrers.html": {"an empty state"},
+    "dashboard/_referrals.html": {"a field"},  # one for each line, with an id of its own
+    "dashboard/_share_text.html": {"a field"},  # whose preview follows what is typed
+    "dashboard/network.html": {"an empty state"},  # with a button
 }
 
 

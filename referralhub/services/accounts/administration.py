@@ -20,10 +20,11 @@ from referralhub.models import (
 from referralhub.services.accounts import avatars, credentials, sign_ins
 from referralhub.services.ledger import entries, leaderboard
 from referralhub.services.ledger.entries import Balance, Line
+from referralhub.services.links import own_codes
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
 from referralhub.services.recourse.belated import CORRECTED
-from referralhub.services.referrals import attribution, own_codes
+from referralhub.services.referrals import attribution
 from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound

@@ -81,7 +81,8 @@ def everything_about(user: User) -> dict[str, Rows]:
         .where(RewardEntry.profile_id == profile_id)
         .order_by(RewardEntry.id)
     )  # fmt: skip
-    # Looked up for each: a join for many claims reads all coupons there are.
+    # Looked up for each: a join for many reads all that there are.
+    appeal = select(Appeal.words).where(Appeal.referral_id == Referral.id).scalar_subquery()
     coupon = select(Coupon.code).where(Coupon.redemption_id == Redemption.id).scalar_subquery()
     perks = (
         select(Perk.name, coupon.label("code"), Redemption.created, Redemption.fulfilled_at)
@@ -131,10 +132,9 @@ def everything_about(user: User) -> dict[str, Rows]:
             .order_by(ReferralClaim.id)
         ),
         "appeals": _rows(
-            select(Appeal.referral_id, Appeal.words, Appeal.created)
-            .join(Referral, Referral.id == Appeal.referral_id)
-            .where(Referral.referrer_id == profile_id)
-            .order_by(Appeal.referral_id)
+            select(Referral.id.label("referral_id"), appeal.label("words"))
+            .where(Referral.referrer_id == profile_id, appeal.is_not(None))
+            .order_by(Referral.id)
         ),
         "mail": _rows(
             select(OutboxMessage.kind, OutboxMessage.created, OutboxMessage.delivered_at)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.orm import Session, defaultload
+from sqlalchemy.orm import Session, contains_eager
 
 from referralhub.database import reading, transaction
 from referralhub.models import Avatar, Profile, SignIn, User
@@ -79,7 +79,7 @@ _MEMBER = (
     .join(Profile, Profile.user_id == User.id)
     .outerjoin(Avatar, Avatar.profile_id == Profile.id)
     .where(SignIn.id == bindparam("sign_in_id"), User.is_active)
-    .options(defaultload(User.profile).undefer(Profile.shown_code))
+    .options(contains_eager(User.profile).undefer(Profile.shown_code))
 )
 
 

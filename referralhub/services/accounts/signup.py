@@ -13,7 +13,8 @@ from referralhub.services.accounts import authentication, credentials, passwords
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import UNKNOWN, FormTiming
-from referralhub.services.referrals import attribution, invitation_progress, lifecycle, own_codes
+from referralhub.services.links import own_codes
+from referralhub.services.referrals import attribution, invitation_progress, lifecycle
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from referralhub.database import reading
 from referralhub.models import Channel, Profile, Referral, ReferralState, User, VisitDaily
 from referralhub.services.growth.ranges import DateRange
-from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
+from referralhub.services.links.visits import DAYS_KEPT, FOLDED
 from referralhub.services.shared.calendar import midnight
 
 

@@ -33,6 +33,9 @@ def file(referral_id: int, profile_id: int, words: str, now: datetime) -> None:
 
 def forget_words(session: Session, profile_id: int) -> None:
     """Empty what a member wrote in appeals; part of the caller's transaction."""
-    theirs = select(Referral.id).where(Referral.referrer_id == profile_id)
-    emptied = update(Appeal).where(Appeal.referral_id.in_(theirs)).values(words="")
-    session.execute(emptied.execution_options(synchronize_session=False))
+    # Looked up for each referral: a join for many of them reads all appeals there are.
+    appealed = select(Appeal.referral_id).where(Appeal.referral_id == Referral.id).scalar_subquery()
+    theirs = session.scalars(select(Referral.id).where(Referral.referrer_id == profile_id, appealed.is_not(None)))
+    if ids := theirs.all():
+        emptied = update(Appeal).where(Appeal.referral_id.in_(ids)).values(words="")
+        session.execute(emptied.execution_options(synchronize_session=False))

@@ -25,12 +25,12 @@ from referralhub.models import (
 )
 from referralhub.services.fraud import explanations, signals
 from referralhub.services.fraud.explanations import Explanation
+from referralhub.services.links.visits import FOLDED
 from referralhub.services.mailing import outbox
 from referralhub.services.mailing.addresses import address_hash
 from referralhub.services.recourse import belated
 from referralhub.services.referrals import customers, transitions
 from referralhub.services.referrals.attribution import FollowedLink, Referrer
-from referralhub.services.referrals.visits import FOLDED
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.calendar import zone_of

@@ -25,6 +25,7 @@ from referralhub.services.shared.parts import Part
 MOST_OPEN = 10  # claims of one member that nobody has answered or decided
 LONGEST_WORDS = 500
 ANSWER_WITHIN = timedelta(days=30)
+NEW = timedelta(hours=1)  # for which a claim is looked at whenever mail is delivered; then it is once an hour
 SAME_CLICK = timedelta(minutes=1)  # within which a second claim is the first, sent again by an impatient browser
 OPEN = (ClaimState.ASKED, ClaimState.AGREED)
 
@@ -119,13 +120,16 @@ def claims_of(profile_id: int, after: int | None = None) -> Part[ClaimLine]:
     return parts.part([ClaimLine(*row) for row in rows], after)
 
 
-def ask_friends(now: datetime) -> int:
+def ask_friends(now: datetime, *, new_only: bool = False) -> int:
     """Mail the question to each friend who has to answer one and was not asked yet; return to how many.
 
     They are members who came by no link, after the claimant, and have shown to read the mail at that address: one who
-    confirms it only now is asked now.
+    confirms it only now is asked now, unless `new_only` claims of the last hour are looked at.
     """
-    found = reading().execute(_unasked()).all()
+    query = _unasked()
+    if new_only:
+        query = query.where(ReferralClaim.created > now - NEW)
+    found = reading().execute(query).all()
     if found:
         with transaction() as session:
             for claim_id, user_id in found:

@@ -13,11 +13,14 @@ from typing import Any, cast
 import msgspec
 from redis import Redis, RedisError
 from sqlalchemy import (
+    CTE,
+    BindParameter,
     ColumnElement,
     Integer,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     func,
     literal,
@@ -31,6 +34,7 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import Profile, User
+from referralhub.models.base import UtcDateTime
 from referralhub.services.referrals.statistics import ACTIVE_DAYS
 from referralhub.services.shared.errors import NotFound
 from referralhub.services.shared.names import shown_name
@@ -132,7 +136,7 @@ class Branch:
 
 def overview(redis: Redis, profile_id: int, now: datetime) -> Overview:
     """Read the generations below a member, and some of each for the picture. Two queries, however many people."""
-    return Overview(_count(redis, profile_id, now), _rows(reading().execute(_dots(profile_id)).all()))
+    return Overview(_count(redis, profile_id, now), _rows(reading().execute(_DOTS, {"profile_id": profile_id}).all()))
 
 
 def friends(profile_id: int, after: Mark | None = None) -> Branch:
@@ -154,18 +158,20 @@ def _count(redis: Redis, profile_id: int, now: datetime) -> Count:
     with suppress(RedisError, msgspec.DecodeError):
         if (kept := cast(bytes | None, redis.get(key))) and (found := _decoder.decode(kept)).at > now - OLD:
             return found
-    count = Count(now, [Generation(*row) for row in reading().execute(_generations(profile_id, now))])
+    rows = reading().execute(_GENERATIONS, {"profile_id": profile_id, "since": now - timedelta(days=ACTIVE_DAYS)})
+    count = Count(now, [Generation(*row) for row in rows])
     if count.is_large:
         with suppress(RedisError):
             redis.set(key, _encoder.encode(count), ex=OLD)
     return count
 
 
-def _generations(profile_id: int, now: datetime) -> Select[int, int, int]:
+def _generations() -> Select[int, int, int]:
+    """Make the query for the generations below `profile_id`: members, and those of them who were seen `since` then."""
     # It begins with the member, who is one: for the many friends of some, PostgreSQL would plan to read everybody.
     tree = (
         select(Profile.id, Profile.user_id, literal(0).label("number"))
-        .where(Profile.id == profile_id)
+        .where(Profile.id == bindparam("profile_id", type_=Integer))
         .cte("tree", recursive=True)
     )
     tree = tree.union_all(
@@ -175,7 +181,7 @@ def _generations(profile_id: int, now: datetime) -> Select[int, int, int]:
     )
     # Looked up for each: a join is planned for as many members as there might be, and reads all accounts for them.
     last_seen = select(User.last_seen_at).where(User.id == tree.c.user_id).scalar_subquery()
-    seen = case((last_seen >= now - timedelta(days=ACTIVE_DAYS), 1), else_=0)
+    seen = case((last_seen >= bindparam("since", type_=UtcDateTime), 1), else_=0)
     return (
         select(tree.c.number, func.count(), func.sum(seen))
         .where(tree.c.number > 0)
@@ -184,14 +190,15 @@ def _generations(profile_id: int, now: datetime) -> Select[int, int, int]:
     )
 
 
-def _dots(profile_id: int) -> Select[Any]:
-    """Make the query for the first dots of each generation: a few of everybody in the row above, in turns."""
+def _dots() -> Select[Any]:
+    """Make the query for the first dots of each generation below `profile_id`: some of each above them, in turns."""
     first = (Profile.referral_count.desc(), Profile.id.desc())
+    friends = _brought_by(bindparam("profile_id", type_=Integer))
+    by_count = (friends.c.referral_count.desc(), friends.c.id.desc())
     nobody = cast_to(null(), Integer).label("parent")
     row = (
-        select(Profile.id, nobody, Profile.user_id, func.row_number().over(order_by=first).label("place"))
-        .where(_brought_by(profile_id))
-        .order_by(*first)
+        select(friends.c.id, nobody, friends.c.user_id, func.row_number().over(order_by=by_count).label("place"))
+        .order_by(*by_count)
         .limit(DOTS)
         .cte("row1")
     )
@@ -266,16 +273,16 @@ def _branch(of_id: int, path: list[Step], after: Mark | None) -> Branch:
 
 def _members(of_id: int, deep: int, after: Mark | None) -> Select[Any]:
     """Make the query for one part of those whom a member brought, who is so deep in the network, and for one more."""
+    friends = _brought_by(of_id)
     query = (
-        select(Profile.id, Profile.user_id, Profile.referral_count)
-        .where(_brought_by(of_id))
-        .order_by(Profile.referral_count.desc(), Profile.id.desc())
+        select(friends.c.id, friends.c.user_id, friends.c.referral_count)
+        .order_by(friends.c.referral_count.desc(), friends.c.id.desc())
         .limit(LENGTH + 1)
     )
     if deep:
-        query = query.where(_shows_themselves())
+        query = query.where(_shows_themselves(friends))
     if after:
-        query = query.where(tuple_(Profile.referral_count, Profile.id) < tuple_(after.confirmed, after.id))
+        query = query.where(tuple_(friends.c.referral_count, friends.c.id) < tuple_(after.confirmed, after.id))
     part, child = query.subquery(), aliased(Profile)
     brought = select(func.count()).where(child.referred_by_id == part.c.id).scalar_subquery()
     return (
@@ -291,18 +298,25 @@ def _members(of_id: int, deep: int, after: Mark | None) -> Select[Any]:
 
 
 def _unnamed(of_id: int) -> Select[int]:
-    return select(func.count()).select_from(Profile).where(_brought_by(of_id), ~_shows_themselves())
+    friends = _brought_by(of_id)
+    return select(func.count()).select_from(friends).where(~_shows_themselves(friends))
 
 
-def _shows_themselves() -> ColumnElement[bool]:
+def _shows_themselves(friends: CTE) -> ColumnElement[bool]:
     """Whether somebody may be named to people who did not bring them; the leaderboard names the same ones."""
-    return and_(Profile.listed, select(User.is_active).where(User.id == Profile.user_id).scalar_subquery())
+    return and_(friends.c.listed, select(User.is_active).where(User.id == friends.c.user_id).scalar_subquery())
 
 
-def _brought_by(profile_id: int) -> ColumnElement[bool]:
-    """Whether somebody came by this member, whose number PostgreSQL does not see when it plans.
+def _brought_by(profile_id: int | BindParameter[int]) -> CTE:
+    """Make the query for all whom a member brought, found by them alone.
 
-    For one who brought very many it would go through the ranking of all members, or through all accounts.
+    PostgreSQL plans neither with how many there are, as it does not see whose they are, nor with the order in which
+    they are wanted: else it would go through the ranking of everybody, or through all accounts, for some members.
     """
     member = aliased(Profile)
-    return Profile.referred_by_id == select(member.id).where(member.id == profile_id).scalar_subquery()
+    hidden = select(member.id).where(member.id == profile_id).scalar_subquery()
+    brought = select(Profile.id, Profile.user_id, Profile.referral_count, Profile.listed)
+    return brought.where(Profile.referred_by_id == hidden).cte("friends").prefix_with("MATERIALIZED")
+
+
+_GENERATIONS, _DOTS = _generations(), _dots()  # built once: building them took longer than carrying them out

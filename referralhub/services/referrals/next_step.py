@@ -36,7 +36,7 @@ class Step(StrEnum):
     NUDGE = "nudge"  # a friend who joined and has not confirmed
     REMIND = "remind"  # one who was invited, came to look, and did not join
     SHARE = "share"  # for the first time
-    INVITE = "invite"  # by mail, for the first time
+    INVITE = "invite"  # by mail
     CLIMB = "climb"  # to the next tier
 
 
@@ -47,7 +47,7 @@ class Prospects:
     perk: str | None = None
     unconfirmed: str | None = None
     visited: str | None = None
-    can_invite: bool = False  # by mail, and never did
+    can_invite: bool = False  # by mail, and did not in the last thirty days
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 from referralhub.models import Channel, ReferralState
-from referralhub.services.referrals import visits
+from referralhub.services.links import visits
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
 from referralhub.services.sample import fraud_cases, writer
 from referralhub.services.sample.people import HOSTS, UNCONFIRMED, Newcomer, Population, lines

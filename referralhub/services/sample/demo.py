@@ -14,12 +14,13 @@ from referralhub.models import Channel, Perk, Profile, Redemption, ReferralState
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
 from referralhub.services.sample import fraud_cases, writer
-from referralhub.services.sample.people import Newcomer, Population
+from referralhub.services.sample.people import Newcomer, Population, lines
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import DomainError
 
-GREETING = "I am saving for a new bike. Come along, and we both get something out of it!"
-EARLY, MUG, MONTH = "Early access", "Travel mug", "A month on the house"
+(GREETING,) = lines("sample-greetings.txt")
+PERKS = dict(line.split("\t") for line in lines("sample-perks.txt"))
+EARLY, MUG, MONTH = PERKS
 COUPONS = ["HOUSE-7QK2-M4", "HOUSE-J9XD-2P", "HOUSE-V3RT-8N", "HOUSE-C6WL-5H", "HOUSE-B8FZ-9Y"]
 
 
@@ -77,14 +78,12 @@ def _offer_perks(at: datetime) -> None:
     """Put three into the catalogue: one to be reached, and, where friends are worth something, two to be bought."""
     program = rules.current()
     price = program.referrer_amount
-    offers: list[tuple[str, str, dict[str, Any]]] = [
-        (EARLY, "See what is new a month before everybody else.", {"unlocked_at": 5}),
-        (MUG, "With your name on it. We send it to you.", {"price": 6 * price, "stock": 12}),
-        (MONTH, "A code for a month that costs you nothing.", {"price": 4 * price, "coupons": COUPONS}),
-    ]
-    for name, description, terms in offers if price else offers[:1]:
+    terms: dict[str, dict[str, Any]] = {EARLY: {"unlocked_at": 5}}
+    if price:
+        terms |= {MUG: {"price": 6 * price, "stock": 12}, MONTH: {"price": 4 * price, "coupons": COUPONS}}
+    for name, how in terms.items():
         with suppress(DomainError):  # the operator has one of this name
-            catalogue.add(name, description, at, unit=program.ledger_unit, **terms)
+            catalogue.add(name, PERKS[name], at, unit=program.ledger_unit, **how)
 
 
 def _claim(newcomers: list[Newcomer], now: datetime) -> None:

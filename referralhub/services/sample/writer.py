@@ -27,9 +27,9 @@ from referralhub.models import (
 )
 from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
+from referralhub.services.links.visits import FOLDED
 from referralhub.services.program import rules
 from referralhub.services.referrals.lifecycle import EXPIRES_DAYS
-from referralhub.services.referrals.visits import FOLDED
 from referralhub.services.sample import ledger
 from referralhub.services.sample.people import HOSTS, Newcomer
 from referralhub.services.sample.progress import PERCENT, watched

@@ -11,8 +11,9 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import AuditLine, Profile, Reason, RewardEntry, RewardKind, Role, Unit, User
 from referralhub.services.accounts import administration, erasure
+from referralhub.services.links import own_codes
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle, own_codes
+from referralhub.services.referrals import lifecycle
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import Conflict

@@ -17,7 +17,8 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import Channel, OwnCode, Profile, Referral, ReferralState, RewardEntry, User
 from referralhub.services.accounts import erasure
-from referralhub.services.referrals import invitations, own_codes
+from referralhub.services.links import own_codes
+from referralhub.services.referrals import invitations
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.sessions import visit_tokens

@@ -14,15 +14,18 @@ from PIL import ImageDraw
 from werkzeug.test import TestResponse
 
 from referralhub import languages
+from referralhub.dashboard import pictures
+from referralhub.extensions import db
 from referralhub.landing.picture import draw as picture_of
-from referralhub.models import Channel, MessageKind
+from referralhub.models import Channel, MessageKind, Profile
 from referralhub.pseudo import pseudo
-from referralhub.services.accounts import totp
+from referralhub.services.accounts import avatars, totp
 from referralhub.services.program import rules
 from tests.factories import befriend
 from tests.functional.mailing.test_mail import PAYLOADS, invite_and_claim
 from tests.pages import Visitor
 from tests.people import Person, PostOffice, path_of, user_named
+from tests.pictures import picture
 
 OURS = "referralhub"
 NAME = "Tomato Club"
@@ -101,6 +104,26 @@ def people(
     return {"visitor": visitor, "friend": friend, "member": alice, "admin": admin}
 
 
+@pytest.fixture
+def personal(app: Flask, people, records, clock) -> None:
+    """Links lead to a page in the name of Alice, who has a picture and says something."""
+    with app.app_context():
+        rules.change(rules.PRESETS["airbnb"], clock())
+        avatars.put_up(1, avatars.clean(picture()), clock())
+    records.change(lambda: setattr(db.session.get(Profile, 1), "greeting", "…"))
+    clock.advance(seconds=6)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("who", ["friend", "member"])
+def test_every_page_of_a_program_with_one_in_the_referrers_name(
+    app: Flask, people, personal, alice: Person, who: str, method: str
+):
+    ours, theirs = named(asked(app, people[who], alice.code, method))
+    assert ours == []
+    assert theirs > 10
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("who", ["visitor", "friend", "member"])
 def test_every_page_has_the_brand_and_no_other(app: Flask, people, alice: Person, who: str, method: str):
@@ -127,7 +150,8 @@ def test_what_is_shared(app: Flask, alice: Person, people):
 def drawn() -> Iterator[list[str]]:
     """What is written into pictures."""
     written: list[str] = []
-    picture_of.cache_clear()
+    for kept in (picture_of, pictures.draw_invitation, pictures.draw_code):
+        kept.cache_clear()
     with mock.patch.object(
         ImageDraw.ImageDraw,
         "text",
@@ -141,6 +165,12 @@ def test_what_is_drawn(alice: Person, people, drawn: list[str]):
     picture = people["visitor"].file(f"{path_of(alice.link)}picture.png")
     assert picture.mimetype == "image/png"
     assert drawn == [NAME, "alice", "invites you", ""]
+
+
+@pytest.mark.parametrize("file", ["picture/square.png", "picture/tall.png"])
+def test_what_is_drawn_to_be_posted(alice: Person, people, drawn: list[str], file: str):
+    alice.file(f"/dashboard/{file}")
+    assert drawn == [NAME, "alice", "invites you", "", f"localhost/{alice.code}"]
 
 
 def test_no_boxes_are_drawn_for_letters_that_the_font_lacks(alice: Person, people, drawn: list[str], run, records):
@@ -216,6 +246,16 @@ class TestInAnotherLanguage:
             ours, theirs = named(spoken(shown, language))
             assert ours == []
             assert theirs > 10
+
+    def test_the_page_in_the_referrers_name(self, people, personal, alice: Person, language: str):
+        friend = people["friend"]
+        page = friend.get("/join")
+        assert page.one("html")["lang"] == language
+        invites = {"de": f"alice lädt dich zu {NAME} ein"}.get(language) or pseudo(
+            "%(name)s invites you to %(brand)s"
+        ) % {"name": "alice", "brand": NAME}
+        assert page.one("h1").text == invites
+        assert OURS not in page.text.lower()
 
     @pytest.mark.parametrize("kind", MessageKind)
     def test_every_mail(self, app: Flask, queue, records, clock, kind: MessageKind, language: str):

@@ -83,7 +83,7 @@ class TestWhatItAnswersAlone:
     @pytest.mark.parametrize(
         ("status", "request_"),
         [
-            (413, b"POST /signup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048577\r\n\r\n"),
+            (413, b"POST /signup HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4194305\r\n\r\n"),
             (400, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 9000 + b"\r\n\r\n"),
             (414, b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"),
             (400, b"nonsense\r\n\r\n"),
@@ -233,7 +233,7 @@ def test_no_line_is_kept_about_a_visitor(start_nginx):
     """Nor where something fails, for which nginx would quote who asked for what."""
     with servers.silence() as silent:
         nginx = start_nginx(servers.free_port(), silent)
-        assert nginx.ask(f"/{CODE}/", "POST", b"x" * 1048577, Referer=f"https://elsewhere.example/{CODE}").status == 413
+        assert nginx.ask(f"/{CODE}/", "POST", b"x" * 4194305, Referer=f"https://elsewhere.example/{CODE}").status == 413
         with socket.create_connection(("127.0.0.1", nginx.ports["443"]), 10) as connection:
             connection.sendall(b"no TLS at all\r\n\r\n")
             connection.recv(1000)

@@ -26,7 +26,7 @@ from referralhub.services.accounts import credentials, erasure, passwords, signu
 from referralhub.services.fraud import assessment, signals
 from referralhub.services.fraud.rules import RULES, Facts, Finding
 from referralhub.services.fraud.signals import FormTiming, RequestOrigin
-from referralhub.services.referrals import visits
+from referralhub.services.links import visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.functional.fraud.friends import FIREFOX, SAFARI, join, verdict

@@ -15,7 +15,7 @@ from referralhub.models import (
 )
 from referralhub.services.growth import monthly, ranges
 from referralhub.services.growth.ranges import DateRange
-from referralhub.services.referrals.visits import FOLDED
+from referralhub.services.links.visits import FOLDED
 from tests.factories import befriend, member, members
 from tests.growth import CSV_NAMES, MARCH, NOW, SPRING, cells, moment, row_of, table
 from tests.people import Person

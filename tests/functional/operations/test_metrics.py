@@ -103,7 +103,7 @@ def test_the_figures(app: Flask, scrape, queue, clock: Clock, records):
 
 def test_booked_visits(app: Flask, scrape, clock: Clock, records):
     from referralhub.models import Channel, Profile
-    from referralhub.services.referrals import visits
+    from referralhub.services.links import visits
 
     member(app, "alice", clock())
     code = records.one(Profile).code

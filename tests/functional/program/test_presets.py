@@ -74,7 +74,7 @@ def test_paypal_gives_twenty_dollars_to_both_and_invites_by_mail(preset, alice, 
 
 
 def test_airbnb_welcomes_by_name_with_twenty_five_dollars(preset, alice, bob, records):
-    """The whole of it: a member shows herself and says a line, a friend meets her on the page, and both are credited."""
+    """A member shows herself and says a line, a friend meets her on the page, and both are credited."""
     preset("airbnb")
     alice.sign_up()
     form = alice.get("/account/profile").form("/account/profile")

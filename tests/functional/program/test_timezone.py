@@ -12,9 +12,9 @@ from referralhub.services.growth import cohorts, funnel, headlines, monthly, ran
 from referralhub.services.growth.ranges import DateRange
 from referralhub.services.ledger import leaderboard, ranking
 from referralhub.services.ledger.ranking import Period
+from referralhub.services.links import visits
 from referralhub.services.mailing import digest
 from referralhub.services.program import rules
-from referralhub.services.referrals import visits
 from referralhub.services.shared.calendar import midnight, offsets
 from tests.factories import befriend, member, members
 from tests.growth import row_of, table

@@ -94,12 +94,12 @@ class TestStatsFragment:
 
     def test_the_dashboard_already_carries_the_tag_of_its_figures(self, alice: Person):
         page = alice.arrive()
-        tag = page.one("#stats")["hx-ptag"]
+        tag = page.one("#stats")["data-hx-ptag"]
         alice.fragment("/dashboard/stats", expect=304, HX_PTag=tag)
 
     def test_a_confirmation_changes_tag_and_figures_and_tells_the_page(self, alice: Person, bob: Person):
         page = alice.arrive()
-        tag = page.one("#stats")["hx-ptag"]
+        tag = page.one("#stats")["data-hx-ptag"]
         bob.click(alice.link)
         bob.sign_up()
         waiting = alice.fragment("/dashboard/stats", HX_PTag=tag)

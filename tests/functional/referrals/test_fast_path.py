@@ -17,6 +17,7 @@ from werkzeug.test import Client
 
 from referralhub.landing.fast_path import FastPath
 from referralhub.observing.requests import HEADER
+from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from referralhub.sessions import visit_tokens
 from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
@@ -156,6 +157,20 @@ def test_it_does_what_the_view_does(app: Flask, outcome, without_fast_path, clic
         with without_fast_path():
             assert on_the_fast_path == outcome(app.wsgi_app, click)
         assert flask.call_count == 1 + entered
+
+
+@pytest.mark.parametrize("click", [*AT_THE_DOOR.values(), INSIDE["an invitation"]], ids=[*AT_THE_DOOR, "invitation"])
+def test_so_it_does_where_links_lead_to_a_page_in_the_referrers_name(
+    app: Flask, clock: Clock, visitor: Visitor, outcome, without_fast_path, click: Click
+):
+    with app.app_context():
+        rules.change({"personal_landing": True}, clock())
+    clock.advance(seconds=6)
+    Visitor(app).get("/privacy")
+    on_the_fast_path = outcome(app.wsgi_app, click)
+    assert dict(on_the_fast_path[1])["Location"].startswith("/join?visit=")
+    with without_fast_path():
+        assert on_the_fast_path == outcome(app.wsgi_app, click)
 
 
 @pytest.mark.parametrize(

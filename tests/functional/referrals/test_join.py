@@ -1,4 +1,4 @@
-"""The page in the referrer's name: where the program says so, links lead to it, and nowhere else does anything change."""
+"""The page in the referrer's name: where the program says so links lead to it, and nowhere else is anything new."""
 
 from collections.abc import Callable
 from unittest import mock

@@ -13,8 +13,9 @@ from redis.connection import AbstractConnection
 from referralhub.extensions import db
 from referralhub.models import OwnCode, Profile, Referral, User
 from referralhub.services.accounts import administration, signup
+from referralhub.services.links import own_codes
 from referralhub.services.program import rules
-from referralhub.services.referrals import attribution, own_codes
+from referralhub.services.referrals import attribution
 from referralhub.services.shared import codes
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import AlreadyDone, OneOwnCodeAMonth, OwnCodeTaken
@@ -53,7 +54,7 @@ class TestTheLink:
         alice.confirm_address()
         for _ in range(2):
             alice.get("/dashboard/")  # which is kept, and must not be given again
-        choose(alice, "Alice-In-W")
+        alice.follow(choose(alice, "Alice-In-W"))  # to the notice, with which no page is given again
         link = "http://localhost/alice-in-w/"
         page = alice.get("/dashboard/")
         assert page.one("#referral-link")["value"] == link

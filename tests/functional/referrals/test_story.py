@@ -103,7 +103,7 @@ class TestDays:
         clock.now = datetime(2026, 7, 8, 23, 59, 50, tzinfo=UTC)
         alice.sign_up()
         befriend(app, "alice", 1, clock())
-        tag = alice.get(HOME).one("#stats")["hx-ptag"]
+        tag = alice.get(HOME).one("#stats")["data-hx-ptag"]
         alice.fragment("/dashboard/stats", 304, HX_PTag=tag)
         last = alice.fragment("/dashboard/stats").all("[data-trend]")[0].one("path")["d"]
         clock.advance(seconds=10)

@@ -7,7 +7,7 @@ from flask import Flask
 from redis import Redis, RedisError
 
 from referralhub.models import Channel, VisitDaily
-from referralhub.services.referrals import visits
+from referralhub.services.links import visits
 from tests.pages import Visitor
 from tests.people import Person, all_at_once, path_of
 

@@ -21,8 +21,8 @@ from referralhub.models import (
 from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.entries import lines
+from referralhub.services.links.visits import DAYS_KEPT, FOLDED
 from referralhub.services.program import rules
-from referralhub.services.referrals.visits import DAYS_KEPT, FOLDED
 from referralhub.services.shared import audit, codes
 
 MEMBERS = 400

@@ -73,7 +73,7 @@ def choose(profile_id: int, text: str, pages: Collection[str], now: datetime) ->
     code, month = _accepted(text, pages), _month(now)
     values = {"skeleton": codes.skeleton(code), "profile_id": profile_id, "month": month, "created": now}
     with transaction() as session:
-        if drawn_for := None:
+        if drawn_for := _drawn_for(session, code):
             raise Conflict("own_code_yours", "code") if drawn_for == profile_id else OwnCodeTaken
         statement = insert(OwnCode).values(code=code, **values).on_conflict_do_nothing().returning(OwnCode.code)
         if session.scalar(statement) is None:
