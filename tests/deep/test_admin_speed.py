@@ -89,7 +89,10 @@ def running(url: str, folder: Path, redis_url: str) -> Iterator[Flask]:
 
 
 def measured(app: Flask) -> dict[str, tuple[int, float]]:
-    """Give the number of statements and the median of three times, in seconds, of each page."""
+    """Give the number of statements and the median of three times, in seconds, of each page.
+
+    Every five seconds some request asks for the brand again: of the numbers, the smallest is the page's own.
+    """
     admin = Person(app, PostOffice(app), "warden")
     admin.sign_in()
     with app.app_context():
@@ -98,15 +101,16 @@ def measured(app: Flask) -> dict[str, tuple[int, float]]:
     event.listen(engine, "before_cursor_execute", lambda *args: sent.append(args[2]))
     found = {}
     for path in PAGES:
-        times = []
+        times, statements = [], []
         for _ in range(3):
             sent.clear()
             begun = time.perf_counter()
             answer = admin.client.get(path)
             answer.get_data()
             times.append(time.perf_counter() - begun)
+            statements.append(len(sent))
             assert answer.status_code == 200, path
-        found[path] = (len(sent), statistics.median(times))
+        found[path] = (min(statements), statistics.median(times))
     return found
 
 
