@@ -61,4 +61,4 @@ SELECT md5('former' || id), id, now() FROM referral WHERE id % 20 = 0;
 
 INSERT INTO audit_log (role, action, subject, subject_id, before, after, reason, created, previous, digest)
 SELECT 'operator', 'member.adjust', 'member', id, '{}', '{}', 'a present', created, md5('line' || id), md5('line' || id + 50)
-FROM "user" WHERE id % 50 = 0;
+FROM "user" WHERE id % 50 = 0 ORDER BY id;  -- each follows the one before
