@@ -71,6 +71,13 @@ def certify(folder: Path) -> None:
     subprocess.run([*command, *files, *subject], check=True, capture_output=True)
 
 
+def _begin() -> None:
+    """Let a process end with this one, and heed Ctrl-C: what a shell runs in the background was told to ignore it."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+
 class Server:
     """One process that can be taken away and brought back."""
 
@@ -86,7 +93,7 @@ class Server:
     def start(self) -> None:
         self.process = subprocess.Popen(
             self.command(),
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, and threads hold no lock it needs
+            preexec_fn=_begin,  # noqa: PLW1509 - two system calls, and threads hold no lock they need
             **({"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | self.options()),
         )
         wait_until(self.answers, f"{type(self).__name__} answers", self.patience)
@@ -332,7 +339,7 @@ class ReferralHub:
         with log:
             process = subprocess.Popen(
                 command, cwd=PROJECT, env=self.environment, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=die_with_parent,  # noqa: PLW1509 - as above
+                start_new_session=True, preexec_fn=_begin,  # noqa: PLW1509 - as above
             )  # fmt: skip
         self.processes.append(process)
 
