@@ -1,6 +1,6 @@
 """The tables, one file per noun. Importing this package loads them all."""
 
-from referralhub.models.api_key import ApiKey, Scope
+from referralhub.models.api_key import ONLY_PRODUCT, ApiKey, Scope
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.avatar import Avatar
 from referralhub.models.badge import Badge, BadgeAward
@@ -8,6 +8,7 @@ from referralhub.models.base import Base
 from referralhub.models.brand import Brand, Logo, LogoType
 from referralhub.models.claim import Appeal, ClaimState, ReferralClaim
 from referralhub.models.customer import Customer
+from referralhub.models.event import Conversion, CustomerKind, Event, EventCustomer, EventState
 from referralhub.models.external_member import ExternalMember
 from referralhub.models.figure_change import FigureChange
 from referralhub.models.invitation import Invitation, InvitationState, MailRefusal
@@ -18,7 +19,7 @@ from referralhub.models.own_code import OwnCode
 from referralhub.models.own_text import OwnText
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
-from referralhub.models.program import Amount, Program, Touch, Unit, ledger_unit
+from referralhub.models.program import CONFIRMED_ADDRESS, Amount, Program, Touch, Unit, ledger_unit
 from referralhub.models.referral import (
     NEVER_JUDGED,
     Channel,
@@ -29,7 +30,7 @@ from referralhub.models.referral import (
     ReferralEvent,
     ReferralState,
 )
-from referralhub.models.reward import RewardEntry, RewardKind
+from referralhub.models.reward import Reward, RewardEntry, RewardKind, RewardState
 from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
@@ -38,9 +39,11 @@ from referralhub.models.user import ERASED_DOMAIN, NO_ADDRESS_DOMAIN, User
 from referralhub.models.visit import VisitDaily
 
 __all__ = [
+    "CONFIRMED_ADDRESS",
     "ERASED_DOMAIN",
     "NEVER_JUDGED",
     "NO_ADDRESS_DOMAIN",
+    "ONLY_PRODUCT",
     "Amount",
     "ApiKey",
     "Appeal",
@@ -52,9 +55,14 @@ __all__ = [
     "Brand",
     "Channel",
     "ClaimState",
+    "Conversion",
     "Coupon",
     "Customer",
+    "CustomerKind",
     "DailySalt",
+    "Event",
+    "EventCustomer",
+    "EventState",
     "ExternalMember",
     "FigureChange",
     "FormerAddress",
@@ -84,8 +92,10 @@ __all__ = [
     "ReferralEvent",
     "ReferralState",
     "ResetRequest",
+    "Reward",
     "RewardEntry",
     "RewardKind",
+    "RewardState",
     "Role",
     "Scope",
     "Sighting",

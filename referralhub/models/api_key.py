@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from referralhub.models.base import Base, Json, UtcDateTime
 from referralhub.models.user import User
 
+ONLY_PRODUCT = "default"  # of who has but one
+
 
 class Scope(StrEnum):
     """What a key is good for."""
@@ -25,6 +27,7 @@ class ApiKey(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(60))
+    product: Mapped[str] = mapped_column(String(60), default=ONLY_PRODUCT)  # whose numbers of events it speaks in
     digest: Mapped[str] = mapped_column(String(64), unique=True)
     beginning: Mapped[str] = mapped_column(String(16))  # by which people tell keys apart
     scopes: Mapped[list[str]] = mapped_column(Json)

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
 
+CONFIRMED_ADDRESS = "confirmed_address"  # what qualifies a referral where no event does
+
 
 class Unit(StrEnum):
     """What a program counts rewards in."""
@@ -50,6 +52,12 @@ class Program(Base):
     __table_args__ = (
         CheckConstraint("referrer_amount >= 0 AND friend_amount >= 0", name="amounts"),
         CheckConstraint("late_code_days >= 0", name="late_code_days"),
+        CheckConstraint("referrer_share BETWEEN 0 AND 10000 AND friend_share BETWEEN 0 AND 10000", name="shares"),
+        CheckConstraint(
+            "(referrer_share = 0 OR referrer_amount = 0) AND (friend_share = 0 OR friend_amount = 0)",
+            name="amount_or_share",
+        ),
+        CheckConstraint("earning_events > 0 AND earning_months > 0", name="earning"),
         CheckConstraint("length(currency) = 3 AND currency = upper(currency)", name="currency"),
     )
 
@@ -70,6 +78,20 @@ class Program(Base):
     email_invitations: Mapped[bool] = mapped_column(default=False)
     personal_landing: Mapped[bool] = mapped_column(default=False)  # links lead to a page in the referrer's name
     late_code_days: Mapped[int] = mapped_column(default=14)  # after signing up, in which a code can still be entered
+    # Where links lead: an address of the product's, to which the click goes along; none: our own signup page.
+    destination: Mapped[str | None] = mapped_column(String(500))
+    friend_coupon: Mapped[str | None] = mapped_column(String(80))  # of the shop, which gives a friend the offer there
+    # What earns: the confirmed address, or each event of that type that is large enough and has these metadata.
+    qualifies_on: Mapped[str] = mapped_column(String(40), default=CONFIRMED_ADDRESS)
+    least_amount: Mapped[int | None] = mapped_column(BigInteger)  # of the event, in the smallest unit of `currency`
+    condition: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # {"plan": "pro"}
+    referrer_share: Mapped[int] = mapped_column(default=0)  # of the event's amount, in basis points, in its currency
+    friend_share: Mapped[int] = mapped_column(default=0)
+    earning_events: Mapped[int | None] = mapped_column(default=1)  # how many of a friend's events earn; none: all
+    earning_months: Mapped[int | None]  # after the friend's signup, in which they do; none: without end
+    referral_cap: Mapped[int | None] = mapped_column(BigInteger)  # most that a referrer earns by one friend
+    monthly_cap: Mapped[int | None] = mapped_column(BigInteger)  # and in one month of the program's time zone
+    handed_over: Mapped[bool] = mapped_column(default=False)  # rewards leave the house: the product hands them over
     # What growth is compared with; no rule depends on these. In the smallest unit of the currency.
     paid_customer_cost: Mapped[int | None] = mapped_column(BigInteger)  # to win a customer by advertising
     thousand_units_cost: Mapped[int | None] = mapped_column(BigInteger)  # of 1,000 points or megabytes, to the business

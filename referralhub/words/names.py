@@ -44,6 +44,8 @@ NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
         RewardKind.REDEMPTION: N_("redemption"),
         RewardKind.ADJUSTMENT: N_("adjustment"),
         RewardKind.REVERSAL: N_("reversal"),
+        RewardKind.REFUND: N_("refund"),
+        RewardKind.PAYOUT: N_("payout"),
     },
     InvitationState: {
         InvitationState.QUEUED: N_("queued"),

@@ -230,7 +230,7 @@ class TestTheDatabaseRefuses:
             "available_at, created) SELECT profile_id, referral_id, kind, 5, 15, 99, unit, note, available_at, created "
             "FROM reward_entry WHERE id = 1"
         )
-        refused(copy, "uq_reward_entry_referral_id_profile_id_kind|reward_entry.referral_id")
+        refused(copy, "uq_reward_entry_referral|reward_entry.referral_id")
 
     @pytest.mark.parametrize(("kind", "original"), [("reversal", "NULL"), ("adjustment", "1")])
     def test_a_reversal_of_nothing_and_a_gift_that_reverses(self, refused, kind: str, original: str):

@@ -1,10 +1,12 @@
 """The rules in force and what follows from them without asking the database."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -13,13 +15,18 @@ from sqlalchemy.orm import Session
 
 from referralhub.config import SESSION_DAYS
 from referralhub.database import reading, transaction
-from referralhub.models import Program, Touch, Unit
+from referralhub.models import CONFIRMED_ADDRESS, Program, Touch, Unit
 from referralhub.services.shared import audit, calendar, currencies, figure_changes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import BadSetting, StaleRules
 
 LONGEST_HOLD = 3650  # days
-LONGEST_NAME = 40  # characters
+LONGEST_NAME, LONGEST_ADDRESS, LONGEST_COUPON = 40, 500, 80  # characters
+MOST_CONDITIONS = 10
+LONGEST_EARNING = 120  # months
+WHOLE = 10_000  # basis points
+REFUND = "refund"  # the type of the events that take back
+EVENT_TYPE = re.compile(r"[a-z][a-z0-9_.]{0,39}", re.ASCII)
 MOST = 10_000_000  # of what is counted in pieces or people
 LARGEST = 1_000_000_000  # of any amount, in its unit: ten million rupiah; a million of these are exact in a double
 
@@ -81,12 +88,27 @@ DEFAULT: dict[str, Any] = {
     "email_invitations": False,
     "personal_landing": False,
     "late_code_days": 14,
+    "destination": None,
+    "friend_coupon": None,
+    "qualifies_on": CONFIRMED_ADDRESS,
+    "least_amount": None,
+    "condition": {},
+    "referrer_share": 0,
+    "friend_share": 0,
+    "earning_events": 1,
+    "earning_months": None,
+    "referral_cap": None,
+    "monthly_cap": None,
+    "handed_over": False,
     "paid_customer_cost": None,
     "thousand_units_cost": None,
 }
 COSTS = ("paid_customer_cost", "thousand_units_cost")  # with which growth is compared
-OPTIONAL = {"member_cap", *COSTS}  # which can be "none"
-OWN = {"currency", "timezone"}  # what belongs to the business, whatever terms it offers
+AMOUNTS = ("referrer_amount", "friend_amount", "member_cap", "referral_cap", "monthly_cap", "least_amount", *COSTS)
+TEXTS = {"destination": LONGEST_ADDRESS, "friend_coupon": LONGEST_COUPON}  # which can be "none"
+OPTIONAL = {key for key, value in DEFAULT.items() if value is None} | {"earning_events"}  # so can these be
+# What belongs to the business and its shop, whatever terms it offers.
+OWN = {"currency", "timezone", "destination", "friend_coupon"}
 TERMS = {key: value for key, value in DEFAULT.items() if key not in OWN}
 # What the companies of the founding article's case studies did. Amounts of money are in those companies' currency.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -196,14 +218,15 @@ def parse(key: str, text: str) -> dict[str, Any]:
         match DEFAULT[key]:
             case bool():
                 value: Any = {"true": True, "false": False}[text.lower()]
-            case list():
+            case list() | dict():
                 value = json.loads(text)
             case Unit() | Touch() as example:
                 value = type(example)(text)
             case str():
                 value = text.upper() if key == "currency" else text
             case _:
-                value = None if key in OPTIONAL and text.lower() == "none" else int(text)
+                none = key in OPTIONAL and text.lower() == "none"
+                value = None if none else text if key in TEXTS else int(text)
     except (ValueError, KeyError):
         raise BadSetting(key, "setting_unreadable", text=text) from None
     return {key: value}
@@ -215,13 +238,15 @@ def check(rules: dict[str, Any], changed: Collection[str]) -> None:
         raise BadSetting("hold_days", "setting_out_of_range", least=0, most=LONGEST_HOLD)
     if not 0 <= rules["late_code_days"] <= SESSION_DAYS:
         raise BadSetting("late_code_days", "setting_out_of_range", least=0, most=SESSION_DAYS)
-    for key in ("referrer_amount", "friend_amount", *OPTIONAL):
+    for key in AMOUNTS:
         if rules[key] is not None and not 0 <= rules[key] <= LARGEST:
             raise BadSetting(key, "setting_out_of_range", least=0, most=LARGEST)
     if not 1 <= rules["window_days"] <= SESSION_DAYS:
         raise BadSetting("window_days", "window_out_of_range", least=1, most=SESSION_DAYS)
     if not 1 <= len(rules["name"]) <= LONGEST_NAME:
         raise BadSetting("name", "name_length", least=1, most=LONGEST_NAME)
+    _check_earning(rules)
+    _check_shop(rules)
     if "currency" in changed and rules["currency"] not in currencies.codes():
         raise BadSetting("currency", "currency_unknown")
     if "timezone" in changed and not calendar.is_zone(rules["timezone"]):
@@ -230,6 +255,48 @@ def check(rules: dict[str, Any], changed: Collection[str]) -> None:
         _check_tiers(rules["tiers"])
     if "milestones" in changed:
         _check_milestones(rules["milestones"])
+
+
+def _check_earning(rules: dict[str, Any]) -> None:
+    """Refuse what could not earn. Raises BadSetting."""
+    if not EVENT_TYPE.fullmatch(rules["qualifies_on"]) or rules["qualifies_on"] == REFUND:
+        raise BadSetting("qualifies_on", "event_type_malformed")
+    for side in ("referrer", "friend"):
+        share = rules[f"{side}_share"]
+        if not 0 <= share <= WHOLE:
+            raise BadSetting(f"{side}_share", "setting_out_of_range", least=0, most=WHOLE)
+        if share and rules[f"{side}_amount"]:
+            raise BadSetting(f"{side}_share", "amount_and_share")
+        if share and rules["qualifies_on"] == CONFIRMED_ADDRESS:
+            raise BadSetting(f"{side}_share", "share_of_nothing")
+    for key, most in (("earning_events", MOST), ("earning_months", LONGEST_EARNING)):
+        if rules[key] is not None and not 1 <= rules[key] <= most:
+            raise BadSetting(key, "setting_out_of_range", least=1, most=most)
+    try:
+        conditions = msgspec.convert(rules["condition"], dict[str, str | int | bool])
+    except msgspec.ValidationError:
+        raise BadSetting("condition", "condition_malformed", most=MOST_CONDITIONS) from None
+    if len(conditions) > MOST_CONDITIONS:
+        raise BadSetting("condition", "condition_malformed", most=MOST_CONDITIONS)
+
+
+def _check_shop(rules: dict[str, Any]) -> None:
+    """Refuse what no shop has. Raises BadSetting."""
+    for key, longest in TEXTS.items():
+        if rules[key] is not None and not (0 < len(rules[key]) <= longest and rules[key].isprintable()):
+            raise BadSetting(key, "name_length", least=1, most=longest)
+    if rules["destination"] is not None and not _is_address(rules["destination"]):
+        raise BadSetting("destination", "destination_malformed")
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is an address of a web page to which a query can be added."""
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:
+        return False
+    return known and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def _check_tiers(steps: Any) -> None:
