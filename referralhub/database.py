@@ -122,6 +122,11 @@ def is_locked(error: BaseException) -> bool:
     return getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
+def has_collided(error: BaseException) -> bool:
+    """Whether PostgreSQL has ended a transaction in favour of another: the same work, done again, succeeds."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in ("40001", "40P01")
+
+
 def engine_options(url: str, web_threads: int) -> dict[str, Any]:
     """Pool settings: a connection that died while idle is replaced before a request notices; each thread has its own.
 

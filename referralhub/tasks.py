@@ -19,6 +19,7 @@ from referralhub.observing import context
 from referralhub.observing.logs import brief
 from referralhub.services.accounts import credentials, sign_ins, tokens
 from referralhub.services.fraud import signals
+from referralhub.services.integration import replays
 from referralhub.services.ledger import leaderboard
 from referralhub.services.links import visits
 from referralhub.services.mailing import digest, outbox
@@ -27,6 +28,7 @@ from referralhub.services.operations import heartbeat
 from referralhub.services.recourse import missing
 from referralhub.services.referrals import invitation_progress, lifecycle, review
 from referralhub.services.shared import once
+from referralhub.services.shared.audit import SYSTEM
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,12 @@ def book_visits() -> None:
 def expire_referrals() -> None:
     """Every hour: end referrals whose friend never confirmed the address."""
     lifecycle.expire_due(now())
+
+
+@huey.periodic_task(crontab(minute="37"))
+def replay_signups() -> None:
+    """Every hour: use signups whose code is known by now."""
+    replays.replay(SYSTEM, now(), codes_only=True)
 
 
 @huey.periodic_task(crontab(minute="7"))

@@ -15,7 +15,7 @@ from referralhub import outcome
 from referralhub.admin.access import AdminPage, Answer, actor
 from referralhub.clock import now
 from referralhub.forms import no_control_characters, show_error, strip, text_of
-from referralhub.models import Scope
+from referralhub.models import ONLY_PRODUCT, Scope
 from referralhub.services.integration import keys
 from referralhub.services.shared.errors import AlreadyDone, DomainError
 from referralhub.words.language import N_, translated
@@ -37,6 +37,7 @@ class KeyForm(FlaskForm):
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
+    product = StringField(_l("Product"), [no_control_characters], filters=[strip])
     days = IntegerField(_l("Days until it ends"), [Optional(), NumberRange(1, 3650)])
 
 
@@ -58,7 +59,8 @@ class ApiKeys(AdminPage):
             end = now() + timedelta(days=form.days.data) if form.days.data else None
             scopes = [Scope(each) for each in form.scopes.data or []]
             try:
-                _key, secret = keys.create(text_of(form.name), scopes, actor(), now(), expires_at=end)
+                product = text_of(form.product) or ONLY_PRODUCT
+                _key, secret = keys.create(text_of(form.name), scopes, actor(), now(), product=product, expires_at=end)
             except DomainError as error:
                 show_error(error, form)
             else:

@@ -89,7 +89,9 @@ def _described(endpoint: str, call: Operation, named: dict[type, dict[str, Any]]
     if call.scope:
         described["description"] = f"Needs a key of scope `{call.scope.value}`."
     if call.takes:
-        content = {"application/json": {"schema": named[call.takes]}}
+        one = named[call.takes]
+        several = {"oneOf": [one, {"type": "array", "items": one, "maxItems": call.most}]}
+        content = {"application/json": {"schema": several if call.most > 1 else one}}
         described["requestBody"] = {"required": True, "content": content}
     return described
 

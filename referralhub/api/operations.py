@@ -43,6 +43,15 @@ class Operation:
     answers: dict[int, type]
     problems: dict[int, str] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)  # of the query, and what each says
+    most: int = 1  # bodies in one call; more than one are sent as a list
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """What was sent to a call that takes one or several: each as its struct, or why it is none."""
+
+    each: list[Any]
+    alone: bool  # and no list
 
 
 OPERATIONS: dict[str, Operation] = {}  # by endpoint
@@ -64,8 +73,13 @@ def operation(
     takes: type | None = None,
     problems: dict[int, str] | None = None,
     parameters: dict[str, str] | None = None,
+    most: int = 1,
+    limit: str = LIMIT,
 ) -> Callable[[View], View]:
-    """Make a view a call of the API. With `takes` the view is given the `body` as such a struct."""
+    """Make a view a call of the API. With `takes` the view is given the `body` as such a struct.
+
+    Where there can be several, up to `most`, it is given `Bodies`.
+    """
 
     def register(view: View) -> View:
         @wraps(view)
@@ -73,14 +87,14 @@ def operation(
             if scope is not None:
                 g.api_key = _key(scope)
             if takes is not None:
-                values["body"] = _body(takes)
+                values["body"] = _bodies(takes, most) if most > 1 else _body(takes)
             status, found = view(**values)
             return Response(msgspec.json.encode(found), status, mimetype="application/json")
 
-        limited = limiter.limit(LIMIT, key_func=of_key)(run)
+        limited = limiter.limit(limit, key_func=of_key)(run)
         bp.add_url_rule(f"/v1{rule}", view.__name__, limited, methods=[method])
         OPERATIONS[f"{bp.name}.{view.__name__}"] = Operation(
-            summary, scope, takes, answers, problems or {}, parameters or {}
+            summary, scope, takes, answers, problems or {}, parameters or {}, most
         )
         return view
 
@@ -113,6 +127,11 @@ def _say_limits(response: Response) -> Response:
     return response
 
 
+def product() -> str:
+    """Name the product that calls, whose own numbers events have."""
+    return _current().product
+
+
 def _current() -> ApiKey:
     return cast(ApiKey, g.api_key)
 
@@ -134,10 +153,35 @@ def _key(scope: Scope) -> ApiKey:
 
 def _body(kind: type) -> Any:
     """Return what was sent. Unknown names are refused: a mistyped one would be lost without a word."""
+    return _decoded(_sent(), kind)
+
+
+def _bodies(kind: type, most: int) -> Bodies:
+    """Return what was sent, one or several. What is wrong with one of several is no matter of the others'."""
+    sent = _sent()
+    if not sent.lstrip().startswith(b"["):
+        return Bodies([_decoded(sent, kind)], alone=True)
+    several: list[msgspec.Raw] = _decoded(sent, list[msgspec.Raw])
+    if len(several) > most:
+        raise Refused(422, "too_many", f"Send at most {most} at once.", [FieldProblem("", "too_many", "")])
+    found: list[Any] = []
+    for each in several:
+        try:
+            found.append(_decoded(each, kind))
+        except Refused as error:
+            found.append(error)
+    return Bodies(found, alone=False)
+
+
+def _sent() -> bytes:
     if request.mimetype != "application/json":
         raise Refused(415, "not_json", "Send JSON, with Content-Type: application/json.")
+    return request.get_data()
+
+
+def _decoded(sent: bytes | msgspec.Raw, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(request.get_data(), type=kind)
+        return msgspec.json.decode(sent, type=kind)
     except msgspec.ValidationError as error:
         what, _, place = str(error).partition(" - at `$")
         name = place.rstrip("`").lstrip(".")

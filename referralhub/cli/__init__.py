@@ -8,6 +8,7 @@ from referralhub.cli.audit import audit
 from referralhub.cli.brand import commands as brand
 from referralhub.cli.customers import customers
 from referralhub.cli.doctor import doctor
+from referralhub.cli.events import events
 from referralhub.cli.growth import growth
 from referralhub.cli.ledger import leaderboard, ledger
 from referralhub.cli.mail import mail
@@ -19,8 +20,8 @@ from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, api_keys, mail, users, audit,
-    export, import_, doctor, worker
+    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, api_keys, events, mail, users,
+    audit, export, import_, doctor, worker
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import click
 
 from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
-from referralhub.models import ApiKey, Scope
+from referralhub.models import ONLY_PRODUCT, ApiKey, Scope
 from referralhub.services.integration import keys
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import AlreadyDone
@@ -31,12 +31,15 @@ class Scopes(click.ParamType[list[Scope]]):
 @api_keys.command()
 @click.option("--name", required=True, help="What it is for, such as “shop”.")
 @click.option("--scope", "scopes", type=Scopes(), required=True, help=f"One or more of {','.join(Scope)}.")
+@click.option(
+    "--product", default=ONLY_PRODUCT, show_default=True, help="Whose events it tells: each product numbers its own."
+)
 @click.option("--days", type=click.IntRange(1, 3650), help="After so many days it is worth nothing; else it stays.")
 @json_option
-def create(name: str, scopes: list[Scope], days: int | None, as_json: bool) -> None:
+def create(name: str, scopes: list[Scope], product: str, days: int | None, as_json: bool) -> None:
     """Make a key. It is shown this once: nobody can find it out later."""
     end = now() + timedelta(days=days) if days else None
-    key, secret = keys.create(name, scopes, OPERATOR, now(), expires_at=end)
+    key, secret = keys.create(name, scopes, OPERATOR, now(), product=product, expires_at=end)
     document = _document(key) | {"key": secret}
     answer(as_json, document, [f"Key {key.id}, “{key.name}”, good for {', '.join(key.scopes)}:", secret])
 
@@ -67,7 +70,7 @@ def revoke(key_id: int, as_json: bool) -> None:
 
 
 def _document(key: ApiKey) -> dict[str, Any]:
-    names = ("id", "name", "beginning", "scopes", "created", "expires_at", "last_used_at", "revoked_at")
+    names = ("id", "name", "product", "beginning", "scopes", "created", "expires_at", "last_used_at", "revoked_at")
     return {name: getattr(key, name) for name in names}
 
 

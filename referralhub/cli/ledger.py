@@ -9,6 +9,7 @@ from redis import RedisError
 
 from referralhub.cli.output import FINDINGS, Commands, answer, json_option, progress
 from referralhub.clock import now
+from referralhub.services.conversions import recount as conversions
 from referralhub.services.ledger import leaderboard as boards
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.ranking import Period
@@ -65,8 +66,10 @@ def rebuild(as_json: bool) -> None:
 
 def _recount() -> Recount:
     found: list[str] = []
-    with progress(recount.STEPS, "Recounting") as bar:
+    with progress(recount.STEPS + 1, "Recounting") as bar:
         try:
+            found.extend(map(drift, conversions.drifts()))
+            bar.update(1)
             found.extend(map(drift, recount.drifts(current_app.extensions["redis"], now(), bar.update)))
         except RedisError as error:
             click.echo(f"Redis does not answer, so its leaderboard was not compared: {in_short(error)}", err=True)

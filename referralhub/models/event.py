@@ -4,10 +4,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
+
+NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class CustomerKind(StrEnum):
@@ -68,7 +71,7 @@ class Event(Base):
     currency: Mapped[str | None] = mapped_column(String(3))
     refund_of: Mapped[str | None] = mapped_column(String(255))  # the `own_id` of the purchase
     details: Mapped[dict[str, Any]] = mapped_column(Json)  # the product's "metadata"
-    signup: Mapped[dict[str, Any] | None] = mapped_column(Json)  # what a signup needs, until it was used
+    signup: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)  # what a signup needs, until it was used
     state: Mapped[EventState] = mapped_column(stored_by_value(EventState, "state"))
     reason_code: Mapped[str] = mapped_column(String(40), default="")
     reason_values: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

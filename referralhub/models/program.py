@@ -87,7 +87,7 @@ class Program(Base):
     condition: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # {"plan": "pro"}
     referrer_share: Mapped[int] = mapped_column(default=0)  # of the event's amount, in basis points, in its currency
     friend_share: Mapped[int] = mapped_column(default=0)
-    earning_events: Mapped[int | None] = mapped_column(default=1)  # how many of a friend's events earn; none: all
+    earning_events: Mapped[int | None]  # how many of a friend's events earn; none: all
     earning_months: Mapped[int | None]  # after the friend's signup, in which they do; none: without end
     referral_cap: Mapped[int | None] = mapped_column(BigInteger)  # most that a referrer earns by one friend
     monthly_cap: Mapped[int | None] = mapped_column(BigInteger)  # and in one month of the program's time zone

@@ -32,6 +32,8 @@ class ReasonCode(StrEnum):
     SIGNED_UP = "signed_up"
     ADDRESS_VERIFIED = "address_verified"
     VERIFICATION_NOT_REQUIRED = "verification_not_required"
+    VOUCHED_FOR = "vouched_for"  # by the product, which told of the signup
+    EVENT_QUALIFIED = "event_qualified"  # one of the `type` that the program rewards
     NOT_VERIFIED_IN_TIME = "not_verified_in_time"  # within so many `days`
     NOT_DECIDED_IN_TIME = "not_decided_in_time"  # within so many `days`, with a score `below` the mark
     ALREADY_CUSTOMER = "already_customer"

@@ -24,8 +24,10 @@ SUBJECTS = {
     "customers": N_("customers"),
     "text": N_("text"),
     "api_key": N_("key"),
+    "events": N_("events"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
+    "accepted": N_("accepted"),
     "amount": N_("amount"),
     "api_key": N_("key"),
     "at": N_("at"),
@@ -44,6 +46,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "identity": N_("identity"),
     "is_active": N_("is active"),
     "is_admin": N_("is admin"),
+    "kept": N_("kept"),
     "language": N_("language"),
     "late_code_days": N_("late code days"),
     "mailed": N_("mailed"),
@@ -57,9 +60,11 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "personal_landing": N_("personal landing"),
     "pieces": N_("pieces"),
     "price": N_("price"),
+    "product": N_("product"),
     "recovery_codes": N_("recovery codes"),
     "referrer": N_("referrer"),
     "referrer_amount": N_("referrer amount"),
+    "refused": N_("refused"),
     "state": N_("state"),
     "stock": N_("stock"),
     "subject": N_("subject"),
@@ -70,6 +75,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "touch": N_("touch"),
     "two_factor": N_("two factor"),
     "unit": N_("unit"),
+    "used": N_("used"),
     "unlocked_at": N_("unlocked at"),
     "window_days": N_("window days"),
 }

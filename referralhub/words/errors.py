@@ -94,6 +94,18 @@ ERRORS: dict[str, Text] = {
     "external_id_malformed": N_("Use 1 to {most} characters that can be printed."),
     "member_name_length": N_("Use {least} to {most} characters."),
     "cannot_be_signed_in": N_("Nobody is let into this account by a link: it is closed, or an admin's."),
+    # Events
+    "event_without_customer": N_("Say whom it is about: a signup needs a person, others a person or an organization."),
+    "event_type_unlike": N_("Use a to z, digits, dots and underscores, at most 40, with a letter first."),
+    "event_is_no_refund": N_("Only a refund is one of a purchase."),
+    "event_amount_without_currency": N_("An amount needs a currency, and a currency an amount."),
+    "event_amount_out_of_range": N_("Use 0 to {most}, in the smallest unit of the currency."),
+    "event_currency_unknown": N_("Use the ISO 4217 code of a currency that is in use, such as EUR or JPY."),
+    "event_out_of_time": N_("This is more than a day ahead, or before the year 2000."),
+    "event_metadata_unlike": N_("Use at most {most} characters of JSON, and none that is invisible."),
+    "event_ip_malformed": N_("This is no IP address."),
+    "event_id_taken": N_("Another event was sent under this number before."),
+    "no_such_event": N_("There is no event with this number."),
     # Existing customers
     "customers_without_columns": N_("The first line must name the columns: {columns}."),
     "customers_with_mistakes": Plural(

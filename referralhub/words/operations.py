@@ -166,6 +166,14 @@ DRIFTS = {
     "credit_without_confirmation": "referral {referral}: is {state} and has ledger entry {entry}",
     "reversal_against_state": "referral {referral}: is {state}, entry {entry} has reversal {reversal}",
     "credit_is_not_the_trails": "referral {referral}: the trail gives the {side} {promised}, the ledger {actual}",
+    "event_says_otherwise": ("event {event}: is {state} ({reason}), a recount says {recounted} ({recounted_reason})"),
+    "referral_waits_for_nothing": "referral {referral}: is pending, and an event qualifies it",
+    "conversion_missing": "event {event}: is of the type that is rewarded, and there is no conversion of it",
+    "conversion_differs": "conversion {conversion}: {what} is {actual}, a recount says {recounted}",
+    "conversion_is_not_the_ledgers": (
+        "conversion {conversion}: member {member} has {actual} {unit} of it, a recount says {recounted}"
+    ),
+    "conversion_without_event": "conversion {conversion}: no event of its referral is one",
     "count_differs": "member {member}: count {cached} at {cached_at}, recount {recounted} at {recounted_at}",
     "badges_differ": "member {member}: badges {badges}, {referrals} referrals",
     "leaderboard_differs": "leaderboard {period}: Redis and the database differ",

@@ -14,6 +14,8 @@ REASONS: dict[str, str] = {
     ReasonCode.SIGNED_UP: N_("signed up"),
     ReasonCode.ADDRESS_VERIFIED: N_("address verified"),
     ReasonCode.VERIFICATION_NOT_REQUIRED: N_("address verification is not required"),
+    ReasonCode.VOUCHED_FOR: N_("signed up with the product, which knows them"),
+    ReasonCode.EVENT_QUALIFIED: N_("an event that the program rewards: {type}"),
     ReasonCode.NOT_VERIFIED_IN_TIME: N_("the address was not confirmed within {days} days"),
     ReasonCode.NOT_DECIDED_IN_TIME: N_("nobody decided within {days} days, and the score is under {below}"),
     ReasonCode.ALREADY_CUSTOMER: N_("already a customer"),

@@ -16,8 +16,8 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "links", "referrals", "recourse",
-    "accounts", "integration", "growth", "operations", "sample",
+    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "links", "conversions",
+    "referrals", "recourse", "accounts", "integration", "growth", "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
@@ -45,9 +45,10 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.history": (f"{ROW} services.shared", "sqlalchemy msgspec"),
     "services.links": (f"{ROW} services.shared", "redis sqlalchemy"),
+    "services.conversions": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
     "services.referrals": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.perks "
-        "services.history",
+        "services.history services.conversions",
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.recourse": (
@@ -61,11 +62,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sqlalchemy cryptography nacl",
     ),
     "services.integration": (
-        f"{ROW} services.shared services.ledger services.mailing services.accounts", "sqlalchemy"
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud "
+        "services.conversions services.referrals services.recourse services.accounts",
+        "sqlalchemy",
     ),
     "services.growth": (f"{ROW} services.shared services.links", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.accounts",
+        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing "
+        "services.conversions services.accounts",
         "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
@@ -75,8 +79,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Words for people, and what pages share.
     "words": (
-        "clock models services.shared services.ledger services.mailing services.fraud services.referrals "
-        "services.recourse services.operations",
+        "clock models services.shared services.ledger services.mailing services.fraud services.conversions "
+        "services.referrals services.recourse services.integration services.operations",
         "babel flask_babel",
     ),
     "pseudo": ("", "babel"),
@@ -126,8 +130,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel werkzeug redis PIL segno crawleruseragents",
     ),
     "api": (
-        "branding clock extensions languages metrics models problems security urls words services.shared "
-        "services.program services.ledger services.integration services.referrals",
+        "branding clock extensions languages metrics models problems security sessions urls words services.shared "
+        "services.program services.ledger services.fraud services.conversions services.integration "
+        "services.referrals",
         "apispec flask flask_limiter msgspec",
     ),
     "auth": (
@@ -160,7 +165,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "cli": (
         "clock config database errors extensions forms mail_transport models openid processes redis_client words "
         "services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.perks services.referrals services.accounts services.integration services.growth "
+        "services.perks services.conversions services.referrals services.accounts services.integration "
+        "services.growth "
         "services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
@@ -179,7 +185,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "commits": ("extensions services.shared", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
-        "services.fraud services.links services.referrals services.recourse services.accounts services.operations",
+        "services.fraud services.links services.referrals services.recourse services.accounts services.integration "
+        "services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (

@@ -3,9 +3,22 @@
 from datetime import datetime
 
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from referralhub.database import transaction
-from referralhub.models import ERASED_DOMAIN, ExternalMember, Identity, Profile, RecoveryCode, User
+from referralhub.models import (
+    ERASED_DOMAIN,
+    CustomerKind,
+    Event,
+    EventCustomer,
+    ExternalMember,
+    Identity,
+    Profile,
+    Program,
+    RecoveryCode,
+    Referral,
+    User,
+)
 from referralhub.services.accounts import avatars, passwords, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
@@ -48,6 +61,7 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         outbox.drop(session, user_id)
         sign_ins.end_all(session, user_id)
         tokens.forget(session, user_id)
+        _forget_events(session, profile_id)
         for model in (RecoveryCode, Identity, ExternalMember):
             session.execute(delete(model).where(model.user_id == user_id))
         tokens.forget_addresses(session, addresses)
@@ -55,3 +69,31 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         appeals.forget_words(session, profile_id)
         outbox.forget_addresses(session, addresses)
         signals.forget(session, profile_id)
+
+
+def _forget_events(session: Session, profile_id: int) -> None:
+    """Empty what a product told of the member beside what was bought, and when.
+
+    What the program's condition asks for stays, as the credit depends on it. The digest goes, as it is one of an
+    address, too; whatever is sent again under that number is taken for the same.
+    """
+    query = (
+        select(Event.id, Event.details, Program.condition)
+        .join(Referral, Referral.id == Event.referral_id)
+        .join(Program, Program.id == Referral.program_id)
+        .where(Referral.friend_id == profile_id)
+    )
+    emptied = [
+        {"id": id_, "digest": "", "signup": None, "details": {key: details[key] for key in condition if key in details}}
+        for id_, details, condition in session.execute(query)
+    ]
+    if emptied:
+        session.execute(update(Event), emptied)
+    external = select(ExternalMember.external_id).join(Profile, Profile.user_id == ExternalMember.user_id)
+    theirs = (
+        EventCustomer.kind == CustomerKind.PERSON,
+        EventCustomer.external_id.in_(external.where(Profile.id == profile_id)),
+    )
+    mine = select(EventCustomer.id).where(*theirs)
+    kept = update(Event).where(Event.customer_id.in_(mine), Event.referral_id.is_(None))
+    session.execute(kept.values(digest="", signup=None, details={}).execution_options(synchronize_session=False))

@@ -15,6 +15,10 @@ from referralhub.models import (
     Avatar,
     BadgeAward,
     Coupon,
+    CustomerKind,
+    Event,
+    EventCustomer,
+    ExternalMember,
     Identity,
     Invitation,
     OutboxMessage,
@@ -90,6 +94,7 @@ def everything_about(user: User) -> dict[str, Rows]:
         .where(Redemption.profile_id == profile_id)
         .order_by(Redemption.id)
     )
+    product_number = select(ExternalMember.external_id).where(ExternalMember.user_id == user.id).scalar_subquery()
     return {
         "account": _rows(account),
         "own_codes": _rows(
@@ -135,6 +140,24 @@ def everything_about(user: User) -> dict[str, Rows]:
             select(Referral.id.label("referral_id"), appeal.label("words"))
             .where(Referral.referrer_id == profile_id, appeal.is_not(None))
             .order_by(Referral.id)
+        ),
+        "events": _rows(
+            select(
+                Event.own_id.label("id"),
+                Event.product,
+                Event.type,
+                Event.amount,
+                Event.currency,
+                Event.refund_of,
+                Event.details.label("metadata"),
+                Event.state,
+                Event.reason_code.label("reason"),
+                Event.occurred_at,
+                Event.created,
+            )
+            .join(EventCustomer, EventCustomer.id == Event.customer_id)
+            .where(EventCustomer.external_id == product_number, EventCustomer.kind == CustomerKind.PERSON)
+            .order_by(Event.id)
         ),
         "mail": _rows(
             select(OutboxMessage.kind, OutboxMessage.created, OutboxMessage.delivered_at)

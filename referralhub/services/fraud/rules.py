@@ -61,7 +61,7 @@ class Facts:
     after: tuple[Friend, ...] = ()
     local: bool = False
     seconds: int | None = None  # from opening the form to sending it
-    later: bool = False  # the referrer was named after the signup, of which no form is known
+    formless: bool = False  # no form of ours is known: they signed up with a product, or named the referrer later
     trapped: bool = False  # filled in the field that people do not see
     same_browser: bool = False  # the referrer was signed in with it
     ancestors_in_browser: int = 0  # members who brought the referrer, and were
@@ -180,7 +180,7 @@ def namesake(facts: Facts) -> Finding | None:
 
 def fast_form(facts: Facts) -> Finding | None:
     """The form was filled in faster than anybody types; a password manager may have done it."""
-    if facts.local or facts.later:
+    if facts.local or facts.formless:
         return None
     if facts.seconds is None:
         raise LacksData

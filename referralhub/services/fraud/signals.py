@@ -17,6 +17,7 @@ from referralhub.models import (
     NEVER_JUDGED,
     Channel,
     DailySalt,
+    ExternalMember,
     FormerAddress,
     Profile,
     Referral,
@@ -126,13 +127,15 @@ def gather(session: Session, referral: Referral) -> Facts | None:
     Twelve queries, each of a bounded number of rows or of an index.
     """
     row = session.execute(
-        select(SignupFacts, Sighting)
+        select(SignupFacts, Sighting, ExternalMember.user_id.is_not(None))
         .join(Sighting, Sighting.id == SignupFacts.sighting_id)
+        .join(Profile, Profile.id == SignupFacts.profile_id)
+        .outerjoin(ExternalMember, ExternalMember.user_id == Profile.user_id)
         .where(SignupFacts.profile_id == referral.friend_id)
     ).one_or_none()
     if row is None:
         return None
-    signup, sighting = row
+    signup, sighting, elsewhere = row
     people = select(Profile.id, User.username, User.email).join(User, User.id == Profile.user_id)
     both = session.execute(people.where(Profile.id.in_([referral.friend_id, referral.referrer_id])))
     by_id = {each.id: each for each in both}
@@ -147,7 +150,7 @@ def gather(session: Session, referral: Referral) -> Facts | None:
         referrer_name=referrer.username,
         referrer_address=referrer.email,
         at=referral.created,
-        later=signup.created > referral.created,
+        formless=bool(elsewhere) or signup.created > referral.created,
         before=_friends(session, referral, before=True),
         after=_friends(session, referral, before=False),
         seconds=signup.seconds,

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import reading, transaction
-from referralhub.models import ApiKey, Scope
+from referralhub.models import ONLY_PRODUCT, ApiKey, Scope
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, DomainError, NotFound
@@ -21,14 +21,22 @@ USED_EVERY = timedelta(minutes=1)  # how precisely "last used" is kept; finer wo
 
 
 def create(
-    name: str, scopes: Collection[Scope], actor: Actor, now: datetime, *, expires_at: datetime | None = None
+    name: str,
+    scopes: Collection[Scope],
+    actor: Actor,
+    now: datetime,
+    *,
+    product: str = ONLY_PRODUCT,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
     """Make a key, and return it with its secret, which nobody can find out later.
 
+    Numbers of events are unique for the `product` that tells them; two keys of one product speak of the same events.
     Raises DomainError for a name of the wrong length, for no scope, or for an end that is not ahead.
     """
-    if not 1 <= len(name.strip()) <= LONGEST_NAME:
-        raise DomainError("key_name_length", "name", least=1, most=LONGEST_NAME)
+    for field, text in (("name", name), ("product", product)):
+        if not 1 <= len(text.strip()) <= LONGEST_NAME:
+            raise DomainError("key_name_length", field, least=1, most=LONGEST_NAME)
     if not scopes:
         raise DomainError("key_without_scope", "scopes")
     if expires_at is not None and expires_at <= now:
@@ -37,6 +45,7 @@ def create(
     with transaction() as session:
         key = ApiKey(
             name=name.strip(),
+            product=product.strip(),
             digest=_digest(secret),
             beginning=secret[:SHOWN],
             scopes=sorted(each.value for each in scopes),
@@ -46,7 +55,7 @@ def create(
         )
         session.add(key)
         session.flush()
-        about = {"name": key.name, "scopes": key.scopes}
+        about = {"name": key.name, "product": key.product, "scopes": key.scopes}
         audit.record(session, actor, "api_key.create", "api_key", key.id, {}, about, now)
     return key, secret
 

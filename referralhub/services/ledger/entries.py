@@ -1,9 +1,13 @@
 """The ledger: every amount that was given or taken, and the balances that follow from it."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, false, func, or_, select
+from sqlalchemy import insert as insert_rows
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import reading
@@ -48,11 +52,32 @@ class Line:
     note: str
     available_at: datetime
     created: datetime
+    conversion: bool  # it is for an event
+    own: bool  # and for one of the member's own, as a friend
+
+
+@dataclass(frozen=True)
+class Posting:
+    """An entry that is to be written for a conversion."""
+
+    profile_id: int
+    kind: RewardKind
+    amount: int
+    unit: str
+    available_at: datetime
+    referral_id: int
+    conversion_id: int
+    cause_id: int | None = None  # the event that changed what the conversion earns
 
 
 def lock_profile(session: Session, profile_id: int) -> None:
     """Make other writers to this member's ledger wait until the transaction ends."""
     session.execute(select(Profile.id).where(Profile.id == profile_id).with_for_update())
+
+
+def lock_profiles(session: Session, profiles: ColumnElement[bool]) -> None:
+    """Do so with several, in the one order in which everybody locks them. One statement."""
+    session.execute(select(Profile.id).where(profiles).order_by(Profile.id).with_for_update())
 
 
 def post(
@@ -65,6 +90,7 @@ def post(
     *,
     available_at: datetime | None = None,
     referral_id: int | None = None,
+    conversion_id: int | None = None,
     reverses_id: int | None = None,
     mark: int | None = None,
     note: str = "",
@@ -79,6 +105,7 @@ def post(
     entry = RewardEntry(
         profile_id=profile_id,
         referral_id=referral_id,
+        conversion_id=conversion_id,
         reverses_id=reverses_id,
         kind=kind,
         amount=amount,
@@ -94,6 +121,34 @@ def post(
     session.flush()
     figure_changes.note(session, profile_id)
     return entry
+
+
+def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> None:
+    """Add many entries, in this order; a query for each unit, and one statement to write.
+
+    The caller has locked the members' ledgers.
+    """
+    if not postings:
+        return
+    last: dict[tuple[int, str], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for unit in {each.unit for each in postings}:
+        wanted = {each.profile_id for each in postings if each.unit == unit}
+        other = aliased(RewardEntry)
+        highest = select(func.max(other.number)).where(other.profile_id == Profile.id, other.unit == unit)
+        query = (
+            select(RewardEntry.profile_id, RewardEntry.number, RewardEntry.balance)
+            .select_from(Profile)
+            .join(RewardEntry, RewardEntry.profile_id == Profile.id)
+            .where(Profile.id.in_(wanted), RewardEntry.unit == unit, RewardEntry.number == highest.scalar_subquery())
+        )
+        last |= {(row.profile_id, unit): (row.number, row.balance) for row in session.execute(query)}
+    rows: list[dict[str, Any]] = []
+    for each in postings:
+        number, balance = last[each.profile_id, each.unit]
+        last[each.profile_id, each.unit] = number, balance = number + 1, balance + each.amount
+        rows.append(vars(each) | {"number": number, "balance": balance, "note": "", "created": now})
+    session.execute(insert_rows(RewardEntry), rows)
+    figure_changes.note(session, *{each.profile_id for each in postings})
 
 
 def credit(session: Session, referral: Referral, program: Program, now: datetime) -> dict[str, int]:
@@ -155,7 +210,7 @@ def take_back(session: Session, referral: Referral, count: int, now: datetime, n
     """
     reversal = aliased(RewardEntry)
     standing = ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists()
-    own = [RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.ADJUSTMENT]
+    own = [RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.ADJUSTMENT, RewardKind.REFUND]
     originals = session.scalars(
         select(RewardEntry)
         .where(
@@ -178,6 +233,7 @@ def take_back(session: Session, referral: Referral, count: int, now: datetime, n
             original.unit,
             now,
             available_at=original.available_at,  # what was still on hold is taken from what is on hold
+            conversion_id=original.conversion_id,
             reverses_id=original.id,
             note=note,
         )
@@ -222,6 +278,8 @@ def lines(profile_id: int, after: int | None = None) -> Part[Line]:
             RewardEntry.note,
             RewardEntry.available_at,
             RewardEntry.created,
+            RewardEntry.conversion_id.is_not(None),
+            func.coalesce(Referral.friend_id == RewardEntry.profile_id, false()),
         )
         .outerjoin(original, original.id == RewardEntry.reverses_id)
         .outerjoin(Referral, Referral.id == func.coalesce(RewardEntry.referral_id, original.referral_id))
@@ -237,13 +295,29 @@ def within_cap(session: Session, profile_id: int, program: Program, amount: int)
     """Cut an amount so that what a member earned by referring stays within the program's cap."""
     if program.member_cap is None or not amount:
         return amount
+    return max(0, min(amount, program.member_cap - earned(session, profile_id).get(program.ledger_unit, 0)))
+
+
+def earned(session: Session, profile_id: int, *, by_events: bool = True) -> dict[str, int]:
+    """Add up what a member earned by referring and still has, in each unit. One query.
+
+    Part of a caller's transaction. Without `by_events` what conversions gave is left out.
+    """
     reversal = aliased(RewardEntry)
-    earned = session.scalar(
-        select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(
+    of_conversion = RewardEntry.conversion_id.is_not(None)
+    changed = of_conversion & RewardEntry.kind.in_([RewardKind.REFUND, RewardKind.ADJUSTMENT])
+    query = (
+        select(RewardEntry.unit, func.sum(RewardEntry.amount))
+        .outerjoin(Referral, Referral.id == RewardEntry.referral_id)
+        .where(
             RewardEntry.profile_id == profile_id,
-            RewardEntry.unit == program.ledger_unit,
-            RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.MILESTONE]),
+            or_(
+                RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.MILESTONE]),
+                changed & (Referral.referrer_id == profile_id),  # as a friend they earn, too
+            ),
             ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists(),
         )
+        .group_by(RewardEntry.unit)
     )
-    return max(0, min(amount, program.member_cap - int(earned or 0)))
+    rows = session.execute(query if by_events else query.where(~of_conversion)).all()
+    return {unit: int(number) for unit, number in rows}

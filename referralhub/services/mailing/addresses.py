@@ -9,6 +9,7 @@ from pathlib import Path
 from disposable_email_domains import blocklist
 from email_validator import EmailNotValidError, validate_email
 
+from referralhub.models import NO_ADDRESS_DOMAIN
 from referralhub.services.shared.errors import BadAddress
 
 DATA = Path(__file__).parent.parent.parent / "data"
@@ -61,8 +62,8 @@ def disposable_domain(address: str) -> str:
 
 
 def is_free_mail(domain: str) -> bool:
-    """Return whether anybody can get an address there, so that sharing the domain says nothing."""
-    return domain in _free_mail_domains()
+    """Return whether anybody can get an address there, so that sharing the domain says nothing; or nobody has one."""
+    return domain == NO_ADDRESS_DOMAIN or domain in _free_mail_domains()
 
 
 def masked(address: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from ipaddress import ip_address
-from itertools import islice
+from itertools import chain, islice
 from urllib.parse import urlsplit
 
 from redis import RedisError, ResponseError
@@ -16,6 +16,7 @@ from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.database import MIGRATIONS, dialect, reading
 from referralhub.models import User
 from referralhub.services.accounts import passwords
+from referralhub.services.conversions import recount as conversions
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.recount import Drift
 from referralhub.services.mailing import outbox
@@ -209,7 +210,8 @@ def ledger(found: Installation) -> Iterator[Remark]:
     """Whether everything follows from the ledger, as `ledger verify` sees it."""
     drifts: list[Drift] = []
     with suppress(RedisError):  # it is reported by itself; the rest was compared
-        drifts.extend(islice(recount.drifts(found.redis, found.clock()), SHOWN + 1))
+        every = chain(conversions.drifts(), recount.drifts(found.redis, found.clock()))
+        drifts.extend(islice(every, SHOWN + 1))
     if drifts:
         yield Remark("drifts", {"first": drifts[:SHOWN], "more": len(drifts) > SHOWN})
 

@@ -7,6 +7,8 @@ from sqlalchemy.orm import joinedload
 
 from referralhub.database import reading
 from referralhub.models import Appeal, Profile, Referral, ReferralEvent, RewardEntry, User
+from referralhub.services.conversions import lines
+from referralhub.services.conversions.lines import ConversionLine
 from referralhub.services.fraud import explanations
 from referralhub.services.fraud.explanations import Explanation
 from referralhub.services.shared.errors import NotFound
@@ -32,10 +34,11 @@ class ReferralDetail:
     explanation: Explanation | None
     entries: list[RewardEntry]
     appeal: str | None
+    conversions: list[ConversionLine]
 
 
 def of_referral(referral_id: int) -> ReferralDetail:
-    """Read it. Five queries. Raises NotFound."""
+    """Read it. Six queries. Raises NotFound."""
     people = (
         joinedload(Referral.referrer).joinedload(Profile.user),
         joinedload(Referral.friend).joinedload(Profile.user),
@@ -60,4 +63,6 @@ def of_referral(referral_id: int) -> ReferralDetail:
         .order_by(RewardEntry.id)
     )
     steps = [Step(event, who) for event, who in trail]
-    return ReferralDetail(referral, steps, explanations.explanation(referral_id), list(entries), appeal)
+    return ReferralDetail(
+        referral, steps, explanations.explanation(referral_id), list(entries), appeal, lines.of_referral(referral_id)
+    )

@@ -8,6 +8,8 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import reading
 from referralhub.models import Appeal, Profile, Reason, Referral, ReferralEvent, ReferralState, User
+from referralhub.services.conversions import lines as conversions
+from referralhub.services.conversions.lines import ConversionLine
 from referralhub.services.shared import parts
 from referralhub.services.shared.errors import NotFound
 from referralhub.services.shared.names import shown_name
@@ -39,10 +41,11 @@ class ReferralPage:
 
     part: Part[ReferralLine]
     counts: dict[ReferralState, int]
+    conversions: dict[int, list[ConversionLine]]  # of the referrals in this part, the newest few of each
 
 
 def page_of(profile_id: int, state: ReferralState | None = None, after: int | None = None) -> ReferralPage:
-    """Read a member's referrals, newest first, in one state or in all. Two queries."""
+    """Read a member's referrals, newest first, in one state or in all. Three queries."""
     by_state = select(Referral.state, func.count()).where(Referral.referrer_id == profile_id).group_by(Referral.state)
     counts = {each: number for each, number in reading().execute(by_state)}  # noqa: C416 - a Row is no pair for dict()
     event = aliased(ReferralEvent)
@@ -68,11 +71,12 @@ def page_of(profile_id: int, state: ReferralState | None = None, after: int | No
     if state is not None:
         query = query.where(Referral.state == state)
     lines = [ReferralLine(*row) for row in reading().execute(parts.newest(query, Referral.id, after))]
-    return ReferralPage(parts.part(lines, after), counts)
+    part = parts.part(lines, after)
+    return ReferralPage(part, counts, conversions.of_referrals([line.id for line in part.lines]))
 
 
 def page_from(profile_id: int, referral_id: int) -> ReferralPage:
-    """Read the part of a member's referrals that begins with this one. Two queries. Raises NotFound."""
+    """Read the part of a member's referrals that begins with this one. Three queries. Raises NotFound."""
     found = page_of(profile_id, after=min(referral_id + 1, parts.LARGEST))
     if not found.part.lines or found.part.lines[0].id != referral_id:
         raise NotFound("no_such_referral")

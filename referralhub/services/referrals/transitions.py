@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.models import (
+    CONFIRMED_ADDRESS,
     MessageKind,
     Profile,
     Program,
@@ -19,6 +20,7 @@ from referralhub.models import (
     ReferralState,
     Role,
 )
+from referralhub.services.conversions import posting
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.program import rules
@@ -120,13 +122,20 @@ def credit(
     """Everything that follows from a confirmation; the referral has just been moved."""
     program = session.get_one(Program, referral.program_id)
     total = count(session, referral.referrer_id, +1, now)
-    given = entries.credit(session, referral, program, now)
+    given = {}  # at once; what events earn is told by each conversion
+    earned = {"amount": 0, "unit": program.ledger_unit, "total": total}
+    if program.qualifies_on == CONFIRMED_ADDRESS:
+        given = entries.credit(session, referral, program, now)
+        earned["amount"] = given["referrer"]
+    else:
+        posting.reconcile(session, [referral.id], now)
+        for unit, amount in posting.given(session, referral.id, referral.referrer_id):
+            earned |= {"amount": amount, "unit": unit}
     entries.credit_milestone(session, referral, program, total, now)
     evidence = {"given": given} | (evidence or {})
     record(session, referral, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
     new_badges = badges.adjust(session, referral.referrer_id, total, now)
     leaderboard.changed(session, referral.referrer_id)
-    earned = {"amount": given["referrer"], "unit": program.ledger_unit, "total": total}
     tell_referrer(session, referral, MessageKind.REFERRAL_CONFIRMED, earned, now)
     tier = rules.tier_reached(rules.current().tiers, total)
     for badge in new_badges:

@@ -4,6 +4,7 @@ A moment that is in the program's zone knows its day, week and month there; `clo
 """
 
 from bisect import bisect
+from calendar import monthrange
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
@@ -66,3 +67,10 @@ def _change(zone: tzinfo, since: datetime) -> datetime:
 
 def _offset(moment: datetime, zone: tzinfo) -> timedelta:
     return moment.astimezone(zone).utcoffset() or timedelta()
+
+
+def months_after(moment: datetime, months: int) -> datetime:
+    """Return the same time of the same day so many months later; on the last day of a month that has no such day."""
+    month = moment.month - 1 + months
+    year, month = moment.year + month // 12, month % 12 + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, monthrange(year, month)[1]))

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -18,11 +19,25 @@ CALLS = {  # every call that needs a key, and the scope that it needs
     ("GET", "/program"): Scope.READ,
     ("GET", "/leaderboard"): Scope.READ,
     ("POST", "/members/42/sign-in-links"): Scope.MANAGE,
+    ("POST", "/events"): Scope.EVENTS,
+    ("POST", "/track/lead"): Scope.EVENTS,
+    ("POST", "/track/sale"): Scope.EVENTS,
+    ("POST", "/track/refund"): Scope.EVENTS,
+    ("GET", "/events"): Scope.READ,
+    ("GET", "/events/42"): Scope.READ,
 }
 
 
-STATUS = dict.fromkeys([("GET", "/members"), ("GET", "/program"), ("GET", "/leaderboard")], 200)
+STATUS = dict.fromkeys(
+    [("GET", "/members"), ("GET", "/program"), ("GET", "/leaderboard"), ("GET", "/events")], 200
+)  # fmt: skip
 STATUS[("PUT", "/members/42")] = 201
+STATUS |= dict.fromkeys([call for call, scope in CALLS.items() if scope is Scope.EVENTS], 202)
+
+
+def body_of(call: tuple[str, str]) -> Any:
+    """What is sent: nothing that changes much."""
+    return [] if CALLS[call] is Scope.EVENTS else {} if call[0] == "PUT" else None
 
 
 def test_every_call_is_here():
@@ -35,9 +50,9 @@ def test_every_call_is_here():
 def test_a_key_is_good_for_its_scope_alone(shop_with, call: tuple[str, str], scope: Scope):
     answer = shop_with(scope)
     if CALLS[call] is scope:
-        answer.ask(*call, {} if call[0] == "PUT" else None, STATUS.get(call, 404))
+        answer.ask(*call, body_of(call), STATUS.get(call, 404))
     else:
-        assert answer.ask(*call, {} if call[0] == "PUT" else None, 403)["code"] == "scope_missing"
+        assert answer.ask(*call, body_of(call), 403)["code"] == "scope_missing"
 
 
 @pytest.mark.parametrize("call", CALLS, ids=" ".join)
