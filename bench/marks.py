@@ -13,6 +13,8 @@ P99_AT_HALF, P99_POLLING = 20, 100  # milliseconds
 FASTER = (
     ("click", PEER, "click", 5.0),
     ("click", FLOOR, "click", 0.6),
+    ("click to a product", PEER, "click", 5.0),
+    ("click to a product", FLOOR, "click", 0.6),
     ("figures", PEER, "dashboard", 2.5),
     ("figures 304", PEER, "dashboard", 4.0),
     ("dashboard", PEER, "dashboard", 1.0),

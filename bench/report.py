@@ -146,4 +146,10 @@ def _is_number(text: str) -> bool:
     return text.replace(",", "").replace(".", "").isdigit() or not text
 
 
-THEIRS = {"figures": "dashboard", "figures 304": "dashboard", "own place": "leaderboard"}  # what the peer has instead
+# What the peer has instead.
+THEIRS = {
+    "click to a product": "click",
+    "figures": "dashboard",
+    "figures 304": "dashboard",
+    "own place": "leaderboard",
+}

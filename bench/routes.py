@@ -9,7 +9,8 @@ from random import Random
 from bench.browser import cookies_in, get, header_in, post
 from bench.load import Ask, Load, Script
 from bench.results import FEW, FLOOR, MANY, PEER
-from bench.sides import Side
+from bench.servers import run
+from bench.sides import FLASK, Side
 
 LIVE = (
     "Accept: text/html",
@@ -43,6 +44,16 @@ def click(side: Side, share: int, shares: int) -> Script:
     """Follow links, each as a visitor who was never here."""
     codes = Random(share).sample(side.codes, len(side.codes))
     return _over(Ask(get(f"/{code}/", visitor=share), (302,)) for code in codes)
+
+
+def lead_to(destination: str) -> Callable[[Side], None]:
+    """Let links lead there: to a product's page, or with "none" to our own."""
+
+    def put_in_force(side: Side) -> None:
+        if side.ours:
+            run(side.environment, *FLASK, "program", "set", "destination", destination)
+
+    return put_in_force
 
 
 def figures_new(side: Side, share: int, shares: int) -> Script:
@@ -127,7 +138,8 @@ def _over(asks: Iterator[Ask] | list[Ask]) -> Script:
 
 OURS = (FEW, MANY)
 ROUTES = (
-    Route("click", (FLOOR, PEER, *OURS), click),
+    Route("click to a product", OURS, click, lead_to("https://shop.example.com/welcome")),
+    Route("click", (FLOOR, PEER, *OURS), click, lead_to("none")),
     Route("figures", OURS, figures_new),
     Route("figures 304", OURS, figures_304, learn_tags),
     Route("dashboard", (PEER, *OURS), dashboard),

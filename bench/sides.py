@@ -38,6 +38,7 @@ class Side:
         self.codes, self.cookies = found["codes"], found["cookies"]
 
 
+FLASK = ["flask", "--app", "wsgi"]
 PREPARE, PEER_SIGN_IN, PEER_SEED = ["bench.prepare"], ["bench.peer.app", "sign-in"], ["bench.peer.app", "seed"]
 APPLICATIONS = {FLOOR: "bench.floor:application", PEER: "bench.peer.app:application", FEW: "wsgi:app", MANY: "wsgi:app"}
 
@@ -87,12 +88,11 @@ def _seed(side: Side, members: int) -> float:
     if not side.ours:
         run(side.environment, *PEER_SEED, str(members))
         return 0.0
-    flask = ["flask", "--app", "wsgi"]
-    run(side.environment, *flask, "db", "upgrade")
+    run(side.environment, *FLASK, "db", "upgrade")
     begun = time.perf_counter()
-    run(side.environment, *flask, "seed", "bulk", "--members", str(members))
+    run(side.environment, *FLASK, "seed", "bulk", "--members", str(members))
     seconds = time.perf_counter() - begun
-    run(side.environment, *flask, "leaderboard", "rebuild")
+    run(side.environment, *FLASK, "leaderboard", "rebuild")
     return seconds
 
 

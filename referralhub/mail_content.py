@@ -25,11 +25,11 @@ from referralhub.services.brand.in_force import Branding
 from referralhub.services.mailing import outbox, subscriptions
 from referralhub.services.mailing.delivery import Unwanted
 from referralhub.services.mailing.kinds import KINDS
+from referralhub.services.program import rules
 from referralhub.services.recourse import answers, missing
 from referralhub.services.referrals import invitations, member_list
 from referralhub.urls import public_url
-from referralhub.words import letters
-from referralhub.words.amounts import format_amount
+from referralhub.words import letters, offers
 from referralhub.words.language import spoken, translated
 from referralhub.words.letter_texts import FOOTERS
 from referralhub.words.letters import Paragraph
@@ -75,17 +75,20 @@ def _compose(
     brand = in_force.brand()
     values = letters.values_of(message.payload) | _addresses(message, address, token, settings)
     values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
-    reward = None
+    reward = ""
     if "referral_id" in message.payload:
         values["friend"] = unlinked(member_name(member_list.name_of_friend(message.payload["referral_id"])))
     if KINDS[message.kind].is_invitation:
         inviting = invitations.letter(message.payload["invitation_id"])
-        reward = inviting.reward and format_amount(*inviting.reward)
+        reward = offers.in_letter(inviting.terms)
         values |= _invitation(message, inviting.code, settings)
-        values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward or ""}
+        values |= {"inviter": unlinked(inviting.inviter), "words": inviting.words, "reward": reward}
+    if message.kind is MessageKind.FRIEND_JOINED:
+        terms = rules.current().terms
+        values["promise"] = offers.to_member(terms) if terms.by_event else ""
     if KINDS[message.kind].is_claim:
         values |= _claim(message, user, settings)
-    name = letters.letter_for(message.kind, message.payload, reward)
+    name = letters.letter_for(message.kind, message.payload, reward, by_event=bool(values.get("promise")))
     if owner:
         name, values["name"], values["url"] = "address_taken", owner.username, public_url("auth.login")
     subject, body = letters.said(name, values, texts.own(name, spoken()))

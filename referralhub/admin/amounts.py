@@ -5,13 +5,15 @@ import re
 from flask_babel import gettext as _
 from wtforms.validators import ValidationError
 
-from referralhub.services.program.rules import LARGEST, MOST
+from referralhub.services.program.rules import LARGEST, MOST, WHOLE
 from referralhub.services.shared import currencies
 from referralhub.words.amounts import UNITS, currency_symbol, unit_name
 from referralhub.words.language import translated
 
 _WHOLE = re.compile(r"[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3}")
 _MONEY = re.compile(r"(?P<whole>[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(?:\.(?P<rest>[0-9]+))?")
+
+_PERCENT = re.compile(r"(?P<whole>[0-9]{1,3})(?:\.(?P<rest>[0-9]{1,2}))?\s*%?", re.ASCII)
 
 
 def program_unit_choices() -> dict[str, str]:
@@ -52,6 +54,20 @@ def amount(text: str, unit: str, least: int = 0) -> int:
         )
     smallest = int(found["whole"].replace(",", "") + (found["rest"] or "0" * decimals))
     return _within(smallest, least, LARGEST, *(typed(each, unit) for each in (least, LARGEST)))
+
+
+def share(text: str) -> int:
+    """Read a share in percent, such as 12.5; returns basis points. Raises ValidationError."""
+    found = _PERCENT.fullmatch(text.strip())
+    if not found:
+        raise ValidationError(_("Use percent, such as 10 or 12.5."))
+    basis_points = int(found["whole"] + (found["rest"] or "").ljust(2, "0"))
+    return _within(basis_points, 0, WHOLE, "0", "100")
+
+
+def typed_share(basis_points: int) -> str:
+    """Write a share as one types it; nothing where there is none."""
+    return f"{basis_points / 100:g}" if basis_points else ""
 
 
 def typed(figure: int | None, unit: str) -> str:

@@ -3,7 +3,8 @@
 import re
 
 from referralhub.api.operations import operation
-from referralhub.api.schemas import CodeOut, Money
+from referralhub.api.schemas import CodeOut, Offer
+from referralhub.models import Program
 from referralhub.services.program import rules
 from referralhub.services.referrals import attribution
 from referralhub.services.shared import codes
@@ -20,5 +21,10 @@ def look_up(code: str) -> tuple[int, CodeOut]:
     if referrer is None:
         raise NotFound("no_such_code")
     program = rules.current()
-    offer = Money(program.friend_amount, program.ledger_unit) if program.friend_amount else None
-    return 200, CodeOut(True, referrer.name, offer)
+    return 200, CodeOut(True, referrer.name, _offer(program), program.friend_coupon)
+
+
+def _offer(program: Program) -> Offer | None:
+    if program.friend_share:
+        return Offer(share=program.friend_share)
+    return Offer(program.friend_amount, program.ledger_unit) if program.friend_amount else None

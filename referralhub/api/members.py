@@ -18,14 +18,14 @@ from referralhub.api.schemas import (
     SignInLinkOut,
     StatisticsOut,
 )
-from referralhub.clock import now
+from referralhub.clock import local_now, now
 from referralhub.models import Scope
 from referralhub.services.integration import members
 from referralhub.services.integration.members import Given, Member
 from referralhub.services.ledger import entries
 from referralhub.services.referrals import figures, member_list
 from referralhub.services.shared.parts import Part
-from referralhub.urls import public_url
+from referralhub.urls import first_words, public_url
 from referralhub.words.referrals import member_name, reason
 
 CURSOR = {"after": "The `next` of the part before; without it the list begins."}
@@ -36,13 +36,18 @@ UNKNOWN = {404: "No member has this number."}
 @operation(
     "/members/<external_id>", "PUT", "Make a member, or change one", scope=Scope.MANAGE, takes=MemberIn,
     answers={200: MemberOut, 201: MemberOut},
-    problems={422: "A value cannot be, or the address is another account's."},
+    problems={
+        409: "The code is another member's, or looks like it, or one was chosen this month.",
+        422: "A value cannot be, or the address is another account's.",
+    },
 )  # fmt: skip
 def put_member(external_id: str, body: MemberIn) -> tuple[int, MemberOut]:
     """Make the member with your number, or change what you name."""
     language = body.language and languages.negotiated(body.language.replace("_", "-"))
-    given = Given(body.email, body.name, language, body.metadata)
-    member, made = members.put(external_id, given, actor(), now())
+    given = Given(body.email, body.name, language, body.metadata, body.code)
+    # A code is one of a month of the program's time zone.
+    at = now() if body.code is None else local_now()
+    member, made = members.put(external_id, given, actor(), at, first_words())
     return 201 if made else 200, _shown(member)
 
 

@@ -11,6 +11,8 @@ PLAIN = r"^[^\x00-\x1f\x7f]*$"  # no control characters, which no database store
 
 Name = Annotated[str, Meta(max_length=40, pattern=PLAIN, description="Shown to others instead of a user name.")]
 Language = Annotated[str, Meta(max_length=10, pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?)?$")]
+OWN_CODE = "A code of their own for their link; another one once a month."
+Code = Annotated[str, Meta(max_length=40, pattern=PLAIN, description=OWN_CODE)]
 Email = Annotated[str, Meta(max_length=254, pattern=PLAIN, description="Counts as confirmed.")]
 
 
@@ -19,6 +21,7 @@ class MemberIn(Struct, forbid_unknown_fields=True):
 
     email: Email | None = None
     name: Name | None = None
+    code: Code | None = None
     language: Language | None = None
     metadata: Annotated[dict[str, Any], Meta(description="Yours; given back as it came.")] | None = None
 
@@ -28,6 +31,18 @@ class Money(Struct):
 
     number: int
     unit: str
+
+
+class Offer(Struct, omit_defaults=True):
+    """What a friend gets: a `number` of a `unit`, or a `share`.
+
+    The unit is points, megabytes, or the ISO 4217 code of a currency, whose smallest unit the number counts. A share is
+    of what the friend pays, in basis points: 1250 is 12.5 %.
+    """
+
+    number: int | None = None
+    unit: str | None = None
+    share: int | None = None
 
 
 class StatisticsOut(Struct):
@@ -145,11 +160,15 @@ class SignInLinkOut(Struct):
 
 
 class CodeOut(Struct):
-    """Whose code it is, as that member is shown to others, and what a friend gets; null where it is nothing."""
+    """Whose code it is, as that member is shown to others, and what a friend gets; null where it is nothing.
+
+    `coupon` is the code of your shop by which a friend gets the offer there, if the program names one.
+    """
 
     valid: bool
     referrer: str
-    offer: Money | None
+    offer: Offer | None
+    coupon: str | None
 
 
 Number = Annotated[str, Meta(min_length=1, max_length=255, pattern=PLAIN)]

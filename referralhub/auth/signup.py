@@ -69,6 +69,8 @@ def _show(form: SignupForm, status: int) -> Response | tuple[str, int]:
     visit, referrer = attribution.choose(_visits(form), now())
     program = rules.current()
     asked, right = request.endpoint == JOIN, referrer is not None and program.personal_landing
+    if program.destination:  # where friends join is a product's page then; who comes here has another reason
+        right = False
     if request.method != "POST" and asked != right:
         return redirect(here(JOIN if right else SIGNUP))
     contents.note_signup_opened(now())

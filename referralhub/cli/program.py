@@ -10,7 +10,8 @@ from referralhub.cli.output import Commands, answer, json_option
 from referralhub.clock import now
 from referralhub.models import Program
 from referralhub.services.program import rules
-from referralhub.words.amounts import format_amount
+from referralhub.words.amounts import format_amount, format_share
+from referralhub.words.program import unit_of
 
 commands = Commands("program", help="What each side earns, and by which rules. Every change is a new version.")
 
@@ -41,9 +42,10 @@ def preset(name: str, as_json: bool) -> None:
 def set_value(key: str, value: str, as_json: bool) -> None:
     """Change one rule, and print those in force then.
 
-    Lists are JSON, amounts whole numbers in the unit (money in the smallest one of its
-    currency: cents, or whole yen), and "none" takes a limit off. A value that
-    is in force already makes no new version. `program show` names the rules.
+    Lists and the condition are JSON, amounts whole numbers in the unit (money in the
+    smallest one of its currency: cents, or whole yen), shares basis points (1250 is
+    12.5 %), and "none" takes a limit or an address off. A value that is in force
+    already makes no new version. `program show` names the rules.
     """
     _change(rules.parse(key, value), as_json)
 
@@ -59,9 +61,11 @@ def _values(program: Program) -> dict[str, Any]:
 
 
 def _lines(program: Program) -> Iterator[str]:
+    values = rules.rules_of(program)
     for key, value in _values(program).items():
-        shown = json.dumps(value) if isinstance(value, list) else value
-        if key in {"referrer_amount", "friend_amount", "member_cap", *rules.COSTS} and value is not None:
-            unit = program.currency if key in rules.COSTS else program.ledger_unit
-            shown = f"{value}  ({format_amount(value, unit)})"
+        shown = json.dumps(value) if isinstance(value, list | dict) else value
+        if key in rules.AMOUNTS and value is not None:
+            shown = f"{value}  ({format_amount(value, unit_of(key, values))})"
+        elif key in rules.SHARES:
+            shown = f"{value}  ({format_share(value)})"
         yield f"{key:18} {shown}"

@@ -22,12 +22,12 @@ from referralhub.extensions import limiter
 from referralhub.forms import has_control_characters, normal_address, one_sign_a_line, strip, text_of
 from referralhub.models import MessageKind
 from referralhub.services.brand import texts
+from referralhub.services.program import rules
 from referralhub.services.referrals import invitations
 from referralhub.services.referrals.invitations import LONGEST_WORDS
 from referralhub.services.shared.errors import CannotInvite
 from referralhub.urls import public_url
-from referralhub.words import letters
-from referralhub.words.amounts import format_amount
+from referralhub.words import letters, offers
 from referralhub.words.errors import say
 from referralhub.words.language import spoken
 
@@ -106,11 +106,10 @@ def _show(form: InvitationForm, status: int = 200) -> Response:
 
 def _letter(words: str) -> str:
     """Return the mail as it would be."""
-    reward = invitations.friend_reward()
     values = {
         "inviter": current_user.display_name or current_user.username,
         "brand": brand.name,
-        "reward": format_amount(*reward) if reward else "",
+        "reward": offers.in_letter(rules.current().terms),
         "words": words,
         "url": public_url("landing.follow", code=current_user.profile.shown_code),
     }

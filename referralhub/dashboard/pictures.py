@@ -14,7 +14,7 @@ from referralhub.dashboard.views import bp, member_link, own_figures
 from referralhub.extensions import limiter
 from referralhub.landing.drawing import BLACK, WHITE, Canvas, Place
 from referralhub.models import Channel
-from referralhub.words.amounts import format_amount
+from referralhub.words import offers
 
 DRAWN = "20 per minute; 200 per hour"  # as drawing takes a tenth of a second
 KEPT = 32  # drawn pictures, of some 100 kB
@@ -114,11 +114,10 @@ def draw_code(link: str, scanned: str) -> bytes:
 
 def _own_invitation() -> Invitation:
     stats, name = own_figures().statistics, current_user.display_name or current_user.username
-    gift = format_amount(stats.friend_amount, stats.unit) if stats.friend_amount else ""
     return Invitation(
         name=name if can_write(name) else _("A friend"),
         invites=_("invites you"),
-        gift=_("and gives you %(amount)s to start", amount=gift) if gift else "",
+        gift=offers.on_picture(stats.terms),
         brand=brand.name,
         link=_readable(own_link()),
         scanned=via(own_link(), Channel.QR),

@@ -7,8 +7,7 @@ from urllib.parse import quote, urlencode
 from referralhub.models import Channel
 from referralhub.services.brand.in_force import Branding
 from referralhub.services.referrals.statistics import Statistics
-from referralhub.words import letters
-from referralhub.words.amounts import format_amount
+from referralhub.words import letters, offers
 from referralhub.words.language import spoken
 from referralhub.words.sharing import channel_label
 
@@ -67,8 +66,8 @@ def share_links(link: str, stats: Statistics, brand: Branding, own: str = "") ->
 def shared_letter(stats: Statistics, brand: Branding) -> tuple[str, str]:
     """Return a subject and a text to share the link with: the operator's, or ours."""
     name, values = "share", {"brand": brand.name}
-    if stats.friend_amount:
-        name, values["reward"] = "share_with_reward", format_amount(stats.friend_amount, stats.unit)
+    if reward := offers.in_letter(stats.terms):
+        name, values["reward"] = "share_with_reward", reward
     subject, paragraphs = letters.said(name, values, brand.shared.get((name, spoken())))
     return subject, "\n\n".join(each.plain() for each in paragraphs)
 

@@ -27,7 +27,6 @@ class FastPath:
     def __init__(self, app: Flask) -> None:
         self.app = app
         self.sessions = cast(Sessions, app.session_interface)
-        self.secret_key = app.config["SECRET_KEY"]
         # Made once, as the view and Flask make it anew each time: answers differ by address and cookie alone.
         answer = destination.lead_to("")
         del answer.headers["Location"]
@@ -51,14 +50,14 @@ class FastPath:
         channel, now = channel_of(asked.get("via", "")), self.app.config["CLOCK"]()
         visit = FollowedLink(codes.normal(path.strip("/")), channel, now)
         try:
-            arrival, sid, counted = self.sessions.arrive(visit, self.sessions.sid_of(environ))
+            arrived = self.sessions.arrive(visit, self.sessions.sid_of(environ))
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once, and counts once
             return None
         # Otherwise the script has written nothing, and the view may run it again.
-        if arrival not in {Arrival.KEPT, Arrival.NEW}:
+        if arrived.arrival not in {Arrival.KEPT, Arrival.NEW}:
             return None
         root = environ["SCRIPT_NAME"]
-        address = destination.address(root, counted, self.secret_key, self.app.extensions["brand"].known.brand)
-        own_headers = [("Location", address), ("Set-Cookie", self.sessions.cookie(sid, root))]
+        address = destination.after(self.sessions, arrived, root, now)
+        own_headers = [("Location", address), ("Set-Cookie", self.sessions.cookie(arrived.sid, root))]
         return self.answer._replace(headers=[*self.answer.headers, *own_headers])

@@ -32,7 +32,7 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
 from referralhub.sessions import contents
 from referralhub.sessions.interface import REDIS_FAILED, Arrival, interface, open_now
-from referralhub.words.amounts import format_amount
+from referralhub.words import offers
 from referralhub.words.error_pages import PAGES
 from referralhub.words.language import translated
 
@@ -70,7 +70,7 @@ def follow(code: str) -> BaseResponse:
     if request.method == "HEAD":
         if not codes.may_be_drawn(code) and attribution.find_by_code(code) is None:
             abort(404)
-        return lead_to(url_for("auth.signup"))
+        return lead_to(brand.destination or url_for("auth.signup"))
     invitation_id = (
         invitations.read_token(request.args["i"], current_app.config["SECRET_KEY"]) if "i" in request.args else None
     )
@@ -92,10 +92,8 @@ def picture(code: str) -> BaseResponse:
     program = rules.current()
     avatar = avatars.find(referrer.avatar) if program.personal_landing and referrer.avatar else None
     with languages.speaking(languages.of_browser()):  # whoever is signed in: it is kept for others, too
-        amount = format_amount(program.friend_amount, program.ledger_unit)
         name = referrer.name if can_write(referrer.name) else _("A friend")
-        gift = _("and gives you %(amount)s to start", amount=amount) if program.friend_amount else ""
-        drawn = draw(name, _("invites you"), gift, brand.name, brand.accent, avatar)
+        drawn = draw(name, _("invites you"), offers.on_picture(program.terms), brand.name, brand.accent, avatar)
     headers = FOR_EVERYBODY | {"Cache-Control": "public, max-age=3600", "Vary": "Accept-Language"}
     return Response(drawn, mimetype="image/png", headers=headers)
 
@@ -104,8 +102,8 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
     sessions = interface()
     counted = visit.invitation_id is None or opens_a_page()
     arrive = partial(sessions.arrive, visit, sessions.sid_in(request), counted)
-    arrival, sid, ours = arrive()
-    if arrival is Arrival.UNKNOWN:
+    arrived = arrive()
+    if arrived.arrival is Arrival.UNKNOWN:
         referrer = attribution.find_by_code(visit.code)
         if referrer is None:
             open_now()
@@ -113,16 +111,16 @@ def _arrive(visit: FollowedLink) -> BaseResponse:
             flash(_("That link isn't active. Ask your friend for a new one, or join without it."))
             return redirect(url_for("landing.home"))
         live_codes.learn(current_app.extensions["redis"], visit.code, referrer.code)
-        arrival, sid, ours = arrive()
-    if arrival is Arrival.MEMBER:
+        arrived = arrive()
+    if arrived.arrival is Arrival.MEMBER:
         open_now()
         flash(_("You already have an account, so a friend's link changes nothing for you."))
         return redirect(url_for("dashboard.home"))
     if visit.invitation_id is not None and counted:
-        invitation_progress.note_visited(visit.invitation_id, ours.code, visit.visited_at)
-    response = lead_to(_address(ours))
+        invitation_progress.note_visited(visit.invitation_id, arrived.link.code, visit.visited_at)
+    response = lead_to(destination.after(sessions, arrived, request.script_root, visit.visited_at))
     # Each time, so that it lasts as long as what it leads to.
-    response.headers["Set-Cookie"] = sessions.cookie(sid, request.script_root)
+    response.headers["Set-Cookie"] = sessions.cookie(arrived.sid, request.script_root)
     return response
 
 
@@ -132,12 +130,8 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     if referrer is None:
         _check_was_a_link(visit.code)
         return redirect(url_for("landing.home"))
-    return lead_to(f"{_address(replace(visit, code=referrer.code))}&without_session=1")
-
-
-def _address(visit: FollowedLink) -> str:
-    secret_key = current_app.config["SECRET_KEY"]
-    return destination.address(request.script_root, visit, secret_key, in_force.last_known().brand)
+    ours, secret_key = replace(visit, code=referrer.code), current_app.config["SECRET_KEY"]
+    return lead_to(destination.address(request.script_root, ours, secret_key, in_force.brand(), without_session=True))
 
 
 def _check_was_a_link(code: str) -> None:

@@ -19,7 +19,7 @@ from referralhub.models.own_code import OwnCode
 from referralhub.models.own_text import OwnText
 from referralhub.models.perk import Coupon, Fulfilment, Perk, Redemption
 from referralhub.models.profile import Profile
-from referralhub.models.program import CONFIRMED_ADDRESS, Amount, Program, Touch, Unit, ledger_unit
+from referralhub.models.program import CONFIRMED_ADDRESS, TERMS, Amount, Program, Terms, Touch, Unit, ledger_unit
 from referralhub.models.referral import (
     NEVER_JUDGED,
     Channel,
@@ -44,6 +44,7 @@ __all__ = [
     "NEVER_JUDGED",
     "NO_ADDRESS_DOMAIN",
     "ONLY_PRODUCT",
+    "TERMS",
     "Amount",
     "ApiKey",
     "Appeal",
@@ -101,6 +102,7 @@ __all__ = [
     "Sighting",
     "SignIn",
     "SignupFacts",
+    "Terms",
     "TokenPurpose",
     "Touch",
     "Unit",

@@ -1,5 +1,6 @@
 """The rules in force."""
 
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -38,11 +39,36 @@ class Amount(NamedTuple):
     unit: str
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a version of the rules promises to both sides, and for what. Amounts are in `unit`."""
+
+    unit: str
+    currency: str
+    referrer_amount: int
+    friend_amount: int
+    referrer_share: int  # in basis points
+    friend_share: int
+    qualifies_on: str
+    least_amount: int | None
+    condition: dict[str, Any]
+    earning_events: int | None
+    earning_months: int | None
+
+    @property
+    def by_event(self) -> bool:
+        """Whether it takes an event of a product, and not a confirmed address."""
+        return self.qualifies_on != CONFIRMED_ADDRESS
+
+
 class Touch(StrEnum):
     """Which link counts when a friend followed several."""
 
     FIRST = "first"
     LAST = "last"
+
+
+TERMS = tuple(each.name for each in fields(Terms))[1:]  # columns
 
 
 class Program(Base):
@@ -87,7 +113,7 @@ class Program(Base):
     condition: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)  # {"plan": "pro"}
     referrer_share: Mapped[int] = mapped_column(default=0)  # of the event's amount, in basis points, in its currency
     friend_share: Mapped[int] = mapped_column(default=0)
-    earning_events: Mapped[int | None]  # how many of a friend's events earn; none: all
+    earning_events: Mapped[int | None]  # how many of a friend's events earn; none: all of them
     earning_months: Mapped[int | None]  # after the friend's signup, in which they do; none: without end
     referral_cap: Mapped[int | None] = mapped_column(BigInteger)  # most that a referrer earns by one friend
     monthly_cap: Mapped[int | None] = mapped_column(BigInteger)  # and in one month of the program's time zone
@@ -96,6 +122,11 @@ class Program(Base):
     paid_customer_cost: Mapped[int | None] = mapped_column(BigInteger)  # to win a customer by advertising
     thousand_units_cost: Mapped[int | None] = mapped_column(BigInteger)  # of 1,000 points or megabytes, to the business
     created: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @property
+    def terms(self) -> Terms:
+        """What it promises."""
+        return Terms(self.ledger_unit, *(getattr(self, name) for name in TERMS))
 
     @hybrid_property
     def ledger_unit(self) -> str:

@@ -75,16 +75,12 @@ class Serializer:
 
 def followed_links() -> list[FollowedLink]:
     """Return the links that led this visitor here, the oldest first."""
-    return [
-        FollowedLink(
-            link["code"],
-            Channel(link["channel"]),
-            datetime.fromisoformat(link["at"]),
-            link.get("invitation"),
-            link.get("key"),
-        )
-        for link in session.get(_LINKS, [])
-    ]
+    return _links(session.get(_LINKS, []))
+
+
+def links_in(packed: bytes | None) -> list[FollowedLink]:
+    """Return those in a packed session, or in one that there is not."""
+    return _links(msgspec.msgpack.decode(packed).get(_LINKS, []) if packed else [])
 
 
 def remember_link(link: FollowedLink) -> None:
@@ -195,6 +191,19 @@ def glance(packed: bytes | None) -> Glance:
 def is_signed_in() -> bool:
     """Whether the session names a sign-in, which may have been ended from elsewhere."""
     return _SIGN_IN in session
+
+
+def _links(kept: list[dict[str, Any]]) -> list[FollowedLink]:
+    return [
+        FollowedLink(
+            link["code"],
+            Channel(link["channel"]),
+            datetime.fromisoformat(link["at"]),
+            link.get("invitation"),
+            link.get("key"),
+        )
+        for link in kept
+    ]
 
 
 def has_csrf_token() -> bool:

@@ -26,6 +26,8 @@ from referralhub.config import SESSION_DAYS
 from referralhub.services.links import live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
+from referralhub.services.shared.figure_changes import EVERYBODY, version_key
+from referralhub.sessions import contents
 from referralhub.sessions.contents import ARRIVE, MOST_LINKS, PREFIX, Serializer
 
 WITHOUT_REDIS = {
@@ -38,6 +40,7 @@ WRITABLE = "writable"  # a key that says nothing: whether it can be written is w
 LINK = re.compile(rf"/{codes.SHAPE}/?")
 MEMBER = re.compile(r"[\w-]+\.([0-9]{1,10})")
 REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path could not ask Redis
+VERSION = version_key(EVERYBODY)
 ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
 WITHOUT_SESSION = ("/static/", "/brand/", "/api/", "/healthz", "/readyz", "/metrics")
 MOST_KNOWN = 10_000  # own codes, of which a process knows which drawn one each stands for
@@ -69,11 +72,15 @@ class Arrival(StrEnum):
 
 
 class Arrived(NamedTuple):
-    """What became of a click, the id of the session that it is in, and the link as it counts: by the drawn code."""
+    """What became of a click, the id of the session that it is in, and the link as it counts: by the drawn code.
+
+    `version` is that of everybody's figures at that moment, which each change of the rules renews.
+    """
 
     arrival: Arrival
     sid: str
     link: FollowedLink
+    version: bytes | None = None
 
 
 class Sessions(RedisSessionInterface):
@@ -136,16 +143,16 @@ class Sessions(RedisSessionInterface):
         for _ in range(2):
             drawn = self._stands_for.get(link.code)
             ours = link if drawn is None else replace(link, code=drawn)
-            answer, new_sid = self._try(link.code, ours, sid, counted)
+            answer, version, new_sid = self._try(link.code, ours, sid, counted)
             if not answer.startswith(">"):
                 arrival = Arrival(answer)
-                return Arrived(arrival, new_sid if arrival is Arrival.NEW else sid or "", ours)
+                return Arrived(arrival, new_sid if arrival is Arrival.NEW else sid or "", ours, version)
             if len(self._stands_for) >= MOST_KNOWN:
                 self._stands_for.clear()
             self._stands_for[link.code] = answer[1:]
         return Arrived(Arrival.UNKNOWN, "", link)  # it was somebody else's a moment ago
 
-    def _try(self, followed: str, link: FollowedLink, sid: str | None, counted: bool) -> tuple[str, str]:
+    def _try(self, followed: str, link: FollowedLink, sid: str | None, counted: bool) -> tuple[str, bytes | None, str]:
         """Run the script for a code that was followed; returns what it says, and the id that a new session has."""
         new_sid = secrets.token_urlsafe(ID_BYTES)
         keys = [
@@ -154,13 +161,18 @@ class Sessions(RedisSessionInterface):
             f"{PREFIX}{new_sid}",
             visits.key(link.code),
             visits.WAITING,
+            VERSION,
         ]
         fields = [
             visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in ("visits", "visitors")
         ]
         values = link.visited_at.isoformat(), link.code, link.channel.value, link.invitation_id or ""
-        answer = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
-        return answer.decode(), new_sid
+        answer, version = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
+        return answer.decode(), version, new_sid
+
+    def links_in(self, sid: str) -> list[FollowedLink]:
+        """Read the links that are kept in a session, the oldest first, without opening it. Raises RedisError."""
+        return contents.links_in(cast(bytes | None, self.client.get(PREFIX + sid)))
 
     def get_cookie_path(self, app: Flask) -> str:
         """Return the path that we are below: another application of the same site is not to see the cookie."""

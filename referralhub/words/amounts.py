@@ -32,6 +32,12 @@ def format_percent(share: float | None, digits: int = 1) -> str:
     return _format_percent(share, pattern, locale=locale())
 
 
+def format_share(basis_points: int) -> str:
+    """Return a share with all the digits that it has: "12.5%"."""
+    share = Decimal(basis_points) / 10_000
+    return _format_percent(share, locale=locale(), decimal_quantization=False)
+
+
 def format_decimals(figure: float | None, digits: int = 2) -> str:
     """Return a figure with as many decimals: "1,234.50"; what is not known is a dash."""
     if figure is None:

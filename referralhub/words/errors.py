@@ -173,6 +173,20 @@ ERRORS: dict[str, Text] = {
             "and each bonus at most {largest}"
         )
     ),
+    "event_type_malformed": N_(
+        "must be confirmed_address, or the type of your events that earns, such as purchase: small letters, digits, "
+        "dots and underscores, but not refund"
+    ),
+    "amount_and_share": N_("must be 0 while this side gets a fixed amount; it can be only one of the two"),
+    "share_of_nothing": N_("needs an event with an amount, such as purchase, as what earns"),
+    "condition_malformed": N_(
+        'must be at most {most} names with values, such as {{"plan": "pro"}}, each of at most {longest} characters'
+    ),
+    "destination_malformed": N_(
+        "must be a whole address such as https://shop.example.com/welcome, of at most {most} characters, without "
+        "spaces, accents or a user name"
+    ),
+    "coupon_malformed": N_("must have 1 to {most} characters that can be seen"),
     "steps_not_rising": N_("must rise, each mark once"),
     "tiers_not_from_zero": N_("must begin at 0"),
     "rules_changed": N_(

@@ -86,11 +86,19 @@ If that wasn't you, set a new password at once, by â€œForgotten your password?â€
 
 See it on your dashboard: {dashboard_url}"""),
     ),
+    "friend_joined_by_event": Letter(
+        N_("{friend} joined by your link"),
+        N_("""Hello {name},
+
+{friend} signed up by your link. {promise}
+
+See it on your dashboard: {dashboard_url}"""),
+    ),
     "referral_confirmed": Letter(
         N_("{friend} joined: you earned {amount}"),
         N_("""Hello {name},
 
-{friend} joined by your link and confirmed their address. You earned {amount}. You have brought {friends} so far.
+{friend} joined by your link, and it counts. You earned {amount}. You have brought {friends} so far.
 
 See it on your dashboard: {dashboard_url}"""),
     ),
@@ -98,7 +106,7 @@ See it on your dashboard: {dashboard_url}"""),
         N_("{friend} joined"),
         N_("""Hello {name},
 
-{friend} joined by your link and confirmed their address. You have brought {friends} so far.
+{friend} joined by your link, and it counts. You have brought {friends} so far.
 
 See it on your dashboard: {dashboard_url}"""),
     ),
@@ -106,7 +114,7 @@ See it on your dashboard: {dashboard_url}"""),
         N_("{friend} joined: we're having a look"),
         N_("""Hello {name},
 
-{friend} joined by your link and confirmed their address. Before it counts, somebody here looks at it; that is routine, and nothing is lost meanwhile.
+{friend} joined by your link. Before it counts, somebody here looks at it; that is routine, and nothing is lost meanwhile.
 
 See on your dashboard how it ends: {dashboard_url}"""),  # noqa: E501 - a paragraph is one line
     ),
@@ -168,7 +176,7 @@ Accept the invitation: {url}"""),
         N_("{inviter} invites you to {brand}"),
         N_("""Hello,
 
-{inviter} thinks that you would like {brand}, and gives you {reward} to start.
+{inviter} thinks that you would like {brand}, and gives you {reward}.
 
 {words}
 
@@ -186,7 +194,7 @@ Accept the invitation: {url}"""),
         N_("{inviter} still holds a place for you at {brand}"),
         N_("""Hello,
 
-{inviter} invited you to {brand} some days ago, with {reward} to start. The invitation still holds. This is the only reminder.
+{inviter} invited you to {brand} some days ago, with {reward} for you. The invitation still holds. This is the only reminder.
 
 Accept the invitation: {url}"""),  # noqa: E501 - a paragraph is one line
     ),

@@ -51,9 +51,14 @@ SIGN_IN_CHANGES = {
 }
 
 
-def letter_for(kind: MessageKind, payload: Mapping[str, Any], reward: str | None) -> str:
-    """Name the letter that says what happened; `reward` is what an invited friend gets, if anything."""
+def letter_for(kind: MessageKind, payload: Mapping[str, Any], reward: str, by_event: bool = False) -> str:
+    """Name the letter that says what happened; `reward` is what an invited friend gets, if anything.
+
+    `by_event` says that a friend who joined counts with an event of a product, and not with a confirmed address.
+    """
     match kind:
+        case MessageKind.FRIEND_JOINED if by_event:
+            return "friend_joined_by_event"
         case MessageKind.REFERRAL_CONFIRMED if not payload.get("amount"):
             return "referral_confirmed_without_reward"
         case MessageKind.BADGE_EARNED if payload.get("tier"):

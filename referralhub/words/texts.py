@@ -21,6 +21,7 @@ GROUPS = {
     },
     N_("News for members"): {
         "friend_joined": N_("A friend joined"),
+        "friend_joined_by_event": N_("A friend joined, and has yet to do what earns"),
         "referral_confirmed": N_("A referral was confirmed, with a reward"),
         "referral_confirmed_without_reward": N_("A referral was confirmed, without a reward"),
         "referral_held": N_("A referral is being reviewed"),
@@ -59,4 +60,5 @@ def sample_values(brand: str, unit: str, page: Callable[[str], str]) -> dict[str
     home = page("dashboard.home")
     urls = dict.fromkeys(("url", "dashboard_url"), home) | {"review_url": page("admin_review.index")}
     others = {"brand": brand, "reward": format_amount(1000, unit), "tier": "Silver", "reason": _("a mistake")}
+    others["promise"] = _("You get %(amount)s.", amount=format_amount(1000, unit))
     return values_of(payload) | people | others | urls

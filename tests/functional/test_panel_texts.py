@@ -242,13 +242,16 @@ def test_looking_at_a_change_of_the_rules(panel: Person, left):
         "name": "Ours", "unit": "megabytes", "currency": "USD", "referrer_amount": "500",
         "friend_amount": "0", "member_cap": "16,000",
         "hold_days": "14", "window_days": "1", "touch": "first", "tiers": "0 Bronze", "milestones": "5 = 10\n7",
+        "destination": "", "friend_coupon": "", "qualifies_on": "purchase", "least_amount": "20",
+        "condition": "plan = pro", "friend_share": "10", "earning_events": "3", "earning_months": "1",
+        "handed_over": "y",
     }  # fmt: skip
     page = panel.submit(panel.get("/admin/program/edit").form("/admin/program/preview"), 200, **changed)
     assert is_on_page(page, "Look before you change the rules")
-    assert left(page) == {"Ours"}
+    assert left(page) == {"Ours", "purchase", "plan", "pro"}
     panel.submit(page.form("/admin/program/"))
-    assert left(panel.get("/admin/program/")) == set()
-    assert left(panel.get("/admin/audit/")) == set()
+    assert left(panel.get("/admin/program/")) == {"purchase", "plan", "pro"}
+    assert left(panel.get("/admin/audit/")) == {"confirmed_address", "purchase", "plan", "pro"}
 
 
 def test_notices(panel: Person, left, records):

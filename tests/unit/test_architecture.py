@@ -62,7 +62,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sqlalchemy cryptography nacl",
     ),
     "services.integration": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud "
+        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.links "
         "services.conversions services.referrals services.recourse services.accounts",
         "sqlalchemy",
     ),
@@ -114,7 +114,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Mail at the edge: what is written, and how it is handed over.
     "mail_content": (
-        "clock config database languages models urls words services.mailing services.brand services.referrals "
+        "clock config database languages models urls words services.program services.mailing services.brand "
+        "services.referrals "
         "services.recourse services.accounts",
         "flask css_inline",
     ),
@@ -127,7 +128,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "branding browsers clock early_answers extensions languages observing remembered response_headers sessions "
         "urls words services.shared services.program services.ledger services.brand services.links "
         "services.referrals services.accounts",
-        "flask flask_babel werkzeug redis PIL segno crawleruseragents",
+        "flask flask_babel werkzeug redis sqlalchemy PIL segno crawleruseragents",
     ),
     "api": (
         "branding clock extensions languages metrics models problems security sessions urls words services.shared "

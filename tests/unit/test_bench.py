@@ -43,6 +43,13 @@ def test_marks_are_judged_by_the_median_of_the_rounds_ratios(results: Results):
     assert all(mark.held for mark in found.values())
 
 
+def test_a_click_that_leads_to_a_product_is_held_to_the_marks_of_any_click(results: Results):
+    results.rounds[FEW, "click to a product"] = [sample(500), sample(1000), sample(500)]
+    found = by_text(results)
+    assert found["click to a product, against peer's click"].value == pytest.approx(5)
+    assert not found["click to a product, against floor's click"].held
+
+
 def test_what_was_not_measured_is_not_judged(results: Results):
     assert len(by_text(results)) == 3
     del results.rounds[PEER, "click"]

@@ -5,13 +5,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 
 from referralhub.dashboard.sharing import Shares, share_links
-from referralhub.models import Channel
+from referralhub.models import Channel, Terms
 from referralhub.services.brand.in_force import Branding
 from referralhub.services.program.rules import TIERS, standing
 from referralhub.services.referrals.statistics import Statistics
 
 LINK = "https://hub.example/abcd1234/"
-STATS = Statistics(0, 0, "points", 0, 0, 0, standing(TIERS, 0), 10, 0, late_code_days=14)
+TERMS = Terms("points", "USD", 10, 0, 0, 0, "confirmed_address", None, {}, 1, None)
+STATS = Statistics(0, 0, "points", 0, 0, 0, standing(TIERS, 0), TERMS, late_code_days=14)
 NASTY = [
     "Tea & cake? 100 % yes #1 + more / less = good",
     "&url=https://evil.example/&text=other",

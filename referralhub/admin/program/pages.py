@@ -14,7 +14,7 @@ from referralhub.services.program.preview import history, preview_of
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.shared.errors import BadSetting, StaleRules
 from referralhub.words.language import N_, translated
-from referralhub.words.program import LABELS, differences, in_words
+from referralhub.words.program import LABELS, PRODUCT, differences, in_words
 
 NOTHING = N_("These rules are in force already. Nothing was changed.")
 
@@ -41,6 +41,8 @@ class Rules(AdminPage):
             "admin/program.html",
             version=versions[0].program.version,
             rules=[(key, translated(LABELS[key]), words) for key, words in in_words(in_force).items()],
+            product=PRODUCT,
+            connected=any(in_force[key] != rules.DEFAULT[key] for key in PRODUCT),
             history=told,
             presets=list(PRESETS),
             member=links.member,

@@ -17,16 +17,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import apart
-from referralhub.models import Brand, Logo, LogoType, OwnText, Program
+from referralhub.models import Brand, Logo, LogoType, OwnText, Program, Touch
 from referralhub.services.brand.palette import DEFAULT_ACCENT, Palette, palette_of
 from referralhub.services.mailing.letters import SHARED, Letter
 
 GOOD_FOR = timedelta(seconds=5)
 QUERY = select(Brand).order_by(Brand.version.desc()).limit(1).options(joinedload(Brand.logo).defer(Logo.content))
-PERSONAL = select(Program.personal_landing).order_by(Program.version.desc()).limit(1).scalar_subquery()
+NEWEST_RULES = select(func.max(Program.version)).correlate(None).scalar_subquery()
 # With what links lead to, and what members share in the operator's own words: a row for each, or one without.
 WITH_SHARED = (
-    select(Brand, PERSONAL, OwnText)
+    select(Brand, Program.personal_landing, Program.destination, Program.touch, OwnText)
+    .select_from(Brand)
+    .outerjoin(Program, Program.version == NEWEST_RULES)
     .outerjoin(OwnText, OwnText.name.in_(SHARED))
     .where(Brand.version == select(func.max(Brand.version)).correlate(None).scalar_subquery())
     .options(joinedload(Brand.logo).defer(Logo.content))
@@ -57,6 +59,8 @@ class Branding:
     logo: Mark | None = None
     shared: Mapping[tuple[str, str], Letter] = field(default_factory=dict)  # own texts, by letter and language
     personal_landing: bool = False  # links lead to a page in the referrer's name
+    destination: str | None = None  # or to this page of a product
+    first_touch: bool = False  # of several links the first one counts
 
     @property
     def palette(self) -> Palette:
@@ -97,6 +101,10 @@ class InForce:
         self.change += 1
         self.asked_at = None
 
+    def is_of(self, version: bytes | None) -> bool:
+        """Whether what is known is of this version of everybody's figures, and was not changed here since."""
+        return self.asked_at is not None and self.known.version == version
+
     def get(self) -> Known:
         """Return the brand in force; at most one query, and none where it is known well enough."""
         now, fresh = self.clock(), Known(self.known.brand, self.version, self.change)
@@ -115,18 +123,20 @@ class InForce:
         else:
             self.failed = False
             own = [each for *_, each in rows if each]
-            self.known = fresh._replace(brand=_shown(rows[0][0], own, rows[0][1]) if rows else Branding())
+            self.known = fresh._replace(brand=_shown(*rows[0][:4], own) if rows else Branding())
         self.asked_at = now
         return self.known
 
 
-def _shown(brand: Brand, own: list[OwnText], personal_landing: bool) -> Branding:
+def _shown(
+    brand: Brand, personal_landing: bool | None, destination: str | None, touch: Touch | None, own: list[OwnText]
+) -> Branding:
     row = brand.logo
     logo = Mark(row.digest, row.media_type, row.width, row.height) if row else None
     shared = {(each.name, each.language): Letter(each.subject, each.body) for each in own}
     return Branding(
         brand.name, brand.accent, brand.support_email, brand.terms_url, brand.privacy_url, brand.sender_name,
-        brand.headline, logo, shared, personal_landing,
+        brand.headline, logo, shared, bool(personal_landing), destination, touch is Touch.FIRST,
     )  # fmt: skip
 
 

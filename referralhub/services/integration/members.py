@@ -1,6 +1,8 @@
 """Members whom another product brings: its customers, under its own numbers."""
 
 import secrets
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,10 +15,11 @@ from referralhub.database import insert, reading, transaction
 from referralhub.models import NO_ADDRESS_DOMAIN, ExternalMember, Profile, TokenPurpose, User
 from referralhub.services.accounts import credentials, signup, tokens
 from referralhub.services.ledger import leaderboard
+from referralhub.services.links import own_codes
 from referralhub.services.mailing import addresses
-from referralhub.services.shared import audit, figure_changes, parts
+from referralhub.services.shared import audit, codes, figure_changes, parts
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import Conflict, DomainError, NotFound, Taken
+from referralhub.services.shared.errors import AlreadyDone, Conflict, DomainError, NotFound, Taken
 from referralhub.services.shared.names import check_name
 from referralhub.services.shared.parts import Part
 
@@ -31,6 +34,7 @@ class Given:
     name: str | None = None
     language: str | None = None
     metadata: dict[str, Any] | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,15 @@ class _MadeMeanwhile(Exception):
     """Another call has made the same member."""
 
 
-def put(external_id: str, given: Given, actor: Actor, now: datetime) -> tuple[Member, bool]:
+def put(
+    external_id: str, given: Given, actor: Actor, now: datetime, pages: Collection[str] = ()
+) -> tuple[Member, bool]:
     """Make the member, or change what is `given`; returns also whether it was made. However often it is called.
 
-    An address that the product gives counts as confirmed: it knows its customers. Raises DomainError for what cannot
-    be: BadAddress, Taken for an address that another account has proven, a name that nobody could see.
+    An address that the product gives counts as confirmed: it knows its customers. With a code, `pages` are the words
+    with which addresses of ours begin, and `now` is in the program's time zone. Raises DomainError for what cannot be:
+    BadAddress, Taken for an address that another account has proven, a name that nobody could see, and what
+    `own_codes.take` refuses. Then nothing is written at all.
     """
     _check_id(external_id)
     email = addresses.normal(given.email) if given.email else None
@@ -74,9 +82,9 @@ def put(external_id: str, given: Given, actor: Actor, now: datetime) -> tuple[Me
         except DomainError as error:
             raise DomainError(error.code, "name", **error.values) from None
     try:
-        return _put(external_id, email, given, actor, now)
+        return _put(external_id, email, given, actor, now, pages)
     except (_MadeMeanwhile, Taken):  # where the address is taken, it may be by the same call a moment before
-        return _put(external_id, email, given, actor, now)
+        return _put(external_id, email, given, actor, now, pages)
 
 
 def get(external_id: str) -> Member:
@@ -108,12 +116,16 @@ def sign_in_token(external_id: str, actor: Actor, now: datetime) -> tuple[str, d
     return token, now + tokens.LIFETIMES[TokenPurpose.SIGN_IN]
 
 
-def _put(external_id: str, email: str | None, given: Given, actor: Actor, now: datetime) -> tuple[Member, bool]:
+def _put(
+    external_id: str, email: str | None, given: Given, actor: Actor, now: datetime, pages: Collection[str]
+) -> tuple[Member, bool]:
     with transaction() as session:
         found = _find(external_id)
         made = found is None
         user_id = _make(session, external_id, email, now) if found is None else found.user_id
         changed = _change(session, user_id, found, email, given, now)
+        if given.code is not None and _take_code(session, get(external_id), given.code, pages, now):
+            changed.add("code")
         after = get(external_id)
         if made or changed:
             figure_changes.note_member(session, user_id)
@@ -157,6 +169,16 @@ def _change(
         details = {"details": given.metadata} if "metadata" in changed else {}
         session.execute(update(ExternalMember).where(ExternalMember.user_id == user_id).values(updated=now, **details))
     return changed
+
+
+def _take_code(session: Session, member: Member, code: str, pages: Collection[str], now: datetime) -> bool:
+    """Let the member's link show this code, and return whether it is another one than before."""
+    if codes.normal(code.strip()) == member.code:
+        return False
+    with suppress(AlreadyDone):
+        own_codes.take(session, member.profile_id, code, pages, now)
+        return True
+    return False
 
 
 def _find(external_id: str) -> Member | None:

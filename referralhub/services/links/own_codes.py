@@ -64,21 +64,26 @@ def looks_taken(session: Session, code: str) -> bool:
 
 
 def choose(profile_id: int, text: str, pages: Collection[str], now: datetime) -> str:
+    """Do as `take` does, in a transaction of its own."""
+    with transaction() as session:
+        return take(session, profile_id, text, pages, now)
+
+
+def take(session: Session, profile_id: int, text: str, pages: Collection[str], now: datetime) -> str:
     """Let a member's link show this code from now on; all of before go on working. Returns it as it is kept.
 
     `pages` are the words with which addresses of ours begin; `now` is in the program's time zone, whose months count.
-    Raises BadOwnCode, OwnCodeTaken, OneOwnCodeAMonth, Conflict for one that is the member's already, or AlreadyDone
-    where the link shows it already.
+    Part of the caller's transaction. Raises BadOwnCode, OwnCodeTaken, OneOwnCodeAMonth, Conflict for one that is the
+    member's already, or AlreadyDone where the link shows it already.
     """
     code, month = _accepted(text, pages), _month(now)
     values = {"skeleton": codes.skeleton(code), "profile_id": profile_id, "month": month, "created": now}
-    with transaction() as session:
-        if drawn_for := _drawn_for(session, code):
-            raise Conflict("own_code_yours", "code") if drawn_for == profile_id else OwnCodeTaken
-        statement = insert(OwnCode).values(code=code, **values).on_conflict_do_nothing().returning(OwnCode.code)
-        if session.scalar(statement) is None:
-            raise _refusal(session, profile_id, code, month)
-        figure_changes.note(session, profile_id)
+    if drawn_for := _drawn_for(session, code):
+        raise Conflict("own_code_yours", "code") if drawn_for == profile_id else OwnCodeTaken
+    statement = insert(OwnCode).values(code=code, **values).on_conflict_do_nothing().returning(OwnCode.code)
+    if session.scalar(statement) is None:
+        raise _refusal(session, profile_id, code, month)
+    figure_changes.note(session, profile_id)
     return code
 
 

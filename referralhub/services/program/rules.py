@@ -22,11 +22,12 @@ from referralhub.services.shared.errors import BadSetting, StaleRules
 
 LONGEST_HOLD = 3650  # days
 LONGEST_NAME, LONGEST_ADDRESS, LONGEST_COUPON = 40, 500, 80  # characters
-MOST_CONDITIONS = 10
+MOST_CONDITIONS, LONGEST_CONDITION = 10, 100  # characters of a name or a value
 LONGEST_EARNING = 120  # months
 WHOLE = 10_000  # basis points
 REFUND = "refund"  # the type of the events that take back
 EVENT_TYPE = re.compile(r"[a-z][a-z0-9_.]{0,39}", re.ASCII)
+IN_AN_ADDRESS = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986, which headers take, too
 MOST = 10_000_000  # of what is counted in pieces or people
 LARGEST = 1_000_000_000  # of any amount, in its unit: ten million rupiah; a million of these are exact in a double
 
@@ -105,7 +106,8 @@ DEFAULT: dict[str, Any] = {
 }
 COSTS = ("paid_customer_cost", "thousand_units_cost")  # with which growth is compared
 AMOUNTS = ("referrer_amount", "friend_amount", "member_cap", "referral_cap", "monthly_cap", "least_amount", *COSTS)
-TEXTS = {"destination": LONGEST_ADDRESS, "friend_coupon": LONGEST_COUPON}  # which can be "none"
+SHARES = ("referrer_share", "friend_share")  # in basis points
+TEXTS = {"destination", "friend_coupon"}  # which can be "none"
 OPTIONAL = {key for key, value in DEFAULT.items() if value is None} | {"earning_events"}  # so can these be
 # What belongs to the business and its shop, whatever terms it offers.
 OWN = {"currency", "timezone", "destination", "friend_coupon"}
@@ -261,36 +263,48 @@ def _check_earning(rules: dict[str, Any]) -> None:
     """Refuse what could not earn. Raises BadSetting."""
     if not EVENT_TYPE.fullmatch(rules["qualifies_on"]) or rules["qualifies_on"] == REFUND:
         raise BadSetting("qualifies_on", "event_type_malformed")
-    for side in ("referrer", "friend"):
-        share = rules[f"{side}_share"]
-        if not 0 <= share <= WHOLE:
-            raise BadSetting(f"{side}_share", "setting_out_of_range", least=0, most=WHOLE)
-        if share and rules[f"{side}_amount"]:
-            raise BadSetting(f"{side}_share", "amount_and_share")
-        if share and rules["qualifies_on"] == CONFIRMED_ADDRESS:
-            raise BadSetting(f"{side}_share", "share_of_nothing")
+    for key in SHARES:
+        if not 0 <= rules[key] <= WHOLE:
+            raise BadSetting(key, "setting_out_of_range", least=0, most=WHOLE)
+        if rules[key] and rules[key.replace("share", "amount")]:
+            raise BadSetting(key, "amount_and_share")
+        if rules[key] and rules["qualifies_on"] == CONFIRMED_ADDRESS:
+            raise BadSetting(key, "share_of_nothing")
     for key, most in (("earning_events", MOST), ("earning_months", LONGEST_EARNING)):
         if rules[key] is not None and not 1 <= rules[key] <= most:
             raise BadSetting(key, "setting_out_of_range", least=1, most=most)
+    _check_condition(rules["condition"])
+
+
+def _check_condition(condition: Any) -> None:
+    """Refuse what cannot be asked of metadata. Raises BadSetting."""
     try:
-        conditions = msgspec.convert(rules["condition"], dict[str, str | int | bool])
-    except msgspec.ValidationError:
-        raise BadSetting("condition", "condition_malformed", most=MOST_CONDITIONS) from None
-    if len(conditions) > MOST_CONDITIONS:
-        raise BadSetting("condition", "condition_malformed", most=MOST_CONDITIONS)
+        conditions = msgspec.convert(condition, dict[str, str | int | bool])
+        texts = [*conditions, *map(str, conditions.values())]
+    except (msgspec.ValidationError, ValueError):
+        texts = [""]
+    if len(texts) > 2 * MOST_CONDITIONS or not all(_is_short(text, LONGEST_CONDITION) for text in texts):
+        raise BadSetting("condition", "condition_malformed", most=MOST_CONDITIONS, longest=LONGEST_CONDITION)
 
 
 def _check_shop(rules: dict[str, Any]) -> None:
     """Refuse what no shop has. Raises BadSetting."""
-    for key, longest in TEXTS.items():
-        if rules[key] is not None and not (0 < len(rules[key]) <= longest and rules[key].isprintable()):
-            raise BadSetting(key, "name_length", least=1, most=longest)
-    if rules["destination"] is not None and not _is_address(rules["destination"]):
-        raise BadSetting("destination", "destination_malformed")
+    destination, coupon = rules["destination"], rules["friend_coupon"]
+    if destination is not None and not _is_address(destination):
+        raise BadSetting("destination", "destination_malformed", most=LONGEST_ADDRESS)
+    if coupon is not None and not _is_short(coupon, LONGEST_COUPON):
+        raise BadSetting("friend_coupon", "coupon_malformed", most=LONGEST_COUPON)
+
+
+def _is_short(text: str, longest: int) -> bool:
+    """Whether it is a text that can be seen, and no longer than that."""
+    return bool(text.strip()) and len(text) <= longest and text.isprintable()
 
 
 def _is_address(text: str) -> bool:
-    """Whether it is an address of a web page to which a query can be added."""
+    """Whether it is an address of a web page, written so that a query can be added and a header can hold it."""
+    if len(text) > LONGEST_ADDRESS or not IN_AN_ADDRESS.fullmatch(text):
+        return False
     try:
         parts = urlsplit(text)
         known = parts.scheme in {"http", "https"} and parts.port != 0

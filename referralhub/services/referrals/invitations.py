@@ -15,12 +15,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import (
-    Amount,
     Invitation,
     InvitationState,
     MailRefusal,
     MessageKind,
     Profile,
+    Terms,
     User,
 )
 from referralhub.services.ledger import entries
@@ -176,11 +176,11 @@ def page_of(profile_id: int, after: int | None, now: datetime) -> InvitationPage
 
 @dataclass(frozen=True)
 class InvitationLetter:
-    """What an invitation's mail says; `reward` is what the friend gets, if anything, `code` whose link it has."""
+    """What an invitation's mail says; `terms` are those in force, and `code` is that of the link."""
 
     inviter: str
     words: str
-    reward: Amount | None
+    terms: Terms
     code: str
 
 
@@ -196,13 +196,7 @@ def letter(invitation_id: int) -> InvitationLetter:
         )
         .one()
     )
-    return InvitationLetter(name, words, friend_reward(), code)
-
-
-def friend_reward() -> Amount | None:
-    """Return what a friend gets for joining, if anything. One query."""
-    program = rules.current()
-    return Amount(program.friend_amount, program.ledger_unit) if program.friend_amount else None
+    return InvitationLetter(name, words, rules.current().terms, code)
 
 
 def still_wanted(address: str) -> bool:

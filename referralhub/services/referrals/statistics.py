@@ -26,6 +26,7 @@ from sqlalchemy.orm import aliased
 
 from referralhub.database import dialect, reading
 from referralhub.models import (
+    TERMS,
     Channel,
     FigureChange,
     Profile,
@@ -34,6 +35,7 @@ from referralhub.models import (
     ReferralState,
     RewardEntry,
     RewardKind,
+    Terms,
     User,
     VisitDaily,
 )
@@ -66,8 +68,7 @@ class Statistics:
     pending: int
     visits: int
     standing: Standing
-    referrer_amount: int
-    friend_amount: int
+    terms: Terms
     late_code_days: int  # for which the program takes a code after the signup
 
 
@@ -124,8 +125,7 @@ def of_member(profile_id: int, now: datetime) -> Reading:
         pending=sum(number for _, state, _, number in referrals if state in UNDECIDED),
         visits=sum(number for _, _, number in visits),
         standing=standing(row.tiers, row.referral_count),
-        referrer_amount=row.referrer_amount,
-        friend_amount=row.friend_amount,
+        terms=Terms(row.unit, *(row._mapping[name] for name in TERMS)),
         late_code_days=row.late_code_days,
     )
     history = History(
@@ -177,8 +177,7 @@ def _figures(_dialect: str, steps: int) -> Select[*tuple[Any, ...]]:
             Profile.referral_count,
             Program.timezone,
             Program.tiers,
-            Program.referrer_amount,
-            Program.friend_amount,
+            *(getattr(Program, name) for name in TERMS),
             Program.late_code_days,
             Program.email_invitations,
             *(value.label(name) for name, value in found.items()),

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from referralhub.extensions import db
-from referralhub.models import AuditLine, ExternalMember, Profile, Role, User
+from referralhub.models import AuditLine, ExternalMember, OwnCode, Profile, Role, User
 from referralhub.services.accounts import erasure
 from tests.pages import Visitor
 from tests.people import Person, Records, all_at_once, path_of
@@ -102,6 +102,64 @@ def test_who_is_forgotten_is_nobody_and_can_come_back(shop, app, clock, records:
     shop.ask("GET", "/members/42", expect=404)
     shop.ask("PUT", "/members/42", BO, 201)
     assert [row.user_id for row in records.all(ExternalMember)] == [2]
+
+
+class TestACodeOfTheirOwn:
+    def test_is_in_their_link_and_saying_so_again_changes_nothing(self, shop, clock, alice: Person, records: Records):
+        made = shop.ask("PUT", "/members/42", {"code": "Bo-Shop"}, 201)
+        assert (made["code"], path_of(made["link"])) == ("bo-shop", "/bo-shop/")
+        for code in ("bo-shop", " BO-SHOP "):
+            assert shop.ask("PUT", "/members/42", {"code": code}) == made
+        clock.advance(days=31)
+        assert shop.ask("PUT", "/members/42", {"code": "bo-shop"}) == made
+        changed = shop.ask("PUT", "/members/42", {"code": "bo-2027", "name": "Bo"})
+        assert (changed["code"], changed["name"]) == ("bo-2027", "Bo")
+        lines = [(line.action, line.after.get("changed")) for line in records.all(AuditLine)][1:]
+        assert lines == [("member.create", ["code"]), ("member.change", ["code", "name"])]
+        for path in ("/bo-shop/", "/bo-2027/"):
+            assert "Referred by Bo" in alice.click(path).text
+
+    def test_that_was_drawn_for_them_is_no_change(self, shop):
+        made = shop.ask("PUT", "/members/42", {}, 201)
+        assert shop.ask("PUT", "/members/42", {"code": made["code"].upper()}) == made
+
+    @pytest.mark.parametrize(
+        ("code", "status", "reason"),
+        [
+            ("bo", 422, "own_code_shape"),
+            ("", 422, "own_code_shape"),
+            ("b\u00f6-shop", 422, "own_code_foreign"),
+            ("dashboard", 422, "own_code_reserved"),
+            ("taken-one", 409, "own_code_taken"),
+            ("taken-0ne", 409, "own_code_taken"),
+        ],
+    )
+    def test_that_cannot_be_is_refused_at_its_field_and_leaves_nothing(
+        self, shop, records: Records, code: str, status: int, reason: str
+    ):
+        shop.ask("PUT", "/members/1", {"code": "taken-one"}, 201)
+        before = records.everything()
+        problem = shop.ask("PUT", "/members/42", {"code": code, "name": "Bo"}, status)
+        assert [(each["field"], each["code"]) for each in problem["errors"]] == [("code", reason)]
+        assert records.everything() == before
+        shop.ask("PUT", "/members/42", {"name": "Bo"}, 201)
+        before = records.everything()
+        shop.ask("PUT", "/members/42", {"code": code, "name": "Bob", "metadata": {"a": 1}}, status)
+        assert records.everything() == before
+
+    def test_is_one_a_month_and_another_product_call_cannot_take_it(self, shop, records: Records):
+        shop.ask("PUT", "/members/42", {"code": "bo-shop"}, 201)
+        problem = shop.ask("PUT", "/members/42", {"code": "bo-other", "name": "Bo"}, 409)
+        assert [(each["field"], each["code"]) for each in problem["errors"]] == [("code", "own_code_once_a_month")]
+        assert shop.ask("GET", "/members/42")["name"] == ""
+
+    def test_that_is_asked_for_many_times_at_once_is_taken_once(self, shop, app, records: Records):
+        def put() -> int:
+            client = app.test_client()
+            return client.put("/api/v1/members/42", json={"code": "bo-shop"}, headers=shop.headers).status_code
+
+        assert sorted(all_at_once([put] * 6)) == [200] * 5 + [201]
+        assert [row.code for row in records.all(OwnCode)] == ["bo-shop"]
 
 
 class TestSignInLink:

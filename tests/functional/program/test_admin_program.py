@@ -11,6 +11,7 @@ from tests.pages import Element, Page
 from tests.people import Person, all_at_once
 
 EDIT, PREVIEW, HERE = "/admin/program/edit", "/admin/program/preview", "/admin/program/"
+SHOP = "https://shop.example.com/welcome"
 TIERS = "0 Bronze\n10 Silver\n50 Gold\n100 Diamond"
 
 # What is typed into one field, and a part of the message that stands there.
@@ -46,6 +47,30 @@ WRONG = [
     ("milestones", "0 = 5", "from 1"),
     ("milestones", "10 = -5", "whole number"),
     ("milestones", "10 = 5\n10 = 6", "rise"),
+    ("destination", "shop.example.com", "whole address"),
+    ("destination", "ftp://shop.example.com/", "whole address"),
+    ("destination", "https://shop.example.com@evil.example/", "whole address"),
+    ("destination", "https://shop.example.com/a b", "whole address"),
+    ("destination", "https://shop.example.com/\u00e4", "whole address"),
+    ("destination", "https://shop.example.com/\r\nX: y", "whole address"),
+    ("destination", f"https://shop.example.com/{'x' * 500}", "500"),
+    ("friend_coupon", "x" * 81, "80"),
+    ("friend_coupon", "a\0b", "control character"),
+    ("qualifies_on", "", "Say what earns"),
+    ("qualifies_on", "Purchase", "the type of your events"),
+    ("qualifies_on", "refund", "not refund"),
+    ("least_amount", "-1", "such as 20"),
+    ("condition", "plan", "is no condition"),
+    ("condition", "\n".join(f"k{n} = 1" for n in range(11)), "at most 10 names"),
+    ("condition", f"plan = {'x' * 101}", "100 characters"),
+    ("referrer_share", "ten", "percent"),
+    ("referrer_share", "100.01", "from 0 to 100"),
+    ("referrer_share", "5", "fixed amount"),
+    ("friend_share", "5", "event with an amount"),
+    ("earning_events", "0", "from 1"),
+    ("earning_months", "121", "from 1 to 120"),
+    ("referral_cap", "none", "whole number"),
+    ("monthly_cap", "-5", "whole number"),
 ]
 
 
@@ -137,6 +162,44 @@ class TestChangingTheRules:
         assert "in force already" in admin.follow(admin.submit(form, 303, **filled(form))).text
         assert len(records.all(Program)) == 3
 
+    def test_terms_of_a_product_come_back_as_they_were_typed(self, admin: Person, records, logged):
+        assert not admin.get(EDIT).form(PREVIEW).all("details[open]")
+        page = send(
+            admin,
+            currency="EUR", referrer_amount="0", friend_amount="5", destination=f" {SHOP}?a=1#top ",
+            friend_coupon="FRIEND10", qualifies_on="purchase", least_amount="20",
+            condition='plan = pro\nseats=3\n trial = false\nyear = "2026"', referrer_share="12.5", earning_events="",
+            earning_months="12", referral_cap="100.50", monthly_cap="1,000", handed_over="y",
+        )  # fmt: skip
+        assert changes(page) == {
+            "currency": ["USD: US dollars", "EUR: euros"],
+            "referrer_amount": ["10 points", "0 points"],
+            "friend_amount": ["0 points", "5 points"],
+            "destination": ["our signup page", f"{SHOP}?a=1#top"],
+            "friend_coupon": ["none", "FRIEND10"],
+            "qualifies_on": ["a confirmed address", "an event of your product: purchase"],
+            "least_amount": ["any amount", "€20.00"],
+            "condition": ["none", "plan = pro, seats = 3, trial = false, year = 2026"],
+            "referrer_share": ["0%", "12.5%"],
+            "earning_events": ["the first one", "all of them"],
+            "earning_months": ["without end", "12 months"],
+            "referral_cap": ["no limit", "€100.50"],
+            "monthly_cap": ["no limit", "€1,000.00"],
+            "handed_over": ["off", "on"],
+        }
+        for mark in ("destination", "qualifies-on", "handed-over"):
+            assert page.one(f"[data-{mark}]").text
+        done = admin.follow(admin.submit(page.form(HERE)))
+        assert done.one('[data-rule="referrer_share"]').text == "12.5%"
+        program = records.all(Program)[-1]
+        assert program.condition == {"plan": "pro", "seats": 3, "trial": False, "year": "2026"}
+        assert (program.referrer_share, program.referral_cap, program.monthly_cap) == (1250, 10050, 100000)
+        assert (program.earning_events, program.least_amount, program.destination) == (None, 2000, f"{SHOP}?a=1#top")
+        form = admin.get(EDIT).form(PREVIEW)
+        assert form.one("details[open]")
+        sent = {box["name"]: box["value"] for box in form.all("input[checked]")}
+        assert "in force already" in admin.follow(admin.submit(form, 303, **(filled(form) | sent))).text
+
     def test_a_switch_can_be_switched_off(self, admin: Person, app, records, clock):
         with app.app_context():
             rules.change(rules.PRESETS["paypal"], clock())
@@ -149,14 +212,14 @@ class TestChangingTheRules:
 
     def test_a_preset_fills_in_the_form_and_changes_nothing_by_itself(self, admin: Person, app, records, clock):
         with app.app_context():
-            rules.change({"referrer_amount": 3, "thousand_units_cost": 7}, clock())
+            own = {"destination": SHOP, "friend_coupon": "FRIEND"}
+            rules.change({"referrer_amount": 3, "thousand_units_cost": 7} | own, clock())
         for number, (name, preset) in enumerate(rules.PRESETS.items(), 2):
             page = admin.get(f"{EDIT}?preset={name}")
             assert len(records.all(Program)) == number
             admin.submit(send(admin, page).form(HERE))
-            assert rules.rules_of(records.all(Program)[-1]) == {"currency": "USD", "timezone": "UTC"} | preset | {
-                "thousand_units_cost": 7
-            }
+            kept = {"currency": "USD", "timezone": "UTC", "destination": SHOP, "friend_coupon": "FRIEND"}
+            assert rules.rules_of(records.all(Program)[-1]) == kept | preset | {"thousand_units_cost": 7}
         admin.get(f"{EDIT}?preset=%00")
 
     def test_what_was_typed_is_kept_when_one_goes_back_to_it(self, admin: Person, records):

@@ -169,6 +169,11 @@ class TestSettings:
             ("member_cap", "1000", 1000),
             ("personal_landing", "true", True),
             ("tiers", '[{"name": "Member", "at": 0}]', [{"name": "Member", "at": 0}]),
+            ("destination", "https://shop.example.com/?a=1", "https://shop.example.com/?a=1"),
+            ("qualifies_on", "purchase", "purchase"),
+            ("condition", '{"plan": "pro", "seats": 3}', {"plan": "pro", "seats": 3}),
+            ("earning_events", "none", None),
+            ("handed_over", "true", True),
         ],
     )
     def test_each_change_is_a_new_version(self, app, clock, records, key: str, text: str, value: object):
@@ -206,6 +211,16 @@ class TestSettings:
             ("milestones", '{"at": 1}'),
             ("personal_landing", "maybe"),
             ("name", ""),
+            ("destination", "shop"),
+            ("destination", "//shop.example.com/"),
+            ("friend_coupon", " "),
+            ("qualifies_on", "refund"),
+            ("referrer_share", "1250"),
+            ("friend_share", "10001"),
+            ("condition", "plan"),
+            ("condition", '{"plan": ["pro"]}'),
+            ("condition", '{"plan": "a\\u0000b"}'),
+            ("earning_events", "0"),
         ],
     )
     def test_nonsense_is_refused_with_a_reason(self, app, clock, records, key: str, text: str):
@@ -213,6 +228,18 @@ class TestSettings:
         assert result.exit_code == 1
         assert result.output.startswith(f"Error: {key}: ")
         records.one(Program)
+
+    def test_a_product_s_terms_are_shown_as_people_write_them(self, run):
+        for key, value in (
+            ("qualifies_on", "purchase"), ("referrer_amount", "0"), ("referrer_share", "1250"), ("monthly_cap", "5000"),
+            ("least_amount", "2000"), ("destination", "https://shop.example.com/"),
+        ):  # fmt: skip
+            run("program", "set", key, value)
+        lines = dict(line.split(None, 1) for line in run("program", "show").stdout.splitlines())
+        assert lines["referrer_share"] == "1250  (12.5%)"
+        assert (lines["monthly_cap"], lines["least_amount"]) == ("5000  ($50.00)", "2000  ($20.00)")
+        run("program", "set", "destination", "none")
+        assert "shop" not in run("program", "show").stdout
 
     def test_lists_of_before_that_would_be_refused_today_stand_in_nobodys_way(self, app, clock, records):
         with app.app_context():

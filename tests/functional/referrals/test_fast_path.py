@@ -16,9 +16,10 @@ from redis import Redis
 from werkzeug.test import Client
 
 from referralhub.landing.fast_path import FastPath
+from referralhub.models import Touch
 from referralhub.observing.requests import HEADER
 from referralhub.services.program import rules
-from referralhub.services.referrals import invitations
+from referralhub.services.referrals import clicks, invitations
 from referralhub.sessions import visit_tokens
 from tests.callers import BROWSERS, CRAWLERS, LOOKED_AT, NAVIGATES
 from tests.conftest import SECRET_KEY
@@ -108,6 +109,7 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
     """
     redis = valkey.client
     unseal = partial(visit_tokens.unseal, secret_key=SECRET_KEY, now=clock())
+    opened = partial(clicks.unseal, secret_key=SECRET_KEY)
     before = {key: (max(redis.pttl(key), 0), redis.dump(key)) for key in redis.scan_iter()}
 
     def plain(text: str) -> str:
@@ -115,6 +117,7 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
         for sid in re.findall(r"(?:session:|referralhub=)([\w-]{44})", text):
             text = text if f"session:{sid}".encode() in before else text.replace(sid, "NEW")
         text = re.sub(r"(?<=visit=)[^&]+", lambda token: str(replace(unseal(token[0]), key=None)), text)
+        text = re.sub(r"(?<=rh=)[^&#]+", lambda token: str(replace(opened(token[0]), key=None)), text)
         return re.sub("Expires=[^;]+", "Expires=…", text)
 
     def read(key: bytes) -> tuple[object, int]:
@@ -169,6 +172,18 @@ def test_so_it_does_where_links_lead_to_a_page_in_the_referrers_name(
     Visitor(app).get("/privacy")
     on_the_fast_path = outcome(app.wsgi_app, click)
     assert dict(on_the_fast_path[1])["Location"].startswith("/join?visit=")
+    with without_fast_path():
+        assert on_the_fast_path == outcome(app.wsgi_app, click)
+
+
+@pytest.mark.parametrize("touch", Touch)
+@pytest.mark.parametrize("click", [*AT_THE_DOOR.values(), INSIDE["an invitation"]], ids=[*AT_THE_DOOR, "invitation"])
+def test_so_it_does_where_links_lead_to_a_product(app: Flask, clock, outcome, without_fast_path, click: Click, touch):
+    with app.app_context():
+        rules.change({"destination": "https://shop.example.com/?a=1#top", "touch": touch}, clock())
+    app.extensions["brand"].forget()
+    on_the_fast_path = outcome(app.wsgi_app, click)
+    assert dict(on_the_fast_path[1])["Location"].startswith("https://shop.example.com/?a=1&rh=")
     with without_fast_path():
         assert on_the_fast_path == outcome(app.wsgi_app, click)
 

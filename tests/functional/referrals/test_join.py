@@ -187,21 +187,10 @@ class TestAProcessThatIsBehind:
         with mock.patch.object(type(app.extensions["redis"]), "flushdb"):
             return make_app()
 
-    def test_it_leads_there_by_a_detour_until_it_has_shown_a_page(
-        self, app: Flask, elsewhere: Flask, link: str, clock: Clock
-    ):
-        visitor = Visitor(elsewhere)
-        arrived = visitor.get(link, 302)  # which has shown no page yet, and knows of nothing
-        assert urlsplit(arrived.location).path == "/signup"
-        assert is_join(visitor.follow(visitor.follow(arrived, 302)))
-        assert urlsplit(Visitor(elsewhere).get(link, 302).location).path == "/join"
-
-        use(app, personal_landing=False)
-        arrived = Visitor(elsewhere).get(link, 302)
+    def test_it_leads_to_the_right_page_at_once(self, app: Flask, elsewhere: Flask, link: str):
+        arrived = Visitor(elsewhere).get(link, 302)  # which has shown no page yet, and knows of nothing
         assert urlsplit(arrived.location).path == "/join"
-        assert "Referred by alice" in visitor.follow(visitor.follow(arrived, 302)).text
-        clock.advance(seconds=6)
-        visitor.get("/privacy")
+        use(app, personal_landing=False)
         assert urlsplit(Visitor(elsewhere).get(link, 302).location).path == "/signup"
 
 
