@@ -1,11 +1,20 @@
-"""What happens around each commit: Redis hears whose figures change."""
+"""What happens around each commit: what is to be handed over follows the ledger, Redis hears whose figures change."""
 
 from flask import current_app, has_request_context
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from referralhub.extensions import db
+from referralhub.services.fulfilment import due
+from referralhub.services.ledger import entries
 from referralhub.services.shared import figure_changes
+
+
+@event.listens_for(db.session, "before_commit")
+def follow_the_ledger(session: Session) -> None:
+    """Let what is due follow from what the whole transaction wrote into the ledger, so that nobody forgets it."""
+    if not session.in_nested_transaction():
+        due.refresh_changed(session)
 
 
 @event.listens_for(db.session, "before_commit")
@@ -29,4 +38,5 @@ def settle(session: Session) -> None:
 def call_off(session: Session) -> None:
     """Nothing has changed after all."""
     if not session.in_nested_transaction():
+        session.info.pop(entries.CHANGED, None)
         figure_changes.settle(current_app.extensions["redis"], session, committed=False)

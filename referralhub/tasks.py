@@ -19,6 +19,7 @@ from referralhub.observing import context
 from referralhub.observing.logs import brief
 from referralhub.services.accounts import credentials, sign_ins, tokens
 from referralhub.services.fraud import signals
+from referralhub.services.fulfilment import due
 from referralhub.services.integration import replays
 from referralhub.services.ledger import leaderboard
 from referralhub.services.links import visits
@@ -69,6 +70,12 @@ def give_sign_of_life() -> None:
 def book_visits() -> None:
     """Every minute: write into the database what was counted in Redis."""
     visits.book_all(current_app.extensions["redis"], now())
+
+
+@huey.periodic_task(crontab())
+def make_rewards_due() -> None:
+    """Every minute: let what came out of its hold be handed over."""
+    due.refresh_ended_holds(now())
 
 
 @huey.periodic_task(crontab(minute="17"))

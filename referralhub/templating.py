@@ -11,7 +11,7 @@ from referralhub.config import Settings
 from referralhub.models import Badge
 from referralhub.static_files import digest, integrity
 from referralhub.urls import here, public_url
-from referralhub.words import events, fraud, missing, offers, referrals
+from referralhub.words import events, fraud, fulfilment, missing, offers, referrals
 from referralhub.words.amounts import figure_and_unit, format_amount, format_decimals, format_number, format_percent
 from referralhub.words.dates import ago, day, minute, month, month_name, short_month, span
 from referralhub.words.language import translated
@@ -51,6 +51,7 @@ def init_app(app: Flask) -> None:
         **referrals.FILTERS,
         **missing.FILTERS,
         **offers.FILTERS,
+        **fulfilment.FILTERS,
     )
     app.jinja_env.globals.update(
         # A proxy: pages that do not look at it load no session and no user.

@@ -9,6 +9,7 @@ from referralhub.admin.audit import Audit
 from referralhub.admin.brand.pages import BrandPage
 from referralhub.admin.customers import Customers
 from referralhub.admin.growth.pages import Growth
+from referralhub.admin.handing_over import HandingOver
 from referralhub.admin.invitations import Invitations
 from referralhub.admin.members import Members, Rewards
 from referralhub.admin.outbox import Mail
@@ -17,7 +18,17 @@ from referralhub.admin.perks.pages import Perks
 from referralhub.admin.program.pages import Rules
 from referralhub.admin.referrals import Referrals, Review
 from referralhub.admin.texts import Texts
-from referralhub.models import AuditLine, Invitation, OutboxMessage, Perk, Redemption, Referral, RewardEntry, User
+from referralhub.models import (
+    AuditLine,
+    Invitation,
+    OutboxMessage,
+    Perk,
+    Redemption,
+    Referral,
+    Reward,
+    RewardEntry,
+    User,
+)
 from referralhub.words.language import N_
 
 
@@ -35,6 +46,7 @@ def init_app(app: Flask) -> None:
         Texts(N_("Texts"), endpoint="admin_texts", url="/admin/texts"),
         Perks(Perk, N_("Perks"), "perks"),
         Claims(Redemption, N_("Claims"), "claims"),
+        HandingOver(Reward, N_("Handing over"), "rewards_due"),
         Invitations(Invitation, N_("Invitations"), "invitations"),
         Mail(OutboxMessage, N_("Mail"), "mail"),
         ApiKeys(N_("API keys"), endpoint="admin_api_keys", url="/admin/api-keys"),

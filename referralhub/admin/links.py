@@ -9,7 +9,12 @@ PAGES = {
     "referral": "admin_referrals.show",
     "perk": "admin_perks.show",
 }
-LISTS = {"program": "admin_program.index", "claim": "admin_claims.index_view", "message": "admin_mail.index_view"}
+LISTS = {
+    "program": "admin_program.index",
+    "claim": "admin_claims.index_view",
+    "message": "admin_mail.index_view",
+    "reward": "admin_rewards_due.index_view",
+}
 
 
 def address(subject: str, row_id: int | None) -> str | None:

@@ -23,6 +23,7 @@ from referralhub.extensions import db
 from referralhub.forms import has_control_characters
 from referralhub.languages import SOURCE, speaking
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_lines
+from referralhub.services.shared.currencies import is_money, major
 from referralhub.words.amounts import format_decimals, format_number, unit_name
 from referralhub.words.dates import minute
 from referralhub.words.names import called
@@ -48,7 +49,8 @@ class ListPage(AdminPage, ModelView):
 
     def __init__(self, model: type, name: str, endpoint: str) -> None:
         self.column_list, self.column_labels = list(self.columns), self.columns
-        super().__init__(model, db, name=name, endpoint=f"admin_{endpoint}", url=f"/admin/{endpoint}")
+        address = f"/admin/{endpoint.replace('_', '-')}"
+        super().__init__(model, db, name=name, endpoint=f"admin_{endpoint}", url=address)
 
     def scaffold_form(self) -> type[Form]:
         """Nothing is edited here."""
@@ -113,6 +115,10 @@ class ListPage(AdminPage, ModelView):
         """Return the filters in use, by their name in the address."""
         return self._get_filters(self._get_list_filter_args())
 
+    def csv_heading(self, column: str) -> str:
+        """Return what a column is called in a file that is taken away."""
+        return self.columns[column]
+
     @expose("/rows.csv")
     def take_away(self) -> Response:
         """Return all rows that the filters leave, as CSV, which is in English whoever takes it away."""
@@ -123,7 +129,7 @@ class ListPage(AdminPage, ModelView):
         rows = self._cells(db.session.scalars(query.statement.execution_options(yield_per=BATCH)))
         with speaking(SOURCE):
             # Written while the database is being read, which ends with the request.
-            lines = [BYTE_ORDER_MARK, *csv_lines(list(self.columns.values()), rows)]
+            lines = [BYTE_ORDER_MARK, *csv_lines([*map(self.csv_heading, self.columns)], rows)]
         return Response("".join(lines), 200, headers, mimetype="text/csv")
 
     def _cells(self, rows: Iterable[Any]) -> Iterator[list[Any]]:
@@ -155,6 +161,12 @@ class ListPage(AdminPage, ModelView):
     def _apply_sorting(self, *args: Any) -> Any:
         query, joins = super()._apply_sorting(*args)
         return query.order_by(self.model.id.desc()), joins  # equals in one order, so that turning pages skips nobody
+
+
+def in_its_unit(_view: ListPage, _context: Any, row: Any, name: str) -> int | Decimal:
+    """Return an amount of a row as the number that stands before its unit; a formatter of columns."""
+    number = getattr(row, name)
+    return major(number, row.unit) if is_money(row.unit) else number
 
 
 def _plain(value: Any) -> Any:

@@ -1,7 +1,6 @@
 """Members, and what an admin can do for one."""
 
 import secrets
-from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import current_app, flash, redirect, url_for
@@ -13,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
-from referralhub.admin.lists import ListPage
+from referralhub.admin.lists import ListPage, in_its_unit
 from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Profile, RewardEntry, RewardKind, User
@@ -21,7 +20,6 @@ from referralhub.services.accounts import administration
 from referralhub.services.links import live_codes
 from referralhub.services.program import rules
 from referralhub.services.shared import codes
-from referralhub.services.shared.currencies import is_money, major
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.amounts import unit_name
 from referralhub.words.errors import by_field
@@ -153,11 +151,6 @@ class Members(ListPage):
         return page, 422 if any(form.errors for form in forms.values()) else 200
 
 
-def _in_its_unit(number: int, unit: str) -> int | Decimal:
-    """Return an amount as the number that stands before its unit."""
-    return major(number, unit) if is_money(unit) else number
-
-
 class Rewards(ListPage):
     """The ledger."""
 
@@ -174,10 +167,7 @@ class Rewards(ListPage):
         "available_at": N_("Can be spent from"),
         "created": N_("Written"),
     }
-    column_formatters: ClassVar = {
-        name: lambda _view, _context, entry, name: _in_its_unit(getattr(entry, name), entry.unit)
-        for name in ("amount", "balance")
-    }
+    column_formatters: ClassVar = {"amount": in_its_unit, "balance": in_its_unit}
     column_searchable_list = ("profile.user.username", "note")
     column_sortable_list = ("id", "amount", "created")
     column_filters = (

@@ -15,12 +15,14 @@ from referralhub.cli.mail import mail
 from referralhub.cli.perks import perks
 from referralhub.cli.program import commands as program
 from referralhub.cli.referrals import referrals
+from referralhub.cli.rewards import rewards
 from referralhub.cli.seed import seed
 from referralhub.cli.users import users
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, api_keys, events, mail, users,
+    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, rewards, api_keys, events, mail,
+    users,
     audit, export, import_, doctor, worker
 )  # fmt: skip
 

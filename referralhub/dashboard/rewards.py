@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from referralhub import htmx
 from referralhub.clock import now
 from referralhub.dashboard.views import bp, part_after
+from referralhub.services.fulfilment import lists
 from referralhub.services.ledger import entries
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
@@ -25,6 +26,7 @@ def show_rewards() -> Response:
         "dashboard/_ledger.html",
         balances=entries.balances(profile_id, rules.current().ledger_unit, now()),
         ledger=entries.lines(profile_id, part_after()),
+        handed_over=lists.of_member(profile_id, part_after("handed_over_after")),
         offers=catalogue.offers(profile_id),
         claims=claims.claims_of(profile_id, part_after("claims_after")),
         count=current_user.profile.referral_count,

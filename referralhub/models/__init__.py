@@ -30,7 +30,7 @@ from referralhub.models.referral import (
     ReferralEvent,
     ReferralState,
 )
-from referralhub.models.reward import Reward, RewardEntry, RewardKind, RewardState
+from referralhub.models.reward import Reward, RewardEntry, RewardHold, RewardKind, RewardState
 from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
@@ -95,6 +95,7 @@ __all__ = [
     "ResetRequest",
     "Reward",
     "RewardEntry",
+    "RewardHold",
     "RewardKind",
     "RewardState",
     "Role",

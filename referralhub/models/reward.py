@@ -3,10 +3,11 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
+from referralhub.models.external_member import ExternalMember
 from referralhub.models.profile import Profile
 from referralhub.models.program import unit_of_amounts
 
@@ -86,7 +87,7 @@ class RewardState(StrEnum):
 
 class Reward(Base):
     """What the product is to hand over for an entry. One for an entry is open at a time; a smaller one follows it where
-    a part was taken back meanwhile.
+    a part was taken back meanwhile. Triggers keep one that was handed over as it is, so that it is paid once.
     """
 
     __tablename__ = "reward"
@@ -100,6 +101,7 @@ class Reward(Base):
             postgresql_where=text("state IN ('due', 'failed')"),
         ),
         Index("ix_reward_profile_state", "profile_id", "state"),
+        Index("ix_reward_profile_id_id", "profile_id", "id"),
         Index("ix_reward_state_id", "state", "id"),
         CheckConstraint("amount > 0", name="amount"),
         CheckConstraint("(payout_id IS NOT NULL) = (state = 'fulfilled')", name="fulfilled_is_paid"),
@@ -119,3 +121,24 @@ class Reward(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
     profile: Mapped[Profile] = relationship(lazy="raise_on_sql", viewonly=True)
+    entry: Mapped[RewardEntry] = relationship(foreign_keys=entry_id, lazy="raise_on_sql", viewonly=True)
+    # What the product calls the member; a query for who hands over asks for it (`undefer`).
+    external_id: Mapped[str | None] = column_property(
+        select(ExternalMember.external_id)
+        .join(Profile, Profile.user_id == ExternalMember.user_id)
+        .where(Profile.id == profile_id)
+        .correlate_except(ExternalMember, Profile)
+        .scalar_subquery(),
+        deferred=True,
+        raiseload=True,
+    )
+
+
+class RewardHold(Base):
+    """Until when the next of a member's entries in a unit is on hold, so that it is looked at then."""
+
+    __tablename__ = "reward_hold"
+
+    profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), primary_key=True)
+    unit: Mapped[str] = mapped_column(String(24), primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from referralhub.models import AuditLine, ClaimState, Reason, ReferralState, Role, Touch, Unit
+from referralhub.models import AuditLine, ClaimState, Reason, ReferralState, RewardState, Role, Touch, Unit
 from referralhub.services.referrals.transitions import REASON_VALUES
 from referralhub.services.shared.currencies import is_unit, typed_unit
 from referralhub.words.amounts import format_amount, format_number, unit_name
@@ -25,6 +25,7 @@ SUBJECTS = {
     "text": N_("text"),
     "api_key": N_("key"),
     "events": N_("events"),
+    "reward": N_("reward"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
     "accepted": N_("accepted"),
@@ -72,6 +73,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "qualifies_on": N_("qualifies on"),
     "recovery_codes": N_("recovery codes"),
     "referral_cap": N_("referral cap"),
+    "reference": N_("reference"),
     "referrer": N_("referrer"),
     "referrer_amount": N_("referrer amount"),
     "refused": N_("refused"),
@@ -93,7 +95,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
 SHOWN = 200  # characters of a value
 AMOUNTS = ("amount", "balance", "price")  # which are in the unit that stands beside them
 # Whose values are stored; a claim of a referral has a state, too, and of what both can be they are called the same.
-ENUMS: dict[str, tuple[type[StrEnum], ...]] = {"state": (ReferralState, ClaimState), "touch": (Touch,)}
+ENUMS: dict[str, tuple[type[StrEnum], ...]] = {"state": (ReferralState, ClaimState, RewardState), "touch": (Touch,)}
 
 
 def subject_in_words(line: AuditLine) -> str:

@@ -8,10 +8,9 @@ from referralhub.words.language import N_
 from referralhub.words.text import fill
 
 LINES = {
-    "line_unreadable": N_("This line cannot be read as CSV."),
     "day_malformed": N_("The day must be written as 2026-01-31."),
     "day_to_come": N_("The day is yet to come."),
-    **{code: str(ERRORS[code]) for code in ("address_malformed", "address_without_dot")},
+    **{code: str(ERRORS[code]) for code in ("line_unreadable", "address_malformed", "address_without_dot")},
 }
 
 

@@ -106,8 +106,22 @@ ERRORS: dict[str, Text] = {
     "event_ip_malformed": N_("This is no IP address."),
     "event_id_taken": N_("Another event was sent under this number before."),
     "no_such_event": N_("There is no event with this number."),
+    # Files that are loaded
+    "file_without_columns": N_("The first line must name the columns: {columns}."),
+    "line_unreadable": N_("This line cannot be read as CSV."),
+    "too_many_lines": N_("A file can have {most} lines at most. Load it in parts."),
+    # Rewards that are handed over
+    "no_such_reward": N_("There is no reward with this number."),
+    "reward_fulfilled": N_("This reward was handed over, and that is final."),
+    "reward_withdrawn": N_("This reward was withdrawn: what it was for was taken back. Do not hand it over."),
+    "reward_state_unknown": N_("The state must be “fulfilled” or “failed”, or be left as it was."),
+    "reason_missing": N_("Say why it could not be handed over."),
+    "reward_twice": N_("More than one line is about this reward."),
+    "rewards_with_mistakes": Plural(
+        "wrong", "1 line is wrong. Nothing was changed.", "{wrong} lines are wrong. Nothing was changed."
+    ),
+    "words_malformed": N_("Use at most {most} characters, on one line."),
     # Existing customers
-    "customers_without_columns": N_("The first line must name the columns: {columns}."),
     "customers_with_mistakes": Plural(
         "wrong", "1 line is wrong. Nothing was loaded.", "{wrong} lines are wrong. Nothing was loaded."
     ),

@@ -12,11 +12,12 @@ from referralhub.models import (
     MessageKind,
     ReferralState,
     RewardKind,
+    RewardState,
     Role,
     Touch,
     Unit,
 )
-from referralhub.words import missing, referrals
+from referralhub.words import fulfilment, missing, referrals
 from referralhub.words.language import N_, translated
 
 NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
@@ -47,6 +48,7 @@ NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
         RewardKind.REFUND: N_("refund"),
         RewardKind.PAYOUT: N_("payout"),
     },
+    RewardState: fulfilment.STATES,
     InvitationState: {
         InvitationState.QUEUED: N_("queued"),
         InvitationState.SENT: N_("sent"),

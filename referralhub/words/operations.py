@@ -176,6 +176,11 @@ DRIFTS = {
     "conversion_without_event": "conversion {conversion}: no event of its referral is one",
     "count_differs": "member {member}: count {cached} at {cached_at}, recount {recounted} at {recounted_at}",
     "badges_differ": "member {member}: badges {badges}, {referrals} referrals",
+    "payout_is_not_the_rewards": "reward {reward}: was handed over, ledger entry {entry} is not its payout",
+    "payout_without_reward": "ledger entry {entry}: is a payout, no reward was handed over for it",
+    "several_rewards_due": "ledger entry {entry}: {rewards} rewards are due for it",
+    "reward_without_credit": "reward {reward}: {amount} is due, of its credit {left} is left",
+    "rewards_without_cover": "member {member}: {due} {unit} are due, the ledger has {has}",
     "leaderboard_differs": "leaderboard {period}: Redis and the database differ",
 }
 

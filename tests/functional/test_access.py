@@ -191,6 +191,9 @@ TABLE = {
         GET /admin/review/
         GET /admin/review/missing/
         GET /admin/review/missing/<row:row_id>/
+        GET /admin/rewards-due/
+        GET /admin/rewards-due/file
+        GET /admin/rewards-due/rows.csv
         GET /admin/rewards/
         GET /admin/rewards/rows.csv
         GET /admin/texts/
@@ -227,6 +230,8 @@ TABLE = {
         POST /admin/program/preview
         POST /admin/referrals/<row:row_id>/<any(hold, release, reject, reverse):step>
         POST /admin/review/
+        POST /admin/rewards-due/decide
+        POST /admin/rewards-due/file
         POST /admin/review/missing/<row:row_id>/<any(confirm, reject):decision>
         POST /admin/texts/<text>/<language>/
         POST /admin/texts/<text>/<language>/mail

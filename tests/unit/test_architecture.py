@@ -16,8 +16,8 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "brand", "fraud", "perks", "history", "links", "conversions",
-    "referrals", "recourse", "accounts", "integration", "growth", "operations", "sample",
+    "shared", "program", "ledger", "mailing", "fulfilment", "brand", "fraud", "perks", "history", "links",
+    "conversions", "referrals", "recourse", "accounts", "integration", "growth", "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
@@ -40,6 +40,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
+    "services.fulfilment": (f"{ROW} services.shared services.ledger", "sqlalchemy"),
     "services.brand": (f"{ROW} services.shared services.mailing", "lxml sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
@@ -79,8 +80,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Words for people, and what pages share.
     "words": (
-        "clock models services.shared services.ledger services.mailing services.fraud services.conversions "
-        "services.referrals services.recourse services.integration services.operations",
+        "clock models services.shared services.ledger services.mailing services.fulfilment services.fraud "
+        "services.conversions services.referrals services.recourse services.integration services.operations",
         "babel flask_babel",
     ),
     "pseudo": ("", "babel"),
@@ -132,8 +133,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "api": (
         "branding clock extensions languages metrics models problems security sessions urls words services.shared "
-        "services.program services.ledger services.fraud services.conversions services.integration "
-        "services.referrals",
+        "services.program services.ledger services.fulfilment services.fraud services.conversions "
+        "services.integration services.referrals",
         "apispec flask flask_limiter msgspec",
     ),
     "auth": (
@@ -149,25 +150,23 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "dashboard": (
         "branding browsers clock extensions forms htmx kept_answers landing models sessions urls words services.shared "
-        "services.program services.ledger services.brand services.perks services.links services.referrals "
-        "services.recourse "
-        "services.accounts",
+        "services.program services.ledger services.fulfilment services.brand services.perks services.links "
+        "services.referrals services.recourse services.accounts",
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms htmx languages mail_content mail_transport models outcome urls words "
-        "services.shared services.program services.mailing services.brand services.perks services.links "
-        "services.referrals "
-        "services.recourse services.accounts services.integration services.growth",
+        "services.shared services.program services.mailing services.fulfilment services.brand services.perks "
+        "services.links services.referrals services.recourse services.accounts services.integration services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
         "clock config database errors extensions forms mail_transport models openid processes redis_client words "
-        "services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.perks services.conversions services.referrals services.accounts services.integration "
-        "services.growth "
+        "services.shared services.program services.ledger services.mailing services.fulfilment services.brand "
+        "services.fraud services.perks services.conversions services.referrals services.accounts "
+        "services.integration services.growth "
         "services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
@@ -183,10 +182,11 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "compression": ("early_answers remembered", "backports brotli flask werkzeug"),
     "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
-    "commits": ("extensions services.shared", "flask sqlalchemy"),
+    "commits": ("extensions services.shared services.ledger services.fulfilment", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
         "services.fraud services.links services.referrals services.recourse services.accounts services.integration "
+        "services.fulfilment "
         "services.operations",
         "flask huey redis sqlalchemy",
     ),

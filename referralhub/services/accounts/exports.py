@@ -30,6 +30,7 @@ from referralhub.models import (
     Referral,
     ReferralClaim,
     ReferralEvent,
+    Reward,
     RewardEntry,
     Sighting,
     SignIn,
@@ -104,6 +105,19 @@ def everything_about(user: User) -> dict[str, Rows]:
         "referrals": _rows(referrals),
         "trail": _rows(trail),
         "ledger": _rows(ledger),
+        "rewards": _rows(
+            select(
+                Reward.amount,
+                Reward.unit,
+                Reward.state,
+                Reward.reference,
+                Reward.reason,
+                Reward.created,
+                Reward.changed,
+            )
+            .where(Reward.profile_id == profile_id)
+            .order_by(Reward.id)
+        ),
         "badges": _rows(select(BadgeAward.badge, BadgeAward.created).where(BadgeAward.profile_id == profile_id)),
         "perks": _rows(perks),
         "visits": _rows(
@@ -207,7 +221,7 @@ def _rows(query: Select[*tuple[Any, ...]]) -> Rows:
 def _counted(row: dict[str, Any]) -> dict[str, Any]:
     if "unit" not in row:
         return row
-    return row | {name: major(row[name], row["unit"]) for name in ("amount", "balance")}
+    return row | {name: major(row[name], row["unit"]) for name in ("amount", "balance") if name in row}
 
 
 def _plain(value: Any) -> str:

@@ -17,7 +17,8 @@ KINDS = (
     RewardKind.MILESTONE,
     RewardKind.ADJUSTMENT,
     RewardKind.REVERSAL,
-)
+    RewardKind.REFUND,
+)  # a payout costs nothing more, nor does what is redeemed: that was counted when it was credited
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Costs:
 
 
 def read(days: DateRange, program: Program, friends: int) -> Costs:
-    """Add up the ledger of a range by unit and kind; what members redeem was paid for when it was credited.
+    """Add up the ledger of a range by unit and kind; what leaves the house was paid for when it was credited.
 
     `friends` is how many were confirmed in the range. One query.
     """

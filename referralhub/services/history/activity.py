@@ -40,6 +40,7 @@ class Event(StrEnum):
     FRIEND = "friend"  # the member's own credit, for having come by a friend's link
     MILESTONE = "milestone"
     ADJUSTMENT = "adjustment"
+    PAYOUT = "payout"
     BADGE = "badge"
     CLAIMED = "claimed"
 
@@ -49,7 +50,9 @@ ORDER = {event.value: number for number, event in enumerate(Event)}
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing; `name` is a friend's, a perk's, a badge's, or why an amount was adjusted."""
+    """One thing; `name` is a friend's, a perk's, a badge's, why an amount was adjusted, or how it
+    was handed over.
+    """
 
     event: Event
     moment: datetime

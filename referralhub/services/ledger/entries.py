@@ -1,7 +1,7 @@
 """The ledger: every amount that was given or taken, and the balances that follow from it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,22 +15,28 @@ from referralhub.models import (
     Profile,
     Program,
     Referral,
+    Reward,
     RewardEntry,
     RewardKind,
+    RewardState,
     User,
 )
 from referralhub.services.shared import figure_changes, parts
 from referralhub.services.shared.names import shown_name
 from referralhub.services.shared.parts import Part
 
+CHANGED = "ledger_changed"  # in session.info: whose entries in which unit this transaction adds to, and when
+OPEN = (RewardState.DUE, RewardState.FAILED)  # of a reward that is still owed
+
 
 @dataclass(frozen=True)
 class Balance:
-    """What a member has in one unit. `available` can be spent today; the rest is still in its hold period."""
+    """What a member has in one unit. `available` can be spent today, `due` is to be handed over; the rest is held."""
 
     unit: str
     amount: int
     available: int
+    due: int
 
     @property
     def debt(self) -> int:
@@ -91,11 +97,15 @@ def post(
     available_at: datetime | None = None,
     referral_id: int | None = None,
     conversion_id: int | None = None,
+    cause_id: int | None = None,
     reverses_id: int | None = None,
     mark: int | None = None,
     note: str = "",
 ) -> RewardEntry:
-    """Add one entry after the member's last one in that unit. The caller has locked the member's ledger."""
+    """Add one entry after the member's last one in that unit. The caller has locked the member's ledger.
+
+    What is to be handed over follows before the commit: see `commits.py`.
+    """
     last = session.execute(
         select(RewardEntry.number, RewardEntry.balance)
         .where(RewardEntry.profile_id == profile_id, RewardEntry.unit == unit)
@@ -106,6 +116,7 @@ def post(
         profile_id=profile_id,
         referral_id=referral_id,
         conversion_id=conversion_id,
+        cause_id=cause_id,
         reverses_id=reverses_id,
         kind=kind,
         amount=amount,
@@ -119,7 +130,7 @@ def post(
     )
     session.add(entry)
     session.flush()
-    figure_changes.note(session, profile_id)
+    _note(session, {(profile_id, unit)}, now)
     return entry
 
 
@@ -148,7 +159,13 @@ def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> No
         last[each.profile_id, each.unit] = number, balance = number + 1, balance + each.amount
         rows.append(vars(each) | {"number": number, "balance": balance, "note": "", "created": now})
     session.execute(insert_rows(RewardEntry), rows)
-    figure_changes.note(session, *{each.profile_id for each in postings})
+    _note(session, {(each.profile_id, each.unit) for each in postings}, now)
+
+
+def _note(session: Session, changed: Collection[tuple[int, str]], now: datetime) -> None:
+    """Let it be known whose entries in which unit the transaction adds to."""
+    session.info.setdefault(CHANGED, {}).update(dict.fromkeys(changed, now))
+    figure_changes.note(session, *{profile_id for profile_id, _ in changed})
 
 
 def credit(session: Session, referral: Referral, program: Program, now: datetime) -> dict[str, int]:
@@ -247,12 +264,15 @@ def balance(session: Session, profile_id: int, unit: str, now: datetime) -> Bala
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
-    waiting = session.scalar(
-        select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(
+    owed = select(func.sum(Reward.amount)).where(
+        Reward.profile_id == profile_id, Reward.unit == unit, Reward.state.in_(OPEN)
+    )
+    waiting, due = session.execute(
+        select(func.coalesce(func.sum(RewardEntry.amount), 0), func.coalesce(owed.scalar_subquery(), 0)).where(
             RewardEntry.profile_id == profile_id, RewardEntry.unit == unit, RewardEntry.available_at > now
         )
-    )
-    return Balance(unit, amount or 0, (amount or 0) - int(waiting or 0))
+    ).one()
+    return Balance(unit, amount or 0, (amount or 0) - int(waiting) - int(due), int(due))
 
 
 def balances(profile_id: int, unit: str, now: datetime) -> list[Balance]:

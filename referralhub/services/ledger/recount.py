@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from redis import Redis
-from sqlalchemy import Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import reading, snapshot, transaction
@@ -18,14 +19,16 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     ReferralState,
+    Reward,
     RewardEntry,
     RewardKind,
+    RewardState,
 )
-from referralhub.services.ledger import badges, leaderboard
+from referralhub.services.ledger import badges, entries, leaderboard, remainders
 from referralhub.services.shared import figure_changes
 
 CREDITED = (ReferralState.CONFIRMED, ReferralState.REVERSED)
-STEPS = 4  # of a recount
+STEPS = 5  # of a recount
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def drifts(redis: "Redis", now: datetime, progress: Callable[[int], None] = lamb
     `progress` hears of each of the steps. Raises RedisError in the end when the leaderboard could not be compared.
     """
     session = snapshot()  # what happens meanwhile is no drift
-    for part in (_ledger, _referrals, _caches):
+    for part in (_ledger, _referrals, _caches, partial(_rewards, now)):
         yield from part()
         progress(1)
     session.commit()
@@ -183,6 +186,63 @@ def _caches() -> Iterator[Drift]:
         if held.get(row.id, set()) != set(badges.deserved(row.n)):
             kept = [badge.value for badge in sorted(held.get(row.id, set()))]
             yield Drift("badges_differ", {"member": row.id, "badges": kept, "referrals": row.n})
+
+
+def _rewards(now: datetime) -> Iterator[Drift]:
+    """Find rewards that are not paid as they say, or of which less is left than is due."""
+    payout = aliased(RewardEntry)
+    unpaid = (
+        select(Reward.id, Reward.payout_id)
+        .outerjoin(payout, payout.id == Reward.payout_id)
+        .where(
+            Reward.state == RewardState.FULFILLED,
+            or_(
+                payout.id.is_(None),
+                payout.kind != RewardKind.PAYOUT,
+                payout.amount != -Reward.amount,
+                payout.profile_id != Reward.profile_id,
+                payout.unit != Reward.unit,
+            ),
+        )
+    )
+    for row in _rows(unpaid):
+        yield Drift("payout_is_not_the_rewards", {"reward": row.id, "entry": row.payout_id})
+    paid = select(Reward.id).where(Reward.payout_id == RewardEntry.id, Reward.state == RewardState.FULFILLED)
+    for row in _rows(select(RewardEntry.id).where(RewardEntry.kind == RewardKind.PAYOUT, ~paid.exists())):
+        yield Drift("payout_without_reward", {"entry": row.id})
+    owed = Reward.state.in_(entries.OPEN)
+    several = select(Reward.entry_id, func.count().label("n")).where(owed).group_by(Reward.entry_id)
+    for row in _rows(several.having(func.count() > 1)):
+        yield Drift("several_rewards_due", {"entry": row.entry_id, "rewards": row.n})
+    yield from _uncovered(owed, now)
+
+
+def _uncovered(owed: ColumnElement[bool], now: datetime) -> Iterator[Drift]:
+    """Find what is due beyond its credit, or beyond what the member has."""
+    paid = aliased(Reward)
+    handed_over = select(func.coalesce(func.sum(paid.amount), 0)).where(
+        paid.entry_id == Reward.entry_id, paid.state == RewardState.FULFILLED
+    )
+    own = and_(RewardEntry.profile_id == Reward.profile_id, RewardEntry.unit == Reward.unit).label("own")
+    query = select(Reward.id, Reward.entry_id, Reward.amount, own, handed_over.scalar_subquery().label("paid"))
+    due = list(_rows(query.join(RewardEntry, RewardEntry.id == Reward.entry_id).where(owed)))
+    left = remainders.of(reading(), [row.entry_id for row in due])
+    for row in due:
+        there = left.get(row.entry_id, 0) - int(row.paid) if row.own else 0
+        if row.amount > there:
+            yield Drift("reward_without_credit", {"reward": row.id, "amount": row.amount, "left": max(0, there)})
+    each = (
+        select(Reward.profile_id, Reward.unit, func.sum(Reward.amount).label("due"))
+        .where(owed)
+        .group_by(Reward.profile_id, Reward.unit)
+        .subquery()
+    )
+    mine = (RewardEntry.profile_id == each.c.profile_id, RewardEntry.unit == each.c.unit)
+    available = select(func.coalesce(func.sum(RewardEntry.amount), 0)).where(*mine, RewardEntry.available_at <= now)
+    has = available.scalar_subquery()
+    for row in _rows(select(each, has.label("has")).where(each.c.due > has)):
+        values = {"member": row.profile_id, "unit": row.unit, "due": int(row.due), "has": int(row.has)}
+        yield Drift("rewards_without_cover", values)
 
 
 def _rows(query: Select[*tuple[Any, ...]]) -> Any:

@@ -1,6 +1,5 @@
 """Existing customers, whom nobody has to bring: reading the operator's list, and knowing them when they sign up."""
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,6 +16,7 @@ from referralhub.services.mailing.addresses import address_hash, canonical, norm
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.calendar import zone_in_force
+from referralhub.services.shared.csv import csv_rows
 from referralhub.services.shared.errors import BadAddress, BadFile
 
 COLUMNS = ("email", "customer_since")
@@ -57,24 +57,8 @@ def read(file: Iterable[str], today: date) -> Iterator[Known | Wrong]:
 
     Raises BadFile unless its first line names the columns.
     """
-    lines = iter(file)
-    head = next(lines, "").removeprefix("\ufeff")
-    separator = ";" if head.count(";") > head.count(",") else ","
-    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=separator), [])]
-    if not set(COLUMNS) <= set(names):
-        raise BadFile("customers_without_columns", columns=", ".join(COLUMNS))
-    places = [names.index(name) for name in COLUMNS]
-    rows = csv.reader(lines, delimiter=separator)
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield Wrong(rows.line_num + 1, "line_unreadable")
-            continue
-        if row:
-            yield _line(rows.line_num + 1, [row[at].strip() if at < len(row) else "" for at in places], today)
+    for number, cells in csv_rows(file, COLUMNS):
+        yield Wrong(number, "line_unreadable") if cells is None else _line(number, cells, today)
 
 
 def refuse(wrong: int) -> None:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Integer,
@@ -33,6 +34,7 @@ from referralhub.models import (
     Program,
     Referral,
     ReferralState,
+    Reward,
     RewardEntry,
     RewardKind,
     Terms,
@@ -45,6 +47,7 @@ from referralhub.services.history.activity import Happening, in_utc
 from referralhub.services.history.channels import ChannelFigures, by_channel
 from referralhub.services.history.days import DAY, FIRST, FIRST_DAY, History, day_of, series
 from referralhub.services.history.lists import listed, reader
+from referralhub.services.ledger.entries import OPEN
 from referralhub.services.program.rules import Standing, standing
 from referralhub.services.referrals import next_step
 from referralhub.services.referrals.next_step import Prospects
@@ -139,7 +142,7 @@ def of_member(profile_id: int, now: datetime) -> Reading:
         history,
         by_channel(((each, number) for _, each, number in confirmed), ((each, number) for _, each, number in visits)),
         activity.happenings(brought, row),
-        next_step.of_row(row, brought, row.balance - held),
+        next_step.of_row(row, brought, row.balance - held - row.due),
     )
     gone = [in_utc(oldest) + timedelta(days=ACTIVE_DAYS) for _, _, oldest in active]
     freed = [in_utc(first) for _, _, _, _, first in entries if first]
@@ -164,8 +167,12 @@ def _figures(_dialect: str, steps: int) -> Select[*tuple[Any, ...]]:
         .order_by(RewardEntry.number.desc())
         .limit(1)
     )
+    owed = select(func.sum(Reward.amount)).where(
+        Reward.profile_id == profile_id, Reward.unit == Program.ledger_unit, Reward.state.in_(OPEN)
+    )
     found: dict[str, Any] = {
         "balance": func.coalesce(balance.scalar_subquery(), 0),
+        "due": cast(func.coalesce(owed.scalar_subquery(), 0), BigInteger),
         "unit": Program.ledger_unit,
         "missed": exists(select(FigureChange.id)),
         **{name: listed(query) for name, query in _by_day(profile_id, steps).items()},
