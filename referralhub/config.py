@@ -64,6 +64,7 @@ class Settings:
     log_level: str = "info"
     otel_exporter_otlp_endpoint: str = ""  # empty: no traces; its library reads it, and its siblings, by itself
     sentry_dsn: str = ""  # empty: errors are told to nobody else
+    webhook_private_addresses: bool = False  # whether webhooks go to private addresses too, and by plain http
     debug_toolbar: bool = False  # in development: Flask-DebugToolbar on each page
     database_chosen: bool = True  # whether somebody set DATABASE_URL
 
@@ -123,6 +124,7 @@ class Settings:
             log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, cls.log_level),
             otel_exporter_otlp_endpoint=reader.needing("OTEL_EXPORTER_OTLP_ENDPOINT", "otel", "opentelemetry"),
             sentry_dsn=reader.needing("SENTRY_DSN", "sentry", "sentry_sdk"),
+            webhook_private_addresses=reader.boolean("WEBHOOK_PRIVATE_ADDRESSES", cls.webhook_private_addresses),
             debug_toolbar=reader.boolean("DEBUG_TOOLBAR", cls.debug_toolbar),
             database_chosen=bool(environ.get("DATABASE_URL")),
         )

@@ -142,11 +142,12 @@ def _assembled(
 def _addresses(message: OutboxMessage, address: str, token: str | None, settings: Settings) -> dict[str, str]:
     """Return the pages to which a mail leads."""
     kind = KINDS[message.kind]
-    review = urlsplit(public_url("admin_review.index")).path
+    review, webhooks = (urlsplit(public_url(f"admin_{page}.index")).path for page in ("review", "webhooks"))
     found = {
         "dashboard_url": public_url("dashboard.home"),
         "settings_url": public_url("account.notifications"),
         "review_url": public_url("auth.login", next=review),  # to one who is signed out there is no panel
+        "webhooks_url": public_url("auth.login", next=webhooks),
     }
     if kind.token and token:
         found["url"] = public_url(TOKEN_PAGES[kind.token], token=token)

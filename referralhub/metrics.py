@@ -83,6 +83,11 @@ class _Collector(Collector):
         yield _gauge("outbox_dead", "Messages that could not be delivered.", found.mail_dead)
         due = "How long the oldest message is overdue."
         yield _gauge("outbox_oldest_due_age_seconds", due, found.oldest_due_mail)
+        yield _gauge("webhooks_waiting", "Webhooks that are to be delivered.", found.webhooks_waiting)
+        yield _gauge("webhooks_given_up", "Webhooks that could not be delivered.", found.webhooks_given_up)
+        webhook = "How long the oldest webhook is overdue."
+        yield _gauge("webhooks_oldest_due_age_seconds", webhook, found.oldest_due_webhook)
+        yield _gauge("webhook_endpoints_off", "Endpoints that were switched off.", found.webhooks_off)
         yield _gauge("database_bytes", "How large the database is.", found.database_bytes)
         yield _gauge("database_server_connections", "Connections that its server has.", found.connections)
         limit = found.connections_limit or math.inf

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import cache
+from time import monotonic
 from typing import Any
 
 from flask import Flask, current_app
@@ -11,7 +13,7 @@ from huey import crontab
 from redis import RedisError
 from sqlalchemy import event
 
-from referralhub import mail_content
+from referralhub import mail_content, webhook_content, webhook_transport
 from referralhub.clock import local_now, now
 from referralhub.extensions import db, huey
 from referralhub.mail_transport import transport
@@ -30,6 +32,9 @@ from referralhub.services.recourse import missing
 from referralhub.services.referrals import invitation_progress, lifecycle, review
 from referralhub.services.shared import once
 from referralhub.services.shared.audit import SYSTEM
+from referralhub.services.webhooks import emitting, states
+from referralhub.services.webhooks import log as webhook_log
+from referralhub.services.webhooks.delivery import Delivery as WebhookDelivery
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +57,18 @@ def update_leaderboard() -> None:
 def sweep_outbox() -> None:
     """Every minute: send what is to be tried again, and what a crash or a dead Redis left behind."""
     _deliver()
+
+
+@huey.task()
+def deliver_webhooks() -> None:
+    """Tell what has just happened, or what is to be tried again now."""
+    _deliver_webhooks()
+
+
+@huey.periodic_task(crontab())
+def sweep_webhooks() -> None:
+    """Every minute: the same for what a crash or a dead Redis left behind."""
+    _deliver_webhooks()
 
 
 @huey.periodic_task(crontab())
@@ -121,23 +138,61 @@ def tidy() -> None:
     signals.tidy(now())
     visits.fold(local_now())
     sign_ins.tidy(now(), current_app.permanent_session_lifetime)
+    webhook_log.tidy(now())
 
 
-_lane = threading.Lock()
-_wanted = threading.Event()
+class _OneAtATime:
+    """Runs something in one thread at a time: a job that finds it running only asks it for another round."""
+
+    def __init__(self) -> None:
+        self.lane, self.wanted = threading.Lock(), threading.Event()
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do it, or have it done."""
+        self.wanted.set()
+        while self.wanted.is_set() and self.lane.acquire(blocking=False):
+            try:
+                self.wanted.clear()
+                work()
+            finally:
+                self.lane.release()
+
+
+_mail, _webhooks = _OneAtATime(), _OneAtATime()
+SOON = 60  # seconds within which the sweep comes
+_coming = 0.0  # the moment, by `monotonic`, for which another run for webhooks is scheduled
 
 
 def _deliver() -> None:
-    """Run the delivery, in one thread at a time: a job that finds it running only asks it for another round."""
-    _wanted.set()
-    while _wanted.is_set() and _lane.acquire(blocking=False):
-        try:
-            _wanted.clear()
-            credentials.answer_resets(now())
-            missing.ask_friends(now(), new_only=True)
-            _delivery(app_ctx.app).run()
-        finally:
-            _lane.release()
+    _mail.run(_send_mail)
+
+
+def _send_mail() -> None:
+    credentials.answer_resets(now())
+    missing.ask_friends(now(), new_only=True)
+    _delivery(app_ctx.app).run()
+
+
+def _deliver_webhooks() -> None:
+    _webhooks.run(_send_webhooks)
+
+
+def _send_webhooks() -> None:
+    """Send what is due, and come again for who takes time and for what is to be tried again before the next sweep."""
+    delivery = _webhook_delivery(app_ctx.app)
+    delivery.run()
+    again = delivery.next_run()
+    if again is not None and again < SOON:
+        _come_again(max(1, round(again)))
+
+
+def _come_again(seconds: int) -> None:
+    """Schedule a run, unless one is there that comes first: each of many jobs finds the same reason."""
+    global _coming  # noqa: PLW0603 - there is one delivery in a process
+    at = monotonic()
+    if not at < _coming <= at + seconds:
+        _coming = at + seconds
+        deliver_webhooks.schedule(delay=seconds)
 
 
 @cache
@@ -152,7 +207,15 @@ def _delivery(app: Flask) -> Delivery:
     )
 
 
-JOBS = {outbox.WAITING: deliver_mail, leaderboard.CHANGED: update_leaderboard}
+@cache
+def _webhook_delivery(app: Flask) -> WebhookDelivery:
+    settings = app.config["SETTINGS"]
+    return WebhookDelivery(webhook_transport.transport(settings), now, settings.secret_key)
+
+
+states.use(webhook_content.WORDS)
+
+JOBS = {outbox.WAITING: deliver_mail, emitting.WAITING: deliver_webhooks, leaderboard.CHANGED: update_leaderboard}
 
 
 @event.listens_for(db.session, "after_begin")

@@ -12,6 +12,7 @@ from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
 from referralhub.services.recourse import missing
 from referralhub.services.shared.audit import OPERATOR
+from referralhub.services.webhooks import endpoints
 from tests.pages import Visitor
 from tests.people import Clock, Person, PostOffice, Records, user_named
 from tests.pictures import picture
@@ -39,6 +40,9 @@ def everybody(app: Flask, post_office: PostOffice, clock: Clock) -> dict[str, Vi
         claims.redeem(1, 1, "the-first-one", clock())
         missing.claim(user_named("alice"), "nobody@example.org", clock().date(), Channel.LINK, "", clock())
         keys.create("shop", Scope, OPERATOR, clock())
+        options = {"secret_key": app.config["SETTINGS"].secret_key, "private": False}
+        endpoints.add("https://shop.example.com/webhooks", (), OPERATOR, clock(), **options)
+        endpoints.test(1, OPERATOR, clock())
         signup.create_admin(grace.username, grace.email, grace.password, clock())
     grace.sign_in()
     return {"anonymous": Visitor(app), "owner": alice, "other": bob, "admin": grace}

@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired
 
 from referralhub import languages
 from referralhub.account.views import bp
+from referralhub.clock import now
 from referralhub.services.accounts import profile
 
 BROWSER = "browser"  # in place of a language
@@ -33,7 +34,7 @@ def choose_language() -> Response | tuple[str, int]:
     form = LanguageForm(language=current_user.language or BROWSER)
     if form.validate_on_submit():
         chosen = None if form.language.data == BROWSER else form.language.data
-        profile.set_language(current_user.id, chosen)
+        profile.set_language(current_user.id, chosen, now())
         with languages.speaking(chosen or languages.of_browser()):
             flash(_("Saved."))
         return redirect(url_for("account.choose_language"), 303)

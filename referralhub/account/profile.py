@@ -13,6 +13,7 @@ from wtforms import BooleanField, StringField
 from wtforms.validators import InputRequired, Length
 
 from referralhub.account.views import bp
+from referralhub.clock import now
 from referralhub.forms import (
     line_for_strangers,
     no_control_characters,
@@ -84,7 +85,7 @@ def public_profile() -> Response | tuple[str, int]:
     if form.validate_on_submit():
         names = text_of(form.username), text_of(form.display_name)
         try:
-            profile.set_public_profile(current_user.id, *names, form.listed.data, text_of(form.greeting))
+            profile.set_public_profile(current_user.id, *names, form.listed.data, text_of(form.greeting), now())
         except Taken as error:
             show_error(error, form)
         else:

@@ -18,6 +18,7 @@ from referralhub.admin.perks.pages import Perks
 from referralhub.admin.program.pages import Rules
 from referralhub.admin.referrals import Referrals, Review
 from referralhub.admin.texts import Texts
+from referralhub.admin.webhooks import Webhooks
 from referralhub.models import (
     AuditLine,
     Invitation,
@@ -50,6 +51,7 @@ def init_app(app: Flask) -> None:
         Invitations(Invitation, N_("Invitations"), "invitations"),
         Mail(OutboxMessage, N_("Mail"), "mail"),
         ApiKeys(N_("API keys"), endpoint="admin_api_keys", url="/admin/api-keys"),
+        Webhooks(N_("Webhooks"), endpoint="admin_webhooks", url="/admin/webhooks"),
         Audit(AuditLine, N_("Audit log"), "audit"),
     )
     for view in views:

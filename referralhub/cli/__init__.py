@@ -18,11 +18,12 @@ from referralhub.cli.referrals import referrals
 from referralhub.cli.rewards import rewards
 from referralhub.cli.seed import seed
 from referralhub.cli.users import users
+from referralhub.cli.webhooks import webhooks
 from referralhub.cli.worker import worker
 
 COMMANDS = (
-    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, rewards, api_keys, events, mail,
-    users,
+    seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, rewards, api_keys, events,
+    webhooks, mail, users,
     audit, export, import_, doctor, worker
 )  # fmt: skip
 

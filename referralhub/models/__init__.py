@@ -37,6 +37,15 @@ from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
 from referralhub.models.user import ERASED_DOMAIN, NO_ADDRESS_DOMAIN, User
 from referralhub.models.visit import VisitDaily
+from referralhub.models.webhook import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookMessage,
+    WebhookOff,
+    WebhookSequence,
+    WebhookType,
+)
 
 __all__ = [
     "CONFIRMED_ADDRESS",
@@ -109,5 +118,12 @@ __all__ = [
     "Unit",
     "User",
     "VisitDaily",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookMessage",
+    "WebhookOff",
+    "WebhookSequence",
+    "WebhookType",
     "ledger_unit",
 ]

@@ -32,6 +32,7 @@ class MessageKind(StrEnum):
     REVIEW_REMINDER = "review_reminder"
     CLAIM_QUESTION = "claim_question"
     CLAIM_DECIDED = "claim_decided"
+    WEBHOOK_SWITCHED_OFF = "webhook_switched_off"
 
 
 class OutboxMessage(Base):

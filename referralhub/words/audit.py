@@ -26,6 +26,7 @@ SUBJECTS = {
     "api_key": N_("key"),
     "events": N_("events"),
     "reward": N_("reward"),
+    "webhook": N_("webhook"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
     "accepted": N_("accepted"),
@@ -87,9 +88,11 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "timezone": N_("timezone"),
     "touch": N_("touch"),
     "two_factor": N_("two factor"),
+    "types": N_("types"),
     "unit": N_("unit"),
     "used": N_("used"),
     "unlocked_at": N_("unlocked at"),
+    "url": N_("address"),
     "window_days": N_("window days"),
 }
 SHOWN = 200  # characters of a value

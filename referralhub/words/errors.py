@@ -121,6 +121,18 @@ ERRORS: dict[str, Text] = {
         "wrong", "1 line is wrong. Nothing was changed.", "{wrong} lines are wrong. Nothing was changed."
     ),
     "words_malformed": N_("Use at most {most} characters, on one line."),
+    # Webhooks
+    "webhook_url_not_https": N_("The address must begin with https://."),
+    "webhook_url_with_credentials": N_("Leave the name and the password out of the address: a signature proves us."),
+    "webhook_url_malformed": N_("This is no address that can be called, such as https://shop.example.com/webhooks."),
+    "webhook_url_private": N_("This is an address of a private network. Name one that everybody can reach."),
+    "webhook_there_already": N_("This address is told already. If its secret was not kept, make another one."),
+    "webhook_type_unknown": N_("There is no such type."),
+    "webhook_as_before": N_("It is told of these types already."),
+    "webhook_on_already": N_("This address is switched on already."),
+    "webhook_removed_already": N_("This address was removed before."),
+    "webhook_is_off": N_("This address is switched off. Switch it on first."),
+    "too_many_webhooks": N_("There can be {most} addresses. Remove one first."),
     # Existing customers
     "customers_with_mistakes": Plural(
         "wrong", "1 line is wrong. Nothing was loaded.", "{wrong} lines are wrong. Nothing was loaded."
@@ -240,6 +252,8 @@ ERRORS: dict[str, Text] = {
     "no_such_key": N_("There is no key with this number."),
     "no_such_perk": N_("There is no perk with this number."),
     "no_such_claim": N_("There is no claim with this number."),
+    "no_such_webhook": N_("There is no webhook with this number."),
+    "no_such_delivery": N_("There is no delivery with this number."),
     "no_such_message": N_("There is no message with this number."),
 }
 

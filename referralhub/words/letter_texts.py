@@ -208,6 +208,26 @@ After 30 days, those that are not likely fraud confirm themselves.
 
 Open the review queue: {review_url}"""),
     ),
+    "webhook_failing": Letter(
+        N_("Webhooks to {site} are switched off"),
+        N_("""Hello {name},
+
+for five days nothing of what {brand} has to tell arrived at {site}. It was switched off: nothing more is sent there.
+
+The log says what was answered. Once that is mended, switch it on again, and send again what is missing.
+
+Open the webhooks: {webhooks_url}"""),
+    ),
+    "webhook_gone": Letter(
+        N_("Webhooks to {site} are switched off"),
+        N_("""Hello {name},
+
+{site} answered that it is gone (410), and wants to be told nothing more. It was switched off.
+
+If that is a mistake, switch it on again, and send again what is missing.
+
+Open the webhooks: {webhooks_url}"""),
+    ),
     "claim_question": Letter(
         N_("Did {inviter} invite you to {brand}?"),
         N_("""Hello {name},

@@ -65,9 +65,11 @@ def letter_for(kind: MessageKind, payload: Mapping[str, Any], reward: str, by_ev
             return "badge_earned_with_tier"
         case MessageKind.INVITATION | MessageKind.INVITATION_REMINDER if reward:
             return f"{kind.value}_with_reward"
-        case MessageKind.CLAIM_DECIDED:
-            return f"claim_{payload['state']}"
-    return kind.value
+        case MessageKind.CLAIM_DECIDED | MessageKind.WEBHOOK_SWITCHED_OFF:
+            about, _, _ = kind.value.partition("_")
+            return f"{about}_{payload.get('state') or payload['why']}"
+        case _:
+            return kind.value
 
 
 def original(name: str) -> Letter:

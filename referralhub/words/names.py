@@ -77,6 +77,7 @@ NAMES: dict[type[StrEnum], Mapping[Any, str]] = {
         MessageKind.REVIEW_REMINDER: N_("review reminder"),
         MessageKind.CLAIM_QUESTION: N_("claim question"),
         MessageKind.CLAIM_DECIDED: N_("claim decided"),
+        MessageKind.WEBHOOK_SWITCHED_OFF: N_("webhook switched off"),
     },
     Fulfilment: {Fulfilment.BY_HAND: N_("by hand"), Fulfilment.COUPON: N_("coupon")},
     Touch: {Touch.FIRST: N_("first"), Touch.LAST: N_("last")},

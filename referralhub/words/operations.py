@@ -125,6 +125,27 @@ REMARKS = {
         "{messages} messages could not be delivered.",
         "`flask --app wsgi mail dead` says why, `mail resend` sends them again.",
     ),
+    "webhooks_overdue": RemarkText(
+        "Webhooks should have been sent {minutes} minutes ago; {waiting} wait.",
+        "See that the worker runs, and what it logs.",
+    ),
+    "webhooks_failing": RemarkText(
+        "{endpoints} of the addresses of webhooks failed last.",
+        "`flask --app wsgi webhooks list` names them, `webhooks deliveries ID` has what they answered.",
+    ),
+    "webhooks_off": RemarkText(
+        "{endpoints} of the addresses of webhooks are switched off.",
+        "Once what they answered is mended, switch them on in the panel, and `flask --app wsgi webhooks replay` what "
+        "is missing.",
+    ),
+    "webhooks_given_up": RemarkText(
+        "{messages} webhooks could not be delivered.",
+        "`flask --app wsgi webhooks deliveries ID` says why, `webhooks replay` sends them again.",
+    ),
+    "webhooks_to_private_addresses": RemarkText(
+        "Webhooks go to private addresses too, so that whoever enters one reaches what is in this network.",
+        "Unset WEBHOOK_PRIVATE_ADDRESSES unless the product is in the same network.",
+    ),
     "no_admin": RemarkText(
         "There is no admin, so that nobody can look after held referrals.",
         "Run `flask --app wsgi users create-admin`.",

@@ -45,7 +45,11 @@ GROUPS = {
         "password_changed": N_("The password was changed"),
         "sign_in_changed": N_("The way of signing in was changed"),
     },
-    N_("For those who run the program"): {"review_reminder": N_("Referrals wait for a decision")},
+    N_("For those who run the program"): {
+        "review_reminder": N_("Referrals wait for a decision"),
+        "webhook_failing": N_("A webhook was switched off, since nothing arrived"),
+        "webhook_gone": N_("A webhook was switched off, since it said so"),
+    },
 }
 TITLES = {name: title for texts in GROUPS.values() for name, title in texts.items()}
 
@@ -58,7 +62,15 @@ def sample_values(brand: str, unit: str, page: Callable[[str], str]) -> dict[str
     }  # fmt: skip
     people = {"name": "Robin", "friend": "Kim", "inviter": "Robin", "words": _("You will like it.")}
     home = page("dashboard.home")
-    urls = dict.fromkeys(("url", "dashboard_url"), home) | {"review_url": page("admin_review.index")}
-    others = {"brand": brand, "reward": format_amount(1000, unit), "tier": "Silver", "reason": _("a mistake")}
-    others["promise"] = _("You get %(amount)s.", amount=format_amount(1000, unit))
+    urls = dict.fromkeys(("url", "dashboard_url"), home) | {
+        "review_url": page("admin_review.index"), "webhooks_url": page("admin_webhooks.index")
+    }  # fmt: skip
+    others = {
+        "brand": brand,
+        "reward": format_amount(1000, unit),
+        "tier": "Silver",
+        "reason": _("a mistake"),
+        "promise": _("You get %(amount)s.", amount=format_amount(1000, unit)),
+        "site": "shop.example.com",
+    }
     return values_of(payload) | people | others | urls

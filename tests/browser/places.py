@@ -20,5 +20,5 @@ ADMINS = (
     "/admin/rewards/", "/admin/perks/", "/admin/perks/new", "/admin/perks/1/", "/admin/claims/", "/admin/program/",
     "/admin/program/edit", "/admin/invitations/", "/admin/mail/", "/admin/audit/", "/admin/audit/verify",
     "/admin/texts/", "/admin/texts/invitation/de/", "/admin/brand/", "/admin/customers/", "/admin/review/missing/",
-    "/admin/api-keys/", "/account/confirm",
+    "/admin/api-keys/", "/admin/webhooks/", "/admin/webhooks/1/", "/admin/webhooks/deliveries/1/", "/account/confirm",
 )  # fmt: skip

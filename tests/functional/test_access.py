@@ -198,6 +198,9 @@ TABLE = {
         GET /admin/rewards/rows.csv
         GET /admin/texts/
         GET /admin/texts/<text>/<language>/
+        GET /admin/webhooks/
+        GET /admin/webhooks/<row:row_id>/
+        GET /admin/webhooks/deliveries/<row:row_id>/
         POST /admin/program/edit
     """,
     (404, 404, 404, 303): """
@@ -211,6 +214,9 @@ TABLE = {
         POST /admin/perks/<row:row_id>/off
         POST /admin/perks/<row:row_id>/on
         POST /admin/texts/<text>/<language>/original
+        POST /admin/webhooks/<row:row_id>/on
+        POST /admin/webhooks/<row:row_id>/types
+        POST /admin/webhooks/deliveries/<row:row_id>/again
     """,
     (404, 404, 404, 422): """
         POST /admin/api-keys/
@@ -236,6 +242,11 @@ TABLE = {
         POST /admin/texts/<text>/<language>/
         POST /admin/texts/<text>/<language>/mail
         POST /admin/texts/<text>/<language>/preview
+        POST /admin/webhooks/
+        POST /admin/webhooks/<row:row_id>/remove
+        POST /admin/webhooks/<row:row_id>/replay
+        POST /admin/webhooks/<row:row_id>/rotate
+        POST /admin/webhooks/<row:row_id>/test
     """,
 }
 ROUTES = {route.strip(): answers for answers, routes in TABLE.items() for route in routes.strip().splitlines()}

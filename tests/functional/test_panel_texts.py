@@ -33,15 +33,21 @@ from referralhub.models import (
     RewardEntry,
     Role,
     User,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookOff,
 )
 from referralhub.pseudo import PADDING, pseudo
 from referralhub.services.accounts import administration
+from referralhub.services.integration import members as outside_members
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.program.rules import PRESETS
 from referralhub.services.recourse import appeals, decisions
 from referralhub.services.referrals import customers
 from referralhub.services.shared import audit, currencies
 from referralhub.services.shared.audit import OPERATOR, SYSTEM, Actor
+from referralhub.services.webhooks import endpoints
 from referralhub.words.amounts import unit_name
 from referralhub.words.letter_texts import LETTERS
 from tests.factories import befriend, members
@@ -125,8 +131,26 @@ def _be_busy(clock) -> None:
     for number, kind in enumerate(MessageKind):
         values = {"attempts": 1, "address": None} | states[number % len(states)]
         db.session.add(OutboxMessage(key=kind.value, user_id=mira.id, kind=kind, payload={}, created=now, **values))
+    _tell(actor, now)
     values = {"mailed": True, "two_factor": False, "identity": True, "referrer": None, "handed_over": True}
     audit.record(db.session(), SYSTEM, "member.made_up", "member", mira.id, {}, values, now)
+    db.session.commit()
+
+
+def _tell(actor: Actor, now: datetime) -> None:
+    """Let a shop be told of something, which arrived, was given up and waits; and others be switched off."""
+    options = {"secret_key": "a secret for tests alone", "private": False}
+    for number, why in enumerate((None, *WebhookOff, None), 1):
+        made, _secret = endpoints.add(f"https://shop.example.com/{number}", (), actor, now, **options)
+        made.is_active, made.off_because, made.failing_since = why is None, why, now if number > 1 else None
+    db.session.commit()
+    for number in range(3):
+        outside_members.put(f"number-{number}", outside_members.Given(), actor, now)
+    mine = db.session.scalars(db.select(WebhookDelivery).filter_by(endpoint_id=1).order_by(WebhookDelivery.id)).all()
+    mine[0].delivered_at, mine[0].next_try_at, mine[1].next_try_at = now, None, None
+    for delivery, status in zip(mine, (200, None), strict=False):
+        values = {"status": status, "milliseconds": 12, "said": "", "at": now}
+        db.session.add(WebhookAttempt(delivery_id=delivery.id, **values))
     db.session.commit()
 
 
@@ -176,7 +200,9 @@ def paths(app: Flask) -> Iterator[str]:
     with app.app_context():
         models = {"members": User, "referrals": Referral, "perks": Perk}
         ids = {f"admin_{name}.show": list(db.session.scalars(db.select(model.id))) for name, model in models.items()}
-        ids["admin_review.claim"] = list(db.session.scalars(db.select(ReferralClaim.id)))
+        others = {"admin_review.claim": ReferralClaim, "admin_webhooks.show": WebhookEndpoint}
+        for name, model in (others | {"admin_webhooks.delivery": WebhookDelivery}).items():
+            ids[name] = list(db.session.scalars(db.select(model.id)))
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/admin/") and "GET" in rule.methods and not rule.rule.endswith(".csv"):
             if "row_id" in rule.arguments:
@@ -214,6 +240,10 @@ REFUSED = (  # forms of which everything is refused
     ("/admin/texts/invitation/de/", "/admin/texts/invitation/de/", {"subject": "", "body": "{"}),
     ("/admin/texts/share/en/", "/admin/texts/share/en/", {"subject": "\x07", "body": "x" * 1001}),
     ("/admin/review/", "/admin/review/", {"reason": "none is ticked"}),
+    ("/admin/webhooks/", "/admin/webhooks/", {"url": ""}),
+    ("/admin/webhooks/", "/admin/webhooks/", {"url": "https://localhost/"}),
+    ("/admin/webhooks/1/", "/admin/webhooks/1/remove", {}),
+    ("/admin/webhooks/1/", "/admin/webhooks/1/replay", {"since": "", "until": "soon"}),
 )  # fmt: skip
 
 
@@ -284,6 +314,18 @@ def test_notices(panel: Person, left, records):
         (f"/admin/referrals/{held}/reverse", {"reason": "spam"}),
         (f"/admin/review/missing/{agreed}/confirm", {"reason": "spam"}),
         (f"/admin/review/missing/{agreed}/confirm", {"reason": "spam"}),
+        ("/admin/webhooks/", {"url": "https://shop.example.com/1"}),
+        ("/admin/webhooks/1/test", {"key": key}),
+        ("/admin/webhooks/2/test", {"key": key}),
+        ("/admin/webhooks/1/types", {"types": "reward.due"}),
+        ("/admin/webhooks/1/types", {"types": "reward.due"}),
+        ("/admin/webhooks/2/on", {}),
+        ("/admin/webhooks/2/on", {}),
+        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2020-01-02T00:00"}),
+        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2100-01-02T00:00"}),
+        ("/admin/webhooks/deliveries/1/again", {}),
+        ("/admin/webhooks/2/remove", {"sure": "y"}),
+        ("/admin/webhooks/2/remove", {"sure": "y"}),
     ):  # fmt: skip
         page = panel.follow(panel.post(path, {"csrf_token": token, **values}, 303))
         assert page.all(".notice"), path

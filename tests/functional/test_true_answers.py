@@ -14,7 +14,17 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from referralhub.extensions import db
-from referralhub.models import Invitation, MessageKind, OutboxMessage, Reason, Referral, ReferralState, Scope
+from referralhub.models import (
+    Invitation,
+    MessageKind,
+    OutboxMessage,
+    Reason,
+    Referral,
+    ReferralState,
+    Scope,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from referralhub.services.accounts import administration
 from referralhub.services.brand import logos, versions
 from referralhub.services.integration import keys, members
@@ -23,6 +33,7 @@ from referralhub.services.perks import catalogue, claims
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared.audit import OPERATOR
+from referralhub.services.webhooks import endpoints
 from tests.claims import CLAIMS, question_path
 from tests.functional.program.test_admin_program import send
 from tests.pages import Visitor
@@ -330,6 +341,27 @@ def enter_by_link(world: World) -> Sent:
     return visitor, f"/sign-in/{token}", visitor.filled_in(visitor.get(f"/sign-in/{token}").form(f"/sign-in/{token}"))
 
 
+def of_webhook(what: str, off: bool = False, **values: str) -> Callable[[World], Sent]:
+    """Do something with the webhook of a shop, which has been told of one member."""
+
+    def action(world: World) -> Sent:
+        clock = world.app.config["CLOCK"]
+        with world.app.app_context():
+            options = {"secret_key": world.app.config["SETTINGS"].secret_key, "private": False}
+            endpoints.add("https://shop.example.com/webhooks", (), OPERATOR, clock(), **options)
+            members.put("42", members.Given(), OPERATOR, clock())
+            for delivery in db.session.scalars(db.select(WebhookDelivery)):
+                delivery.delivered_at, delivery.next_try_at = clock(), None
+            if off:
+                db.session.get_one(WebhookEndpoint, 1).is_active = False
+            db.session.commit()
+        if what == "deliveries":
+            return world.form(world.grace, "/admin/webhooks/deliveries/1/", "/admin/webhooks/deliveries/1/again")
+        return world.form(world.grace, "/admin/webhooks/1/", f"/admin/webhooks/1/{what}", **values)
+
+    return action
+
+
 PASSWORD = "alice likes tea"
 TEXT, BODY = "/admin/texts/friend_joined/de/", "Zur Übersicht: {dashboard_url}"
 ACTIONS: dict[str, Callable[[World], Sent]] = {
@@ -410,6 +442,16 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/review/missing/<row:row_id>/<any(confirm, reject):decision>": decide_claim,
     "POST /admin/texts/<text>/<language>/": of_grace(TEXT, subject="Our own", body=BODY),
     "POST /admin/texts/<text>/<language>/original": put_text_back,
+    "POST /admin/webhooks/": of_grace("/admin/webhooks/", url="https://shop.example.com/webhooks"),
+    "POST /admin/webhooks/<row:row_id>/on": of_webhook("on", off=True),
+    "POST /admin/webhooks/<row:row_id>/remove": of_webhook("remove", sure="y"),
+    "POST /admin/webhooks/<row:row_id>/replay": of_webhook(
+        "replay", since="2020-01-01T00:00", until="2100-01-01T00:00", type=""
+    ),
+    "POST /admin/webhooks/<row:row_id>/rotate": of_webhook("rotate"),
+    "POST /admin/webhooks/<row:row_id>/test": of_webhook("test"),
+    "POST /admin/webhooks/<row:row_id>/types": of_webhook("types", types="reward.due"),
+    "POST /admin/webhooks/deliveries/<row:row_id>/again": of_webhook("deliveries"),
 }
 ONE_MORE = {  # tables to which a retry may add
     "POST /login": {"sign_in", "sighting"},

@@ -219,7 +219,7 @@ class ProgramMachine(RecourseRules, InvitingRules, MailRules):
         listed, other = how == "listed", self.members[(pick + 1) % len(self.members)]
         wanted = {"same": member.username.title(), "new": self.new_name(), "taken": other.username.upper()}[username]
         refused = Taken if username == "taken" and other is not member else None
-        self.request(5, lambda: profile.set_public_profile(member.user_id, wanted, name, listed, ""), refused)
+        self.request(5, lambda: profile.set_public_profile(member.user_id, wanted, name, listed, "", self.now), refused)
         if not refused:
             self.model.rename(member, wanted, name, listed)
 

@@ -16,7 +16,7 @@ FILES = {str(file.relative_to(PACKAGE)): file for file in sorted(PACKAGE.rglob("
 
 # The rooms of the services, from bottom to top: each may know those before it, as far as its own list says.
 FLOORS = (
-    "shared", "program", "ledger", "mailing", "fulfilment", "brand", "fraud", "perks", "history", "links",
+    "shared", "program", "ledger", "mailing", "webhooks", "fulfilment", "brand", "fraud", "perks", "history", "links",
     "conversions", "referrals", "recourse", "accounts", "integration", "growth", "operations", "sample",
 )  # fmt: skip
 WEB = "flask flask_login flask_wtf flask_limiter flask_session flask_admin flask_migrate werkzeug wtforms jinja2 click"
@@ -40,16 +40,17 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
-    "services.fulfilment": (f"{ROW} services.shared services.ledger", "sqlalchemy"),
+    "services.fulfilment": (f"{ROW} services.shared services.ledger services.webhooks", "sqlalchemy"),
+    "services.webhooks": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.brand": (f"{ROW} services.shared services.mailing", "lxml sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
-    "services.perks": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
+    "services.perks": (f"{ROW} services.shared services.program services.ledger services.webhooks", "sqlalchemy"),
     "services.history": (f"{ROW} services.shared", "sqlalchemy msgspec"),
-    "services.links": (f"{ROW} services.shared", "redis sqlalchemy"),
-    "services.conversions": (f"{ROW} services.shared services.program services.ledger", "sqlalchemy"),
+    "services.links": (f"{ROW} services.shared services.webhooks", "redis sqlalchemy"),
+    "services.conversions": (f"{ROW} services.shared services.program services.ledger services.webhooks", "sqlalchemy"),
     "services.referrals": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.perks "
-        "services.history services.conversions",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.webhooks services.fraud "
+        "services.perks services.history services.conversions",
         "sqlalchemy redis itsdangerous msgspec",
     ),
     "services.recourse": (
@@ -58,18 +59,18 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "sqlalchemy itsdangerous",
     ),
     "services.accounts": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.brand services.fraud "
-        "services.links services.referrals services.recourse",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.webhooks services.brand "
+        "services.fraud services.links services.referrals services.recourse",
         "sqlalchemy cryptography nacl",
     ),
     "services.integration": (
-        f"{ROW} services.shared services.program services.ledger services.mailing services.fraud services.links "
-        "services.conversions services.referrals services.recourse services.accounts",
+        f"{ROW} services.shared services.program services.ledger services.mailing services.webhooks services.fraud "
+        "services.links services.conversions services.referrals services.recourse services.accounts",
         "sqlalchemy",
     ),
     "services.growth": (f"{ROW} services.shared services.links", "sqlalchemy"),
     "services.operations": (
-        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing "
+        f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.webhooks "
         "services.conversions services.accounts",
         "sqlalchemy redis alembic msgspec",
     ),
@@ -121,6 +122,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask css_inline",
     ),
     "mail_transport": ("config services.mailing", ""),
+    # Webhooks at the edge: the same.
+    "webhook_content": ("languages models services.webhooks urls words", ""),
+    "webhook_transport": ("config services.webhooks", ""),
     "mailbox": ("mail_transport", "flask"),
     "styleguide": ("dashboard models services.fraud", "flask flask_wtf wtforms"),
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
@@ -156,16 +160,17 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms htmx languages mail_content mail_transport models outcome urls words "
-        "services.shared services.program services.mailing services.fulfilment services.brand services.perks "
-        "services.links services.referrals services.recourse services.accounts services.integration services.growth",
+        "services.shared services.program services.mailing services.webhooks services.fulfilment services.brand "
+        "services.perks services.links services.referrals services.recourse services.accounts services.integration "
+        "services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
         "clock config database errors extensions forms mail_transport models openid processes redis_client words "
-        "services.shared services.program services.ledger services.mailing services.fulfilment services.brand "
-        "services.fraud services.perks services.conversions services.referrals services.accounts "
+        "services.shared services.program services.ledger services.mailing services.webhooks services.fulfilment "
+        "services.brand services.fraud services.perks services.conversions services.referrals services.accounts "
         "services.integration services.growth "
         "services.operations services.sample",
         "click flask redis sqlalchemy",
@@ -184,10 +189,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "migrations": ("database extensions", "click flask flask_migrate"),
     "commits": ("extensions services.shared services.ledger services.fulfilment", "flask sqlalchemy"),
     "tasks": (
-        "clock extensions mail_content mail_transport observing services.shared services.ledger services.mailing "
-        "services.fraud services.links services.referrals services.recourse services.accounts services.integration "
-        "services.fulfilment "
-        "services.operations",
+        "clock extensions mail_content mail_transport observing webhook_content webhook_transport services.shared "
+        "services.ledger services.mailing services.webhooks services.fraud services.links services.referrals "
+        "services.recourse services.accounts services.integration services.fulfilment services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (

@@ -17,6 +17,7 @@ class PeriodicTask(Task): ...
 
 class TaskWrapper(Generic[_Params, _Result]):
     def __call__(self, *args: _Params.args, **kwargs: _Params.kwargs) -> Any: ...  # queues it
+    def schedule(self, *, delay: float) -> Any: ...  # queues it for later, in so many seconds
     def call_local(self, *args: _Params.args, **kwargs: _Params.kwargs) -> _Result: ...  # does it at once
 
 class Huey:

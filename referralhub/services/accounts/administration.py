@@ -28,6 +28,7 @@ from referralhub.services.referrals import attribution
 from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
+from referralhub.services.webhooks import announcing
 
 SAID = 200  # characters of a reason
 
@@ -99,6 +100,7 @@ def set_active(user_id: int, active: bool, reason: str, actor: Actor, now: datet
         if not active:
             sign_ins.end_all(session, user_id)
         leaderboard.changed(session, user.profile.id)
+        announcing.member(session, user_id, now)
         states = {"is_active": not active}, {"is_active": active}
         action = "member.activate" if active else "member.deactivate"
         audit.record(session, actor, action, "member", user_id, *states, now, reason)

@@ -17,6 +17,7 @@ from referralhub.services.mailing.kinds import KINDS
 from referralhub.services.referrals import invitation_progress, lifecycle
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.errors import BadLink, Taken, WrongPassword
+from referralhub.services.webhooks import announcing
 
 
 def ask_to_verify(session: Session, user_id: int, now: datetime, *, first: bool = False) -> bool:
@@ -208,6 +209,7 @@ def change_address(token: str, now: datetime) -> bool:
             signals.remember_address(session, user.id, old, now)
             key = f"address_changed:{used.id}"
             outbox.queue(session, MessageKind.ADDRESS_CHANGED, user.id, key, {}, now, address=old)
+            announcing.member(session, user.id, now)
         if not was_verified:
             lifecycle.settle(session, user.profile.id, now, Reason(ReasonCode.ADDRESS_VERIFIED))
         invitation_progress.note_confirmed(session, user.profile.id, used.address, now)

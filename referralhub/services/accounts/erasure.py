@@ -25,6 +25,7 @@ from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.recourse import appeals, missing
 from referralhub.services.referrals import invitation_progress
+from referralhub.services.webhooks import announcing, forgetting
 
 
 def erase(user_id: int, pseudonym: str, now: datetime) -> None:
@@ -62,6 +63,7 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         sign_ins.end_all(session, user_id)
         tokens.forget(session, user_id)
         _forget_events(session, profile_id)
+        external_id = session.scalar(select(ExternalMember.external_id).where(ExternalMember.user_id == user_id))
         for model in (RecoveryCode, Identity, ExternalMember):
             session.execute(delete(model).where(model.user_id == user_id))
         tokens.forget_addresses(session, addresses)
@@ -69,6 +71,8 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
         appeals.forget_words(session, profile_id)
         outbox.forget_addresses(session, addresses)
         signals.forget(session, profile_id)
+        forgetting.forget(session, user_id, profile_id)
+        announcing.member_gone(session, user_id, external_id, now)
 
 
 def _forget_events(session: Session, profile_id: int) -> None:

@@ -19,6 +19,7 @@ from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import audit, codes
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, Taken
+from referralhub.services.webhooks import announcing
 
 SAME_FORM = timedelta(minutes=5)  # in which a form that is sent again is the same person's; then it is somebody's guess
 
@@ -74,6 +75,7 @@ def sign_up(
             lifecycle.settle(session, profile.id, now, Reason(ReasonCode.VERIFICATION_NOT_REQUIRED))
             invitation_progress.note_confirmed(session, profile.id, email, now)
             session.refresh(user)
+        announcing.member(session, user.id, now, created=True)
         if admin_by:
             audit.record(session, admin_by, "admin.create", "member", user.id, {}, {"is_admin": True}, now)
     return user

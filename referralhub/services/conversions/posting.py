@@ -29,6 +29,7 @@ from referralhub.services.conversions import earning
 from referralhub.services.conversions.earning import Case, Earning, Happened
 from referralhub.services.ledger import entries
 from referralhub.services.ledger.entries import Posting
+from referralhub.services.webhooks import announcing
 
 CREDITS = {"referrer": RewardKind.REFERRER, "friend": RewardKind.FRIEND}
 COLUMNS = (
@@ -208,6 +209,9 @@ def _write_conversions(session: Session, earnings: Sequence[Earning], now: datet
     changed = [{"id": row["id"]} | after for row, after in wanted if not after.items() <= row.items()]
     if changed:
         session.execute(update(Conversion), changed)
+    announcing.conversions(
+        session, set(ids.values()) - {row["id"] for row in rows.values()}, {row["id"] for row in changed}, now
+    )
     return ids
 
 

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import transaction
 from referralhub.models import Reward, RewardKind, RewardState
-from referralhub.services.fulfilment.news import tell
 from referralhub.services.ledger import entries
 from referralhub.services.shared import audit, figure_changes
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import Conflict, DomainError, NotFound
+from referralhub.services.webhooks import announcing
 
 LONGEST_REFERENCE, LONGEST_REASON = 200, 500  # characters
 
@@ -141,7 +141,7 @@ def _change(session: Session, reward: Reward, after: RewardState, now: datetime)
     reward.state, reward.changed = after, now
     session.flush()
     figure_changes.note(session, reward.profile_id)
-    tell(session, reward, f"reward.{after.value}", now)
+    announcing.reward(session, reward.id, reward.state, now)
 
 
 def _require_open(reward: Reward) -> None:

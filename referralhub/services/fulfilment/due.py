@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import Program, Referral, Reward, RewardEntry, RewardHold, RewardKind, RewardState
-from referralhub.services.fulfilment.news import tell
 from referralhub.services.ledger import entries, remainders
 from referralhub.services.ledger.entries import OPEN
 from referralhub.services.shared import figure_changes
+from referralhub.services.webhooks import announcing
 
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE, RewardKind.ADJUSTMENT)
 AT_ONCE = 200  # credits that are looked at in one query
@@ -134,7 +134,7 @@ def _withdraw(session: Session, reward: Reward, reason: str, now: datetime) -> i
     reward.state, reward.reason, reward.changed = RewardState.WITHDRAWN, reason, now
     session.flush()
     figure_changes.note(session, reward.profile_id)
-    tell(session, reward, "reward.withdrawn", now)
+    announcing.reward(session, reward.id, reward.state, now)
     return reward.amount
 
 
@@ -197,4 +197,4 @@ def _add(session: Session, credit: Row[Any], profile_id: int, amount: int, unit:
     session.add(reward)
     session.flush()
     figure_changes.note(session, profile_id)
-    tell(session, reward, "reward.due", now)
+    announcing.reward(session, reward.id, reward.state, now)

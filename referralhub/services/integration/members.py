@@ -22,6 +22,7 @@ from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, Conflict, DomainError, NotFound, Taken
 from referralhub.services.shared.names import check_name
 from referralhub.services.shared.parts import Part
+from referralhub.services.webhooks import announcing
 
 LONGEST_ID, LONGEST_NAME = 255, 40  # characters
 
@@ -130,6 +131,7 @@ def _put(
         if made or changed:
             figure_changes.note_member(session, user_id)
             leaderboard.changed(session, after.profile_id)
+            announcing.member(session, user_id, now, created=made)
             action = "member.create" if made else "member.change"
             audit.record(session, actor, action, "member", user_id, {}, {"changed": sorted(changed)}, now)
     return after, made

@@ -15,6 +15,7 @@ from referralhub.models import OwnCode, Profile
 from referralhub.services.shared import bad_words, codes, figure_changes
 from referralhub.services.shared.calendar import next_month
 from referralhub.services.shared.errors import AlreadyDone, BadOwnCode, Conflict, OneOwnCodeAMonth, OwnCodeTaken
+from referralhub.services.webhooks import announcing
 
 # Words with which addresses begin that we may have one day, or that visitors would take for ours.
 KEPT = Path(__file__).parent.parent.parent / "data" / "words-for-pages.txt"
@@ -84,6 +85,7 @@ def take(session: Session, profile_id: int, text: str, pages: Collection[str], n
     if session.scalar(statement) is None:
         raise _refusal(session, profile_id, code, month)
     figure_changes.note(session, profile_id)
+    announcing.member_of(session, profile_id, now)
     return code
 
 

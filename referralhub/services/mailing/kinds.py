@@ -42,6 +42,7 @@ KINDS = {
     MessageKind.REVIEW_REMINDER: Kind(),
     MessageKind.CLAIM_QUESTION: CLAIM,
     MessageKind.CLAIM_DECIDED: CLAIM,
+    MessageKind.WEBHOOK_SWITCHED_OFF: Kind(),
 }
 
 

@@ -26,6 +26,7 @@ from referralhub.services.operations.doctor import Check, Installation, Level, R
 from referralhub.services.operations.redis_trial import remark_of, try_out
 from referralhub.services.shared import audit, sealing
 from referralhub.services.shared.errors import in_short
+from referralhub.services.webhooks import log as webhook_log
 
 LARGEST_SKEW = 5.0  # seconds
 SHOWN = 5  # drifts; `ledger verify` names them all
@@ -179,6 +180,22 @@ def outgoing_mail(found: Installation) -> Iterator[Remark]:
         yield Remark("dead_letters", {"messages": backlog.dead}, Level.HINT)
 
 
+def webhooks(found: Installation) -> Iterator[Remark]:
+    """Whether what is told arrives in time."""
+    backlog, now = webhook_log.backlog(found.clock()), found.clock()
+    if backlog.oldest_due and now - backlog.oldest_due > OVERDUE:
+        minutes = int((now - backlog.oldest_due).total_seconds() // 60)
+        yield Remark("webhooks_overdue", {"minutes": minutes, "waiting": backlog.waiting})
+    if backlog.failing:
+        yield Remark("webhooks_failing", {"endpoints": backlog.failing}, Level.HINT)
+    if backlog.off:
+        yield Remark("webhooks_off", {"endpoints": backlog.off}, Level.HINT)
+    if backlog.given_up:
+        yield Remark("webhooks_given_up", {"messages": backlog.given_up}, Level.HINT)
+    if found.settings.webhook_private_addresses and not found.settings.development:
+        yield Remark("webhooks_to_private_addresses", level=Level.HINT)
+
+
 def accounts(found: Installation) -> Iterator[Remark]:
     """Whether anybody runs the program, and only those who should."""
     admin = User.is_admin & User.is_active
@@ -254,6 +271,7 @@ CHECKS = (
     Check("proxies_there", proxies_there, ("redis", "TRUSTED_PROXIES")),
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),
+    Check("webhooks", webhooks, ("migrations",)),
     Check("accounts", accounts, ("migrations",)),
     Check("two_factor", two_factor, ("migrations", "SECRET_KEY")),
     Check("ledger", ledger, ("migrations",), patience=300),

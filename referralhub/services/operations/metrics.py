@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from referralhub.database import dialect, reading
 from referralhub.models import AuditLine, Referral, ReferralState, RewardEntry, RewardKind, User, VisitDaily
 from referralhub.services.mailing import outbox
+from referralhub.services.webhooks import log as webhook_log
 
 NO_TIME = timedelta(0)
 SERVER = {  # how large the database is; connections that its server has, and may have at most
@@ -34,6 +35,10 @@ class Figures:
     mail_waiting: int
     mail_dead: int
     oldest_due_mail: timedelta
+    webhooks_waiting: int
+    webhooks_given_up: int
+    oldest_due_webhook: timedelta
+    webhooks_off: int  # endpoints
     last_audit_line: int
     database_bytes: int
     connections: int  # of the database's server, whoever has them
@@ -41,7 +46,7 @@ class Figures:
 
 
 def read(now: datetime) -> Figures:
-    """Read the figures. Seven queries, whatever there is."""
+    """Read the figures. Nine queries, whatever there is."""
     members = reading().scalar(select(func.count()).select_from(User).where(User.is_active)) or 0
     states = {
         state: (number, since)
@@ -58,7 +63,7 @@ def read(now: datetime) -> Figures:
     )
     by_kind = select(RewardEntry.kind, func.count()).group_by(RewardEntry.kind)
     entries = {kind: number for kind, number in reading().execute(by_kind)}  # noqa: C416 - a Row is no pair for dict()
-    backlog = outbox.backlog(now)
+    backlog, webhooks = outbox.backlog(now), webhook_log.backlog(now)
     size, connections, limit = reading().execute(SERVER[dialect()]).one()
     return Figures(
         members=members,
@@ -71,6 +76,10 @@ def read(now: datetime) -> Figures:
         mail_waiting=backlog.waiting,
         mail_dead=backlog.dead,
         oldest_due_mail=now - backlog.oldest_due if backlog.oldest_due else NO_TIME,
+        webhooks_waiting=webhooks.waiting,
+        webhooks_given_up=webhooks.given_up,
+        oldest_due_webhook=now - webhooks.oldest_due if webhooks.oldest_due else NO_TIME,
+        webhooks_off=webhooks.off,
         last_audit_line=reading().scalar(select(func.max(AuditLine.id))) or 0,
         database_bytes=size,
         connections=connections,

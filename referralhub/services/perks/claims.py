@@ -13,6 +13,7 @@ from referralhub.services.shared import audit, figure_changes, parts
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import CannotRedeem, NotFound
 from referralhub.services.shared.parts import Part
+from referralhub.services.webhooks import announcing
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
         if coupon:
             coupon.redemption_id = redemption.id
         figure_changes.note(session, profile_id)
+        announcing.claim(session, redemption.id, now)
     return True
 
 

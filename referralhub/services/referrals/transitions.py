@@ -27,6 +27,7 @@ from referralhub.services.program import rules
 from referralhub.services.shared import audit, figure_changes
 from referralhub.services.shared.audit import SYSTEM, Actor
 from referralhub.services.shared.errors import AlreadyDecided, DomainError, NotFound, WrongState
+from referralhub.services.webhooks import announcing
 
 REASON_VALUES = "reason_values"  # in the audit log, beside a code for a reason
 
@@ -89,6 +90,7 @@ def record(
             created=now,
         )
     )
+    announcing.referral(session, referral.id, after, now)
 
 
 def audited(
@@ -143,6 +145,10 @@ def credit(
         tell_referrer(session, referral, MessageKind.BADGE_EARNED, news, now)
     if tier and not new_badges:
         tell_referrer(session, referral, MessageKind.TIER_REACHED, {"tier": tier, "total": total}, now)
+    for badge in new_badges:
+        announcing.badge(session, referral.referrer_id, badge, now)
+    if tier:
+        announcing.tier(session, referral.referrer_id, tier, now)
 
 
 def count(session: Session, profile_id: int, change: int, now: datetime) -> int:

@@ -40,6 +40,7 @@ PAYLOADS: dict[MessageKind, dict[str, object]] = {
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1, "address": "bob@example.com"},
     MessageKind.CLAIM_QUESTION: {"claim_id": 1},
     MessageKind.CLAIM_DECIDED: {"claim_id": 2, "state": "confirmed"},
+    MessageKind.WEBHOOK_SWITCHED_OFF: {"site": "shop.example.com", "why": "gone"},
 }
 NAMES_FRIEND = {"referral_id", "claim_id"}
 

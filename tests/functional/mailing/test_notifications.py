@@ -36,6 +36,7 @@ PAYLOADS = {
     MessageKind.INVITATION_REMINDER: {"invitation_id": 1},
     MessageKind.CLAIM_QUESTION: {"claim_id": 1},
     MessageKind.CLAIM_DECIDED: {"claim_id": 2, "state": "rejected"},
+    MessageKind.WEBHOOK_SWITCHED_OFF: {"site": "shop.example.com", "why": "failing"},
 }
 TO_INVITED = {MessageKind.INVITATION, MessageKind.INVITATION_REMINDER}
 CLAIMS = {MessageKind.CLAIM_QUESTION, MessageKind.CLAIM_DECIDED}

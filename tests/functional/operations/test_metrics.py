@@ -63,6 +63,7 @@ def test_an_empty_program_has_every_figure(scrape, database: str):
     assert names == {
         "build_info", "members", "referrals", "held_oldest_age_seconds", "visits_total", "visitors_total", "bots_total",
         "ledger_entries_total", "outbox_waiting", "outbox_dead", "outbox_oldest_due_age_seconds", "audit_last_line",
+        "webhooks_waiting", "webhooks_given_up", "webhooks_oldest_due_age_seconds", "webhook_endpoints_off",
     }  # fmt: skip
 
 
