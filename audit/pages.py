@@ -154,12 +154,15 @@ def _parts(site: Site, page: Page) -> Iterator[Page]:
     """Ask for what htmx puts into the page: the page itself as a part, and whatever its attributes name."""
     ask = site.people[page.who].request
     answers = [(page.path, ask.get(page.path, headers=FRAGMENT, max_redirects=0))]
-    for element in parse(page.html).walk():
+    document = parse(page.html)
+    forms = {id(each): form for form in document.all("form") for each in (form, *form.walk())}  # each is sent whole
+    for element in document.walk():
         attributes = {name.removeprefix("data-"): value for name, value in element.attributes.items()}
         if path := attributes.get("hx-get"):
             answers.append((path, ask.get(path, headers=FRAGMENT, max_redirects=0)))
         if path := attributes.get("hx-post"):
-            answers.append((path, ask.post(path, headers=FRAGMENT, form={**filled_in(element)}, max_redirects=0)))
+            typed = filled_in(forms[id(element)])
+            answers.append((path, ask.post(path, headers=FRAGMENT, form={**typed}, max_redirects=0)))
     for path, answer in answers:
         if _is_html(answer) and answer.status == 200 and "<html" not in (html := answer.text()):
             yield Page(page.who, page.rule, path, html, is_part=True)

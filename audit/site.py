@@ -112,7 +112,7 @@ def _come_in(site: Site) -> None:
         site.people[who].request.get(site.link)
     with site.page(NEWCOMER, "/signup") as page:
         again = {"password": DEMO_PASSWORD, "password_confirm": DEMO_PASSWORD}
-        _send(page, "/signup", username=SIGNED_IN[NEWCOMER], email=OLD_ADDRESS, **again)
+        _send(page, path_of(page.url), username=SIGNED_IN[NEWCOMER], email=OLD_ADDRESS, **again)
         page.wait_for_url("**/dashboard/")
         page.goto("/account/email")
         _send(page, "/account/email", email=NEW_ADDRESS, password=DEMO_PASSWORD)

@@ -32,6 +32,14 @@ from referralhub.models import (
 )
 from referralhub.words.language import N_
 
+# What stands together in the panel's list of pages, by the ends of their endpoints; what is in none comes before them.
+GROUPS = {
+    N_("People"): ("members", "referrals", "customers", "invitations"),
+    N_("Rewards"): ("rewards", "perks", "claims"),
+    N_("Set-up"): ("program", "brand", "texts", "api_keys"),
+    N_("Records"): ("mail", "audit"),
+}
+
 
 def init_app(app: Flask) -> None:
     """Put the panel at /admin/. An application has a panel of its own, since views know theirs."""
@@ -54,7 +62,9 @@ def init_app(app: Flask) -> None:
         Webhooks(N_("Webhooks"), endpoint="admin_webhooks", url="/admin/webhooks"),
         Audit(AuditLine, N_("Audit log"), "audit"),
     )
+    group_of = {f"admin_{page}": name for name, pages in GROUPS.items() for page in pages}
     for view in views:
+        view.category = group_of.get(view.endpoint)
         panel.add_view(view)
     panel.init_app(app)
     app.before_request(access.guard)

@@ -20,6 +20,7 @@ class Profile(Base):
     __table_args__ = (
         CheckConstraint("referred_by_id < id", name="referrer_came_first"),
         CheckConstraint("referral_count >= 0", name="referral_count"),
+        Index("ix_profile_friends", "referred_by_id", "referral_count", "id"),  # whom a member brought, in order
         Index("ix_profile_ranking", "referral_count", "last_confirmed_at", "id"),
         Index("ix_profile_created_referred_by_id", "created", "referred_by_id"),  # growth by month
         Index("ix_profile_id_created", "id", "created"),  # when each referrer joined, without the rows
@@ -28,7 +29,7 @@ class Profile(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), unique=True)
     code: Mapped[str] = mapped_column(String(12), unique=True)
-    referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"), index=True)
+    referred_by_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"))
     referral_count: Mapped[int] = mapped_column(default=0)
     greeting: Mapped[str] = mapped_column(
         String(140), server_default=""

@@ -108,9 +108,9 @@ _CUT = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const [text, parent] = [walker.currentNode, walker.currentNode.parentElement];
-    const elsewhere = '.visually-hidden, .skip, .trap, .table'; // not meant to be seen, or scrolled in its own box
+    const elsewhere = '.visually-hidden, .skip, .trap, .table, .tabs'; // not to be seen, or scrolled in its own box
     if (!text.data.trim() || !parent.checkVisibility() || parent.closest(elsewhere)) continue;
-    const boxes = '.card, .tile, .notice, .link-card, .networks a, .button, .badge, .state, .tabs, body';
+    const boxes = '.card, .tile, .notice, .link-card, .networks a, .button, .badge, .state, body';
     const box = parent.closest(boxes).getBoundingClientRect();
     const [left, right] = [Math.max(box.left, 0) - 1, Math.min(box.right, innerWidth) + 1];
     const range = document.createRange();
@@ -159,7 +159,7 @@ _COLLISIONS = """() => {
 # The controls that somebody cannot get at whole: beyond the screen, or with more in them than they show.
 _CLIPPED = """() => {
   const controls = 'a[href], button, input:not([type=hidden]), select, textarea, summary, label.check, progress, meter';
-  const elsewhere = '.visually-hidden, .skip, .trap, .table';
+  const elsewhere = '.visually-hidden, .skip, .trap, .table, .tabs';
   const clipped = (control) => {
     const box = control.getBoundingClientRect();
     const beyond = box.left < -1 || box.right > innerWidth + 1;

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import double_text, expect_to_fit, serious
 from tests.browser.places import EVERYBODY, MEMBERS
@@ -81,3 +82,47 @@ def test_what_is_pressed_is_large_enough_for_a_thumb(show, name: str):
     for control in page.locator("button:visible, input:not([type=hidden]):not([type=checkbox]):visible").all():
         box = control.bounding_box()
         assert box["height"] >= 43.5, control.evaluate("e => e.outerHTML")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1440])
+def test_a_list_of_pages_takes_one_line_or_stands_beside_the_page(show, width: int):
+    page = show("profile", viewport={"width": width, "height": 844})
+    pages, title = page.locator(".pages").bounding_box(), page.locator("h1").bounding_box()
+    above = pages["y"] + pages["height"] <= title["y"] and pages["height"] < 60
+    beside = pages["x"] + pages["width"] <= title["x"] and pages["width"] < width / 4
+    assert above or beside
+
+
+def test_tabs_take_one_line_and_the_last_is_reached_by_the_keyboard(show):
+    page = show("referrals", viewport={"width": 360, "height": 844})
+    tabs = page.locator(".tabs")
+    tabs.evaluate("tabs => { for (let n = 0; n < 5; n++) tabs.append(tabs.lastElementChild.cloneNode(true)); }")
+    assert len({link.bounding_box()["y"] for link in tabs.locator("a").all()}) == 1
+    expect_to_fit(page, 360, "many tabs")
+    tabs.locator("a").first.focus()
+    for _ in range(tabs.locator("a").count() - 1):
+        page.keyboard.press("Tab")
+    expect(tabs.locator("a").last).to_be_focused()
+    expect(tabs.locator("a").last).to_be_in_viewport(ratio=0.5)
+
+
+def test_the_telling_end_of_a_link_is_read_on_a_phone_however_long_its_beginning(show):
+    page = show("dashboard", viewport={"width": 360, "height": 844})
+    words = page.locator(".link-box p")
+    assert "".join(words.inner_text().split()) == page.locator("#referral-link").input_value().split("://")[1]
+    words.evaluate("each => each.querySelector('span').firstChild.data = 'recommend.a-shop-with-a-long-name.example/'")
+    expect_to_fit(page, 360, "a long link")
+    box, code = page.locator(".link-box").bounding_box(), page.locator(".link-box strong").bounding_box()
+    assert box["y"] <= code["y"] and code["y"] + code["height"] <= box["y"] + box["height"]
+
+
+def test_badges_stand_in_pairs_on_a_phone(show):
+    page = show("dashboard", viewport={"width": 360, "height": 844})
+    tops = {badge.bounding_box()["y"] for badge in page.locator(".badge").all()}
+    assert len(tops) == 2
+
+
+@pytest.mark.parametrize("width", [600, 768, 1440])
+def test_a_form_is_no_wider_than_one_reads(show, width: int):
+    page = show("signup", viewport={"width": width, "height": 844})
+    assert page.locator("#username").bounding_box()["width"] <= 30 * 16

@@ -85,3 +85,20 @@ def test_where_the_screen_is_low_or_the_text_large_it_hides_nothing(member):
     page.wait_for_function("getComputedStyle(document.documentElement).fontSize === '32px'")
     assert not page.evaluate(AT_THE_FOOT)
     expect_to_fit(page, 390, "text of double size")
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_on_a_phone_the_pages_of_the_account_unfold_by_the_keyboard_and_lead_on(member, javascript: bool):
+    page = member(viewport={"width": 360, "height": 740}, java_script_enabled=javascript)
+    page.goto(page.url.replace("/dashboard/", "/account/profile"))
+    links = page.get_by_role("navigation", name="Settings").get_by_role("link")
+    expect(links).to_have_count(0)
+    page.locator(".pages > summary").focus()
+    page.keyboard.press("Enter")
+    expect(links.first).to_be_visible()
+    page.keyboard.press("Shift+Tab")
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/account/referrer")
+    expect(page.locator(".pages > summary")).to_contain_text("Invited by")

@@ -189,7 +189,7 @@ def test_the_growth_page_adds_up_what_indexes_have(installation: Installation, c
     ("index", "table", "page"),
     [
         ("ix_signup_facts_sighting_id", "signup_facts", "/account/export"),
-        ("ix_profile_referred_by_id", "profile", "/dashboard/network"),
+        ("ix_profile_friends", "profile", "/dashboard/network"),
         ("ix_sign_in_user_id", "sign_in", "/account/sessions"),
     ],
 )

@@ -11,6 +11,7 @@ def expose(url: str = "/", methods: Iterable[str] | None = ("GET",)) -> Callable
 
 class BaseView:
     endpoint: str
+    category: str | None
     def __init__(
         self, name: str | None = None, category: str | None = None, endpoint: str | None = None, url: str | None = None
     ) -> None: ...

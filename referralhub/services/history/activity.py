@@ -23,7 +23,7 @@ from referralhub.models import (
 from referralhub.services.history.lists import listed, reader
 from referralhub.services.shared.names import shown_name
 
-NEWEST = 10  # things that are told; none is older than the tenth of its own kind
+NEWEST = 6  # things that are told; none is older than the sixth of its own kind
 ENTRIES = 3 * NEWEST  # of the ledger: what happens writes three at most
 WAITING = 3  # friends who have not confirmed, of whom one may have left
 

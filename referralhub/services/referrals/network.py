@@ -13,8 +13,6 @@ from typing import Any, cast
 import msgspec
 from redis import Redis, RedisError
 from sqlalchemy import (
-    CTE,
-    BindParameter,
     ColumnElement,
     Integer,
     Row,
@@ -44,6 +42,7 @@ DEEPEST = 5  # generations
 DOTS = 16  # of a generation in the picture, at most
 LARGE = 10_000  # people; a network of more is counted again only when its count is old
 OLD = timedelta(minutes=5)
+FIRST = (Profile.referral_count.desc(), Profile.id.desc())  # as `ix_profile_friends` has whom a member brought
 
 
 class Generation(msgspec.Struct, array_like=True, frozen=True):
@@ -192,19 +191,17 @@ def _generations() -> Select[int, int, int]:
 
 def _dots() -> Select[Any]:
     """Make the query for the first dots of each generation below `profile_id`: some of each above them, in turns."""
-    first = (Profile.referral_count.desc(), Profile.id.desc())
-    friends = _brought_by(bindparam("profile_id", type_=Integer))
-    by_count = (friends.c.referral_count.desc(), friends.c.id.desc())
     nobody = cast_to(null(), Integer).label("parent")
     row = (
-        select(friends.c.id, nobody, friends.c.user_id, func.row_number().over(order_by=by_count).label("place"))
-        .order_by(*by_count)
+        select(Profile.id, nobody, Profile.user_id, func.row_number().over(order_by=FIRST).label("place"))
+        .where(Profile.referred_by_id == bindparam("profile_id", type_=Integer))
+        .order_by(*FIRST)
         .limit(DOTS)
         .cte("row1")
     )
     rows = [row]
     for number in range(2, DEEPEST + 1):
-        turn = func.row_number().over(partition_by=Profile.referred_by_id, order_by=first).label("turn")
+        turn = func.row_number().over(partition_by=Profile.referred_by_id, order_by=FIRST).label("turn")
         in_turns = (
             select(Profile.id, Profile.referred_by_id.label("parent"), Profile.user_id, turn, row.c.place)
             .join(row, Profile.referred_by_id == row.c.id)
@@ -273,16 +270,16 @@ def _branch(of_id: int, path: list[Step], after: Mark | None) -> Branch:
 
 def _members(of_id: int, deep: int, after: Mark | None) -> Select[Any]:
     """Make the query for one part of those whom a member brought, who is so deep in the network, and for one more."""
-    friends = _brought_by(of_id)
     query = (
-        select(friends.c.id, friends.c.user_id, friends.c.referral_count)
-        .order_by(friends.c.referral_count.desc(), friends.c.id.desc())
+        select(Profile.id, Profile.user_id, Profile.referral_count)
+        .where(Profile.referred_by_id == of_id)
+        .order_by(*FIRST)
         .limit(LENGTH + 1)
     )
     if deep:
-        query = query.where(_shows_themselves(friends))
+        query = query.where(_shows_themselves())
     if after:
-        query = query.where(tuple_(friends.c.referral_count, friends.c.id) < tuple_(after.confirmed, after.id))
+        query = query.where(tuple_(Profile.referral_count, Profile.id) < tuple_(after.confirmed, after.id))
     part, child = query.subquery(), aliased(Profile)
     brought = select(func.count()).where(child.referred_by_id == part.c.id).scalar_subquery()
     return (
@@ -298,25 +295,13 @@ def _members(of_id: int, deep: int, after: Mark | None) -> Select[Any]:
 
 
 def _unnamed(of_id: int) -> Select[int]:
-    friends = _brought_by(of_id)
-    return select(func.count()).select_from(friends).where(~_shows_themselves(friends))
+    return select(func.count()).where(Profile.referred_by_id == of_id, ~_shows_themselves())
 
 
-def _shows_themselves(friends: CTE) -> ColumnElement[bool]:
+def _shows_themselves() -> ColumnElement[bool]:
     """Whether somebody may be named to people who did not bring them; the leaderboard names the same ones."""
-    return and_(friends.c.listed, select(User.is_active).where(User.id == friends.c.user_id).scalar_subquery())
-
-
-def _brought_by(profile_id: int | BindParameter[int]) -> CTE:
-    """Make the query for all whom a member brought, found by them alone.
-
-    PostgreSQL plans neither with how many there are, as it does not see whose they are, nor with the order in which
-    they are wanted: else it would go through the ranking of everybody, or through all accounts, for some members.
-    """
-    member = aliased(Profile)
-    hidden = select(member.id).where(member.id == profile_id).scalar_subquery()
-    brought = select(Profile.id, Profile.user_id, Profile.referral_count, Profile.listed)
-    return brought.where(Profile.referred_by_id == hidden).cte("friends").prefix_with("MATERIALIZED")
+    # Looked up for each: a join would go through all accounts for some members.
+    return and_(Profile.listed, select(User.is_active).where(User.id == Profile.user_id).scalar_subquery())
 
 
 _GENERATIONS, _DOTS = _generations(), _dots()  # built once: building them took longer than carrying them out

@@ -54,7 +54,7 @@ from referralhub.services.referrals.next_step import Prospects
 from referralhub.services.shared.calendar import zone_of
 
 ACTIVE_DAYS = 30  # a friend counts as active who was seen in the last 30 days
-NEWEST = 8  # friends, whom the dashboard names
+NEWEST = 5  # friends, whom the dashboard names
 UNITS = "^(points|megabytes|[A-Z]{3})$"  # of amounts; what Redis keeps may be of a release that had others
 UNDECIDED = (ReferralState.PENDING, ReferralState.HELD)
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE)

@@ -65,6 +65,11 @@
     }, 2000);
   }
 
+  // The link is there to be taken as a whole, however somebody gets to it.
+  ["click", "focusin"].forEach((kind) =>
+    document.addEventListener(kind, (event) => event.target.matches(".link-box input") && event.target.select()),
+  );
+
   function share(button) {
     const like = button.dataset.shareAs; // which button knows what is shared
     const { shareTitle: title, shareText: text, shareUrl: url } = (like ? document.querySelector(like) : button).dataset;

@@ -38,9 +38,9 @@ def test_this_month_stands_against_the_last_by_the_same_time(app, admin: Person)
     tiles = {tile.one("dd")["data-figure"]: tile for tile in admin.get("/admin/").all("[data-tile]")}
     figures = {name: tile.one("dd")["data-value"] for name, tile in tiles.items()}
     assert figures | {"k": None} == {"members": "6", "referrals": "5", "credit": "50", "k": None}  # with the admin
-    assert "+2 (66.7%) more than by this time last month, 7 in the whole of it" in tiles["referrals"].text
-    assert "+20 points (66.7%) more than by this time last month, 70 points" in tiles["credit"].text
-    assert "+2 (50.0%) more" in tiles["members"].text
+    assert "+2 (66.7%) on the same time last month; 7 in all of last month" in tiles["referrals"].text
+    assert "+20 points (66.7%) on the same time last month; 70 points" in tiles["credit"].text
+    assert "+2 (50.0%) on the same time" in tiles["members"].text
     assert "14 members in all" in tiles["members"].text
 
 

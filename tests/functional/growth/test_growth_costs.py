@@ -85,9 +85,9 @@ class TestCosts:
         tile = admin.get("/admin/").one('[data-figure="credit"]')
         assert tile.text == "20 points"
         text = admin.get("/admin/").text
-        assert "−10 points (33.3%) less than by this time last month, 120 points in the whole of it" in text
+        assert "−10 points (33.3%) on the same time last month; 120 points in all of last month" in text
         befriend(app, "alice", 4, moment(6, 2))
-        assert "+30 points (100.0%) more than" in admin.get("/admin/").text
+        assert "+30 points (100.0%) on the same time" in admin.get("/admin/").text
 
     def test_a_long_month_is_compared_with_all_of_a_short_one(self, app):
         befriend(app, "alice", 1, moment(2, 28, 23))

@@ -236,11 +236,11 @@ class TestActivity:
         assert [event for event, _ in found] == ["adjustment", "reversed", "joined"]
         assert "Adjusted: a round figure" in found[0][1]
 
-    def test_ends_with_the_tenth(self, app: Flask, alice: Person, clock: Clock):
+    def test_ends_with_the_sixth(self, app: Flask, alice: Person, clock: Clock):
         alice.sign_up()
         befriend(app, "alice", 30, clock() - timedelta(days=1))
         befriend(app, "alice", 12, clock())
-        assert [event for event, _ in self.events(alice.get(HOME))] == ["confirmed"] * 10
+        assert [event for event, _ in self.events(alice.get(HOME))] == ["confirmed"] * 6
 
     def test_finds_a_decision_on_one_who_came_long_before_the_others(self, app: Flask, alice: Person, clock: Clock):
         alice.sign_up()
