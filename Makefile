@@ -6,11 +6,14 @@ BIN := .venv/bin
 CATALOGUES := referralhub/translations
 INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes --requirement
 
-.PHONY: run test test-deep bench audit screenshots lint format translations lock sbom advisories help
+.PHONY: run example test test-deep bench audit screenshots lint format translations lock sbom advisories help
 .DEFAULT_GOAL := help
 
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
 	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch --stop-with-parent
+
+example: .venv/run ## ReferralHub and a shop that is connected with it: http://127.0.0.1:8000 and 8001 (HOST= and PORT= change that)
+	@exec env HOST=$(HOST) PORT=$(PORT) $(BIN)/python -m examples.start --stop-with-parent
 
 # As many as there are cores; a third is no quicker.
 test: .venv/dev ## Every test: unit, functional on both databases, real browser
@@ -36,14 +39,14 @@ lint: .venv/dev ## Formatter, linter, type checker; linters of templates, Docker
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/djlint --quiet --check --lint referralhub/templates
+	@$(BIN)/djlint --quiet --check --lint referralhub/templates examples/shop/templates
 	@$(BIN)/hadolint Dockerfile
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec deploy/compose.yml
 
 format: .venv/dev ## Put the code into the form that lint expects
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
-	-@$(BIN)/djlint --quiet --reformat referralhub/templates
+	-@$(BIN)/djlint --quiet --reformat referralhub/templates examples/shop/templates
 
 translations: .venv/dev ## Bring the catalogues of texts up to date with the code, and compile them
 	@cd referralhub && ../$(BIN)/pybabel -q extract -F translations/babel.cfg -k N_ -k _l -k Plural:2,3 \

@@ -2,6 +2,8 @@
 
 import sys
 
+from flask import Flask
+
 from referralhub import create_app
 from referralhub.config import ConfigurationError, Settings
 from referralhub.observing import logs
@@ -17,3 +19,12 @@ except ConfigurationError as error:
 
     app = wire_doctor(*Settings.read())
 logs.begin(app.config["SETTINGS"])
+
+
+def test_program() -> Flask:
+    """Let commands be about the test program: `flask --app wsgi:test_program program set …`."""
+    program = app.extensions["test_program"]
+    if not program.is_there():
+        sys.exit("There is no test program: `flask --app wsgi api-keys create --test …` makes it.")
+    found: Flask = program.app
+    return found

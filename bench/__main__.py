@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
-from bench import machine, measure, report, servers
+from bench import events, machine, measure, report, servers
 from bench.marks import marks
 from bench.results import FEW, FLOOR, MANY, MEMBERS, PEER, Claim, Results
 from bench.routes import ROUTES
@@ -17,7 +17,7 @@ from bench.sides import Stage, stage
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HALF = ("click", "figures")
-ONCE = ("half", "polling", "memory", "claims")
+ONCE = ("half", "polling", "memory", "claims", "events")
 begun = perf_counter()
 
 
@@ -55,6 +55,9 @@ def run(plan: Plan, wanted: set[str]) -> tuple[Results, list[str]]:
         in_turn(plan, wanted, at, results)
         if "half" in wanted:
             half(plan, at, results)
+        if "events" in wanted and FEW in at.sides:  # the last: the rules are others from then on
+            tell("events")
+            results.events = events.measure(at.sides[FEW])
         results.memory = {name: side.server.memory() for name, side in at.sides.items()}
         return results, machine.described(at.postgresql)
 

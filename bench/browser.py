@@ -1,5 +1,6 @@
 """Requests as bytes, as a browser behind one proxy sends them; the same headers for everybody who is measured."""
 
+import json
 import re
 from urllib.parse import urlencode
 
@@ -24,6 +25,13 @@ def post(path: str, form: dict[str, str], cookie: str = "", visitor: int = 0) ->
     body = urlencode(form)
     headers = (*PAGE, "Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}")
     return _request("POST", path, headers, cookie, visitor) + body.encode()
+
+
+def post_json(path: str, body: object, *headers: str) -> bytes:
+    """Write a POST request of a program."""
+    sent = json.dumps(body).encode()
+    headers = (*headers, "Content-Type: application/json", f"Content-Length: {len(sent)}")
+    return _request("POST", path, headers, "", 0) + sent
 
 
 def cookies_in(head: bytes) -> str:

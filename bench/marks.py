@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
+from bench.events import BATCHES
 from bench.results import FEW, FLOOR, MANY, PEER, Results
 
 SECONDS_TO_LOAD = 180
 GROWTH, SLOWER = 1.1, 1.2
 P99_AT_HALF, P99_POLLING = 20, 100  # milliseconds
+P99_EVENT, EVENTS = 30, 500  # milliseconds; in a second
 # Which route of ours, against which of whom, how many times as fast at the least.
 FASTER = (
     ("click", PEER, "click", 5.0),
@@ -48,7 +50,7 @@ class Mark:
 
 def marks(results: Results) -> list[Mark]:
     """Judge all that was measured."""
-    return [*_faster(results), *_as_fast_with_many(results), *_latencies(results), *_others(results)]
+    return [*_faster(results), *_as_fast_with_many(results), *_latencies(results), *_events(results), *_others(results)]
 
 
 def _faster(results: Results) -> Iterator[Mark]:
@@ -79,6 +81,16 @@ def _latencies(results: Results) -> Iterator[Mark]:
         p99 = float("inf") if together.errors else together.percentile(99)
         text = f"p99 with {results.dashboards:,} open dashboards, clicks and signups"
         yield Mark(text, p99, P99_POLLING, at_least=False, unit="ms")
+
+
+def _events(results: Results) -> Iterator[Mark]:
+    for name, sample in results.events.items():
+        sound = not sample.errors
+        if name == BATCHES:
+            yield Mark(f"events {name}", sample.rate if sound else 0, EVENTS, at_least=True, unit="/s")
+        else:
+            p99 = sample.percentile(99) if sound else float("inf")
+            yield Mark(f"p99 of events {name}", p99, P99_EVENT, at_least=False, unit="ms")
 
 
 def _others(results: Results) -> Iterator[Mark]:

@@ -70,6 +70,8 @@ def latencies(results: Results) -> list[str]:
         numbers = [sample.percentile(each) for each in (50, 99)]
         what = f"{results.dashboards:,} open dashboards: {name}"
         rows.append([what, f"{sample.rate:,.1f}", *(f"{each:.2f}" for each in numbers)])
+    for name, sample in results.events.items():
+        rows.append([f"events {name}", f"{sample.rate:,.0f}", *(f"{sample.percentile(each):.2f}" for each in (50, 99))])
     memory = [["memory of one web process", "MB"]]
     memory += [[f"{who(results, side)}, at the end", f"{number:.1f}"] for side, number in results.memory.items()]
     memory += [[f"ReferralHub, after {number:,} requests", f"{size:.1f}"] for number, size in results.growth]

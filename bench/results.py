@@ -29,6 +29,7 @@ class Results:
     memory: dict[str, float] = field(default_factory=dict)  # of one process, by side, at the end
     half: dict[str, list[Sample]] = field(default_factory=dict)  # by route, at half of saturation
     polling: dict[str, Sample] = field(default_factory=dict)
+    events: dict[str, Sample] = field(default_factory=dict)  # by how they were told
     dashboards: int = 0  # that polled
     growth: list[tuple[int, float]] = field(default_factory=list)  # memory after so many requests to each process
     seconds_to_load: float = 0.0
@@ -79,6 +80,7 @@ class Results:
         found = [(f"{route} of {side}", sample) for (side, route), rounds in self.rounds.items() for sample in rounds]
         found += [(f"{route} at half", sample) for route, rounds in self.half.items() for sample in rounds]
         found += [(f"polling: {name}", sample) for name, sample in self.polling.items()]
+        found += [(f"events {name}", sample) for name, sample in self.events.items()]
         counted: dict[str, int] = {}
         for where, sample in found:
             for what, number in sample.errors.items():

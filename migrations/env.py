@@ -9,13 +9,36 @@ from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from referralhub import database, models  # noqa: F401 - loading the models fills the metadata
+from referralhub import database, models, test_program  # noqa: F401 - loading the models fills the metadata
 from referralhub.extensions import db
 from referralhub.services.shared.errors import in_short
 
+DELETE = "flask --app wsgi test-program delete"
+
 
 def run() -> None:
-    """Migrate in one transaction, so that a failure leaves the schema as it was."""
+    """Migrate, and then the test program, if there is one. What fails there is said, and holds nobody up."""
+    migrate()
+    beside = test_program.beside()
+    if beside and goes_somewhere() and beside.is_there():
+        try:
+            with beside.at_work():
+                migrate()
+        except Exception as error:
+            say(f"The test program was not migrated: {in_short(error)}\nTo be rid of it: {DELETE}")
+
+
+def goes_somewhere() -> bool:
+    """Whether the command brings a database to another revision, and does not only look."""
+    try:
+        context.get_revision_argument()
+    except KeyError:
+        return False
+    return True
+
+
+def migrate() -> None:
+    """Migrate the database at hand in one transaction, so that a failure leaves the schema as it was."""
     with db.engine.connect() as connection, unguarded(connection), one_at_a_time(connection):
         context.configure(connection=connection, target_metadata=db.metadata, render_as_batch=True)
         with context.begin_transaction():
@@ -49,7 +72,12 @@ def one_at_a_time(connection: Connection) -> Iterator[None]:
 
 def say_so() -> None:
     """Tell whoever waits what for."""
-    print("Another migration is at work. This one waits until it is done.", file=sys.stderr, flush=True)  # noqa: T201
+    say("Another migration is at work. This one waits until it is done.")
+
+
+def say(text: str) -> None:
+    """Tell whoever migrates."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def reach() -> None:

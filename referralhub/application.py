@@ -26,6 +26,8 @@ from referralhub import (
     styleguide,
     tasks,
     templating,
+    test_database,
+    test_program,
     uploads,
     urls,
 )
@@ -85,26 +87,32 @@ class RowConverter(IntegerConverter):
         super().__init__(url_map, max=2**bits - 1)
 
 
-def wire(config: Settings | None = None) -> Flask:
-    """Put the application together. Raises ConfigurationError when the environment lacks something."""
+def wire(config: Settings | None = None, beside: Flask | None = None) -> Flask:
+    """Put the application together. Raises ConfigurationError when the environment lacks something.
+
+    A test program is put together `beside` the real one: what a process has one of is that one's, and so are the layers
+    around it that know the path, count and log.
+    """
     settings = config or Settings.from_environment()
     app = _begin(settings)
     app.url_map.strict_slashes = False
     app.url_map.converters.update(code=CodeConverter, hex=HexConverter, row=RowConverter)
 
     redis = app.extensions["redis"]
+    limits = (beside or app).extensions["redis"]  # the limiter is one object, which is bound to the last application
     app.config.update(
-        RATELIMIT_STORAGE_URI="only-redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool}
+        RATELIMIT_STORAGE_URI="only-redis://", RATELIMIT_STORAGE_OPTIONS={"connection_pool": limits.connection_pool}
     )
     app.session_interface = Sessions(app, redis)
     uploads.init_app(app)
     csrf.init_app(app)
     limiter.init_app(app)
-    huey.init_app(app)
     login_manager.init_app(app, add_context_processor=False)
     login_manager.user_loader(load_user)
 
-    passwords.leave_room(settings.web_threads)
+    if beside is None:
+        huey.init_app(app)
+        passwords.leave_room(settings.web_threads)
 
     with app.app_context():
         counters.init_app(app, settings, db.engine)
@@ -125,11 +133,16 @@ def wire(config: Settings | None = None) -> Flask:
     if not settings.debug_toolbar:  # which tells of an answer how it was made
         kept_answers.init_app(app)
     early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
-    former_cookie.init_app(app)
+    response_headers.note_departures(app)
+    requests.note_routes(app)
+    if beside is None:
+        former_cookie.init_app(app)
+        test_program.init_app(app, wire)
     urls.init_app(app, settings)
-    exporters.init_app(app, settings)
-    requests.init_app(app, settings)
-    response_headers.init_app(app, settings)
+    if beside is None:
+        exporters.init_app(app, settings)
+        requests.init_app(app, settings)
+        response_headers.init_app(app, settings)
     return app
 
 
@@ -150,16 +163,21 @@ def _begin(settings: Settings) -> Flask:
         SETTINGS=settings,
         CLOCK=clock.system_clock,
         ZONE=rules.timezone,
-        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(settings.database_url, settings.web_threads),
+        SQLALCHEMY_ENGINE_OPTIONS=database.engine_options(
+            settings.database_url, settings.web_threads, kept=1 if settings.test_program else 5
+        ),
     )
     if settings.debug_toolbar:
         app.config.update(debug_toolbar.CONFIG)
-    app.extensions["redis"] = connect(settings.redis_url)
+    prefix = app.config["REDIS_PREFIX"] = test_program.REDIS_PREFIX if settings.test_program else ""
+    app.extensions["redis"] = connect(settings.redis_url, prefix=prefix)
     app.extensions["brand"] = InForce(clock.now)
     db.init_app(app)
     app.before_request(_note_hurry)
     with app.app_context():
         database.prepare(db.engine, lambda: has_app_context() and "in_a_hurry" in g)
+        if settings.test_program:
+            test_database.stay_inside(db.engine)
     return app
 
 

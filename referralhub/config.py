@@ -67,6 +67,7 @@ class Settings:
     webhook_private_addresses: bool = False  # whether webhooks go to private addresses too, and by plain http
     debug_toolbar: bool = False  # in development: Flask-DebugToolbar on each page
     database_chosen: bool = True  # whether somebody set DATABASE_URL
+    test_program: bool = False  # whether this is what test keys write to, beside the real one; not set from outside
 
     @property
     def development(self) -> bool:
@@ -82,7 +83,8 @@ class Settings:
     def cookie_name(self) -> str:
         """What the session's cookie is called: no other host, and no plain http, can set one that begins so."""
         https = urlsplit(self.base_url).scheme == "https"
-        return f"{('__Secure-' if self.base_path else '__Host-') if https else ''}referralhub"
+        name = "referralhub-test" if self.test_program else "referralhub"  # a browser sends both where one is below
+        return f"{('__Secure-' if self.base_path else '__Host-') if https else ''}{name}"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -127,6 +129,7 @@ class Settings:
             webhook_private_addresses=reader.boolean("WEBHOOK_PRIVATE_ADDRESSES", cls.webhook_private_addresses),
             debug_toolbar=reader.boolean("DEBUG_TOOLBAR", cls.debug_toolbar),
             database_chosen=bool(environ.get("DATABASE_URL")),
+            test_program=False,
         )
         if not settings.ratelimit_enabled and not development:
             reader.refuse("RATELIMIT_ENABLED", "is false", "that is for development only")

@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, event, func, select, text
+from sqlalchemy import URL, Connection, Engine, Table, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 MIGRATIONS = str(Path(__file__).resolve().parent.parent / "migrations")
 
 SQLITE_WAITS = 15  # seconds for a lock
+TOGETHER = "together"  # in what a session knows of itself
 MIGRATING, IMPORTING = 4712, 4713  # PostgreSQL advisory locks
 
 # To PostgreSQL. Commands and jobs notice after 20 s that a machine has gone, after 5 that nobody lets them in; pages
@@ -72,6 +73,9 @@ def transaction() -> Iterator[Session]:
     SQLite takes its write lock at the start, so that two writers wait for each other instead of failing.
     """
     session = reading()
+    if session.info.get(TOGETHER):
+        yield session
+        return
     session.commit()  # ends the read that the view began; its snapshot may be older than the write to come
     session.connection(execution_options={"sqlite_begin": "IMMEDIATE"})
     try:
@@ -80,6 +84,20 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         session.rollback()
         raise
+
+
+@contextmanager
+def together() -> Iterator[Session]:
+    """Let several units of work be one: what services do inside is committed at the end of this, or none of it.
+
+    An error of one of them is to end this, too: what it had done so far is undone with the rest only.
+    """
+    with transaction() as session:
+        session.info[TOGETHER] = True
+        try:
+            yield session
+        finally:
+            del session.info[TOGETHER]
 
 
 def insert(model: type[Any]) -> "postgresql.Insert | sqlite.Insert":
@@ -127,16 +145,18 @@ def has_collided(error: BaseException) -> bool:
     return getattr(getattr(error, "orig", None), "sqlstate", None) in ("40001", "40P01")
 
 
-def engine_options(url: str, web_threads: int) -> dict[str, Any]:
+def engine_options(url: str, web_threads: int, kept: int = 5) -> dict[str, Any]:
     """Pool settings: a connection that died while idle is replaced before a request notices; each thread has its own.
 
+    So many are `kept` while nobody needs them.
     Errors do not quote the values of a statement: they are logged, and the log outlives an account.
     On PostgreSQL nothing is prepared on the server: behind a pooler the next transaction may meet another connection.
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": SQLITE_WAITS}}
     return {
-        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "max_overflow": max(10, web_threads),
+        "hide_parameters": True, "pool_pre_ping": True, "pool_timeout": 1, "pool_size": kept,
+        "max_overflow": max(10, web_threads),
         "connect_args": CONNECTION,
     }  # fmt: skip
 
@@ -154,11 +174,12 @@ def prepare(engine: Engine, in_a_hurry: Callable[[], bool]) -> None:
 def create_file(engine: Engine) -> None:
     """Make the SQLite file where there is none, for its owner alone; only migrating may do that."""
     if engine.dialect.name == "sqlite":
-        _file(engine).touch(mode=0o600)  # as those that SQLite makes beside it then are
+        file_of(engine.url).touch(mode=0o600)  # as those that SQLite makes beside it then are
 
 
-def _file(engine: Engine) -> Path:
-    return Path(str(engine.url.database).removeprefix("file:"))
+def file_of(url: URL) -> Path:
+    """Return which file a SQLite database is."""
+    return Path(str(url.database).removeprefix("file:"))
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -176,7 +197,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    file = _file(engine)
+    file = file_of(engine.url)
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:

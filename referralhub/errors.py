@@ -62,8 +62,7 @@ def _page(
     status: int, title: str, advice: str, headers: dict[str, str] | None = None, bare: bool = False
 ) -> ResponseReturnValue:
     if problems.wanted():
-        code = HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
-        return problems.answer(status, code, f"{translated(title)}. {translated(advice)}", headers=headers)
+        return problems.of_status(status, context.request_id(), headers)
     if request_ctx.url_adapter is None:  # the Host header names no host, so that a page could not make its links
         return f"{translated(title)}. {translated(advice)}\n", status, {"Content-Type": "text/plain; charset=utf-8"}
     # With the session store or the database away the page must not ask for the signed-in member.

@@ -20,6 +20,10 @@ class LimitsInRedis(RedisStorage):
     STORAGE_SCHEME = ["only-redis"]  # noqa: RUF012 - how `limits` has it
     DEPENDENCIES = {"redis": RedisStorage.DEPENDENCIES["redis"]}  # noqa: RUF012 - as above
 
+    def prefixed_key(self, key: str) -> str:
+        """Return what Redis calls a limit: the storage is one object, whichever application is at work."""
+        return f"{current_app.config['REDIS_PREFIX']}{super().prefixed_key(key)}"
+
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 database.use(db.session)

@@ -50,7 +50,7 @@ class _Folder:
         self.folder = folder
 
     def __call__(self, mail: EmailMessage) -> None:
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         name = mail["Message-ID"].strip("<>").partition("@")[0]
         (self.folder / f"{name}.eml").write_bytes(mail.as_bytes())
 
@@ -59,7 +59,7 @@ class _Folder:
 
     def check(self) -> None:
         """Write a file that is gone at once."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=self.folder) as file:
             file.write(b"mail")
 

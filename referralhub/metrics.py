@@ -79,6 +79,13 @@ class _Collector(Collector):
         yield _counter("bots", "Visits of crawlers and previews, as booked.", found.bots)
         entries = "Ledger entries by kind."
         yield _by("ledger_entries", "kind", entries, found.ledger_entries, CounterMetricFamily)
+        told = "Events that products told, by type and state."
+        events = GaugeMetricFamily("referralhub_events", told, labels=["type", "state"])  # what waits is used later
+        for (type_, state), number in found.events.items():
+            events.add_metric([type_, state.value], number)
+        yield events
+        yield _counter("conversions", "Events of the type that earns.", found.conversions)
+        yield _by("rewards", "state", "Rewards to be handed over, by state.", found.rewards, GaugeMetricFamily)
         yield _gauge("outbox_waiting", "Messages that are to be sent.", found.mail_waiting)
         yield _gauge("outbox_dead", "Messages that could not be delivered.", found.mail_dead)
         due = "How long the oldest message is overdue."

@@ -3,9 +3,11 @@
 import re
 
 PATH = r"(?:/[A-Za-z0-9_~][A-Za-z0-9._~-]*)*"  # a regular expression: what we may be below; "" is the whole site
+TEST_PROGRAM = "_test"  # where the test program answers: no code begins so
 OUR_PAGES = (
-    "account|admin|api|avatars|brand|claims|dashboard|dev|healthz|join|leaderboard|login|logout|manifest.webmanifest"
-    "|metrics|password|picture.png|privacy|readyz|robots.txt|sign-in|signup|sitemap.xml|static|verify"
+    "account|admin|api|avatars|brand|claims|dashboard|dev|healthz|join|leaderboard|llms.txt|login|logout"
+    "|manifest.webmanifest|metrics|password|picture.png|privacy|readyz|robots.txt|sign-in|signup|sitemap.xml"
+    f"|static|verify|{TEST_PROGRAM}"
 )
 PUBLIC_ADDRESS = (  # what all of it must look like, and what is wrong where it does not
     (r".+", "is missing"),

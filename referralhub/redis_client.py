@@ -12,6 +12,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from referralhub.breaker import AT_ONCE, Breaker
+from referralhub.redis_prefix import Prefixing
 
 
 class NotSupported(RedisError):
@@ -49,13 +50,14 @@ class _OneTry(Retry):
             raise
 
 
-def connect(url: str, timeout: float = 0.5) -> Redis:
+def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
     """Make a client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port,host:port/service/db`.
 
     After a `?` may be what the library knows, such as `ssl_ca_certs=FILE` for a server with a certificate of its own.
     `timeout` is in seconds and there is no second try: a page that waits for a dead Redis helps nobody. Once it was
     waited for in vain, everything fails at once until it answers. Nothing is sent yet; each connection raises
-    NotSupported at a server that can never do, so that nothing there works by half.
+    NotSupported at a server that can never do, so that nothing there works by half. With a `prefix` it reaches no other
+    keys than those that begin so, and whoever uses it need not know.
     """
     asking = _connect(url, timeout, Retry(NoBackoff(), 0))
 
@@ -63,7 +65,8 @@ def connect(url: str, timeout: float = 0.5) -> Redis:
         with asking:  # each time by a new connection
             asking.ping()
 
-    return _connect(url, timeout, _OneTry(Breaker(ask)))
+    packing = {"command_packer": Prefixing(prefix)} if prefix else {}
+    return _connect(url, timeout, _OneTry(Breaker(ask)), **packing)
 
 
 def check(url: str) -> None:
@@ -77,9 +80,9 @@ def check(url: str) -> None:
         raise ValueError("ssl_ca_certs names no file")
 
 
-def _connect(url: str, timeout: float, retry: Retry) -> Redis:
+def _connect(url: str, timeout: float, retry: Retry, **packing: Any) -> Redis:
     patience = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry}
-    options = {**patience, "redis_connect_func": _sign_in}
+    options = {**patience, **packing, "redis_connect_func": _sign_in}
     parts = urlsplit(url)
     if parts.scheme != "sentinel":
         return Redis.from_url(url, **options)

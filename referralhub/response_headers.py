@@ -50,8 +50,12 @@ FORGET = {"Clear-Site-Data": '"cache"'}  # not "cookies": a browser would take t
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the layer around the application; it must come last."""
-    app.after_request(_forget)
     app.wsgi_app = Protected(app.wsgi_app, settings)  # type: ignore[method-assign]  # how Flask takes middleware
+
+
+def note_departures(app: Flask) -> None:
+    """Let answers tell the browser what to drop where a view asks for it."""
+    app.after_request(_forget)
 
 
 def of(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,8 @@ from flask_wtf import FlaskForm
 from wtforms import BooleanField, FileField, PasswordField, SelectField, StringField, TextAreaField
 
 from referralhub.dashboard.network_picture import PictureRow, Spot
-from referralhub.models import ClaimState, ReferralState
+from referralhub.models import Amount, ClaimState, ReferralState, RewardState
+from referralhub.services.conversions.lines import ConversionLine
 from referralhub.services.fraud.assessment import VERSION, Verdict
 from referralhub.services.fraud.explanations import Explanation
 from referralhub.services.fraud.rules import Finding
@@ -52,11 +53,13 @@ def show() -> str:
         summary="summary" in request.args,
         states=[each.value for each in ReferralState],
         claim_states=[each.value for each in ClaimState],
+        reward_states=[each.value for each in RewardState],
         network=NETWORK,
         months=months,
         today=months[-1].start,
         cohorts=[_cohort(month.start, number) for number, month in enumerate(months)],
         explanation=EXPLANATION,
+        sales=CONVERSIONS,
         part=SimpleNamespace(after=9, older=4),
     )
 
@@ -92,3 +95,13 @@ EXPLANATION = Explanation(
     ["velocity"],
     {"same_network_and_browser": Verdict.CLEAR, "fast_form": Verdict.CLEAR, "velocity": Verdict.REVIEW},
 )
+BOUGHT = datetime(2026, 7, 12, 9, tzinfo=UTC)
+CONVERSIONS = [
+    ConversionLine(
+        1, "order-2", "purchase", BOUGHT, Amount(8000, "EUR"), 2000, Amount(600, "EUR"), Amount(0, "EUR"), "", {}
+    ),
+    ConversionLine(
+        1, "order-1", "purchase", BOUGHT, Amount(500, "EUR"), 0, Amount(0, "EUR"), Amount(0, "EUR"),
+        "amount_too_small", {"least": 2000, "unit": "EUR"},
+    ),
+]  # fmt: skip

@@ -22,7 +22,7 @@ from referralhub.observing.logs import brief
 from referralhub.services.accounts import credentials, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.fulfilment import due
-from referralhub.services.integration import replays
+from referralhub.services.integration import answers, replays
 from referralhub.services.ledger import leaderboard
 from referralhub.services.links import visits
 from referralhub.services.mailing import digest, outbox
@@ -135,6 +135,7 @@ def tidy() -> None:
     """Every night: delete tokens and sign-ins that ended long ago."""
     tokens.tidy(now())
     once.tidy(now())
+    answers.tidy(now())
     signals.tidy(now())
     visits.fold(local_now())
     sign_ins.tidy(now(), current_app.permanent_session_lifetime)
@@ -146,6 +147,7 @@ class _OneAtATime:
 
     def __init__(self) -> None:
         self.lane, self.wanted = threading.Lock(), threading.Event()
+        self.comes_again = 0.0  # the moment, by `monotonic`, for which another run is scheduled
 
     def run(self, work: Callable[[], None]) -> None:
         """Do it, or have it done."""
@@ -158,13 +160,11 @@ class _OneAtATime:
                 self.lane.release()
 
 
-_mail, _webhooks = _OneAtATime(), _OneAtATime()
 SOON = 60  # seconds within which the sweep comes
-_coming = 0.0  # the moment, by `monotonic`, for which another run for webhooks is scheduled
 
 
 def _deliver() -> None:
-    _mail.run(_send_mail)
+    _lane(app_ctx.app, "mail").run(_send_mail)
 
 
 def _send_mail() -> None:
@@ -174,7 +174,7 @@ def _send_mail() -> None:
 
 
 def _deliver_webhooks() -> None:
-    _webhooks.run(_send_webhooks)
+    _lane(app_ctx.app, "webhooks").run(_send_webhooks)
 
 
 def _send_webhooks() -> None:
@@ -188,11 +188,16 @@ def _send_webhooks() -> None:
 
 def _come_again(seconds: int) -> None:
     """Schedule a run, unless one is there that comes first: each of many jobs finds the same reason."""
-    global _coming  # noqa: PLW0603 - there is one delivery in a process
-    at = monotonic()
-    if not at < _coming <= at + seconds:
-        _coming = at + seconds
+    lane, at = _lane(app_ctx.app, "webhooks"), monotonic()
+    if not at < lane.comes_again <= at + seconds:
+        lane.comes_again = at + seconds
         deliver_webhooks.schedule(delay=seconds)
+
+
+@cache
+def _lane(app: Flask, what: str) -> _OneAtATime:
+    """Return an application's own, for `what` it delivers."""
+    return _OneAtATime()
 
 
 @cache

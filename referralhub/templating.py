@@ -71,6 +71,7 @@ def init_app(app: Flask) -> None:
         public_url=public_url,
         script=script,
         development=settings.development,
+        test_program=settings.test_program,
     )
 
 

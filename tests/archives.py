@@ -1,7 +1,7 @@
 """A program in which much has happened, another one for it to move to, and the command line of both."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from flask import Flask
 
 from referralhub.extensions import db
 from referralhub.models import (
+    ApiAnswer,
     ApiKey,
     Appeal,
     Avatar,
@@ -25,16 +26,21 @@ from referralhub.models import (
     ReferralClaim,
     ResetRequest,
     User,
+    WebhookAttempt,
 )
 from referralhub.services.accounts import erasure
+from referralhub.services.integration import events
+from referralhub.services.integration.told import Customer, Told
 from referralhub.services.links import own_codes
 from referralhub.services.operations import archive
 from referralhub.services.perks import claims
 from referralhub.services.referrals import invitations
+from referralhub.services.shared.audit import OPERATOR
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.conftest import extra_database
 from tests.people import Person, Records, user_named
 
+BOUGHT = Customer("shop-7")
 OTHER = {"sqlite": "postgresql", "postgresql": "sqlite"}
 
 
@@ -57,6 +63,7 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
     run("perks", "add", "Mug", "--price", "500", "--unit", "us_cents", "--stock", "3")
     (tmp_path / "customers.csv").write_text("email,customer_since\nx@example.com,2020-01-01\n")
     run("customers", "import", str(tmp_path / "customers.csv"))
+    run("webhooks", "add", "https://shop.example.com/")  # which is told of what follows
     alice.sign_up()
     alice.confirm_address()
     for friend in (bob, charlie):
@@ -84,19 +91,35 @@ def busy(run, app: Flask, admin: Person, alice: Person, bob: Person, charlie: Pe
         db.session.commit()
         erasure.erase(user_named("charlie").id, FORMER_MEMBER, clock())
     run("referrals", "reverse", str(brought), "--reason", "the card was stolen")
+    rules_of_a_shop = {"qualifies_on": "purchase", "earning_events": "none", "hold_days": "7", "handed_over": "true"}
+    for key, value in rules_of_a_shop.items():
+        run("program", "set", key, value)
+    with app.app_context():
+        before = clock() - timedelta(days=10)
+        sale = {"customer": BOUGHT, "amount": 9000, "currency": "BHD"}
+        told = [
+            Told("1", "signup", BOUGHT, code="alice", occurred_at=before),
+            Told("2", "purchase", **sale, occurred_at=before),
+            Told("3", "purchase", **sale),  # on hold
+        ]
+        assert {each.status for each in events.receive(told, "shop", OPERATOR, clock())} == {"accepted"}
+    run("program", "set", "qualifies_on", "confirmed_address")
 
 
 def without_a_seed(user_id: int, now: datetime) -> list[Base]:
     """Make rows of the tables that only a phone, a provider, an admin or a stranger's click fills."""
     profile_id = db.session.get(User, user_id).profile.id
+    db.session.add(ApiKey(name="shop", digest="0" * 64, beginning="rh_000000", scopes=["read"], created=now))
+    db.session.flush()
     return [
         Avatar(profile_id=profile_id, digest="0" * 64, content=b"RIFF\0\xff", created=now),
         RecoveryCode(user_id=user_id, digest="0" * 64, created=now),
         Identity(user_id=user_id, issuer="https://login.example.org", subject="alice", created=now),
         MailRefusal(address_hash="0" * 64, created=now),
         ResetRequest(address="alice@example.com", minute=1, request_id="0" * 16),
-        ApiKey(name="shop", digest="0" * 64, beginning="rh_000000", scopes=["read"], created=now),
+        ApiAnswer(api_key_id=1, key="one", digest="0" * 64, status=201, body='{"id":1}', created=now),
         ExternalMember(user_id=user_id, external_id="42", details={"plan": "pro"}, created=now, updated=now),
+        WebhookAttempt(delivery_id=1, status=200, milliseconds=12, said="thanks", at=now),
         OwnText(name="share", language="de", subject="Komm", body="Zu {brand}:", changed=now),
     ]
 

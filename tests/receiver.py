@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from standardwebhooks import Webhook
+from standardwebhooks import Webhook, WebhookVerificationError
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,18 @@ class Receiver:
 
     def __init__(self, answer: Answer = yes, certificate: Path | None = None) -> None:
         self.answer, self.taken = answer, []
+        self.secret, self.forged = "", []  # where there is a secret, what does not prove by it to be ours, in time
         self.end = threading.Event()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(body) < int(self.headers["Content-Length"]):  # who sent it died on the way
+                    return
                 taken = Taken(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
                 receiver.taken.append(taken)
+                receiver.look_at(taken)
                 if (answer := receiver.answer(taken)) is None:
                     return
                 status, headers, text = answer
@@ -83,6 +87,14 @@ class Receiver:
 
     def url(self, path: str = "/hooks") -> str:
         return f"{self.scheme}://127.0.0.1:{self.port}{path}"
+
+    def look_at(self, taken: Taken) -> None:
+        """See whether it is signed, and now: later it would be too old."""
+        try:
+            if self.secret:
+                taken.verified(self.secret)
+        except WebhookVerificationError:
+            self.forged.append(taken)
 
     def hang(self, _: Taken) -> None:
         """Say nothing until the end."""

@@ -1,5 +1,6 @@
 """The suite's own servers: a Valkey, a PostgreSQL, and a running ReferralHub. All end with their `with` block."""
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -75,7 +77,6 @@ def _begin() -> None:
     """Let a process end with this one, and heed Ctrl-C: what a shell runs in the background was told to ignore it."""
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-
 
 
 class Server:
@@ -334,6 +335,11 @@ class ReferralHub:
         )
         return done.stdout
 
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """Run an operators' command and give its document."""
+        found: dict[str, Any] = json.loads(self.flask(*arguments, "--json"))
+        return found
+
     def _run(self, command: list[str]) -> None:
         log = (self.instance / f"{command[0]}.log").open("wb")
         with log:
@@ -360,10 +366,10 @@ def environment_of(instance: Path, database_url: str, redis_url: str, **more: st
     }
 
 
-def serves(base_url: str) -> bool:
-    """Tell whether a ReferralHub answers there."""
+def serves(base_url: str, path: str = "/healthz") -> bool:
+    """Tell whether a ReferralHub, or whatever has that path, answers there."""
     try:
-        urllib.request.urlopen(f"{base_url}/healthz", timeout=2).close()
+        urllib.request.urlopen(f"{base_url}{path}", timeout=2).close()
     except (urllib.error.URLError, OSError):
         return False
     return True

@@ -1,14 +1,14 @@
 """friends in order
 
-Revision ID: 0027
-Revises: 0025
+Revision ID: 0030
+Revises: 0029
 Created: 2026-11-30 07:45:00
 """
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0025"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 

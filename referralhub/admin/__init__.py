@@ -7,6 +7,7 @@ from referralhub.admin import access
 from referralhub.admin.api_keys import ApiKeys
 from referralhub.admin.audit import Audit
 from referralhub.admin.brand.pages import BrandPage
+from referralhub.admin.connection import ConnectionPage
 from referralhub.admin.customers import Customers
 from referralhub.admin.growth.pages import Growth
 from referralhub.admin.handing_over import HandingOver
@@ -35,8 +36,9 @@ from referralhub.words.language import N_
 # What stands together in the panel's list of pages, by the ends of their endpoints; what is in none comes before them.
 GROUPS = {
     N_("People"): ("members", "referrals", "customers", "invitations"),
-    N_("Rewards"): ("rewards", "perks", "claims"),
-    N_("Set-up"): ("program", "brand", "texts", "api_keys"),
+    N_("Rewards"): ("rewards", "rewards_due", "perks", "claims"),
+    N_("Set-up"): ("program", "brand", "texts"),
+    N_("Your product"): ("connection", "api_keys", "webhooks"),
     N_("Records"): ("mail", "audit"),
 }
 
@@ -58,6 +60,7 @@ def init_app(app: Flask) -> None:
         HandingOver(Reward, N_("Handing over"), "rewards_due"),
         Invitations(Invitation, N_("Invitations"), "invitations"),
         Mail(OutboxMessage, N_("Mail"), "mail"),
+        ConnectionPage(N_("Connection"), endpoint="admin_connection", url="/admin/connection"),
         ApiKeys(N_("API keys"), endpoint="admin_api_keys", url="/admin/api-keys"),
         Webhooks(N_("Webhooks"), endpoint="admin_webhooks", url="/admin/webhooks"),
         Audit(AuditLine, N_("Audit log"), "audit"),

@@ -2,16 +2,16 @@
 
 from datetime import timedelta
 
-from flask import flash, redirect, url_for
+from flask import flash, redirect, request, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectMultipleField, StringField
+from wtforms import BooleanField, IntegerField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from referralhub import outcome
+from referralhub import outcome, test_program
 from referralhub.admin.access import AdminPage, Answer, actor
 from referralhub.clock import now
 from referralhub.forms import no_control_characters, show_error, strip, text_of
@@ -39,6 +39,7 @@ class KeyForm(FlaskForm):
     )
     product = StringField(_l("Product"), [no_control_characters], filters=[strip])
     days = IntegerField(_l("Days until it ends"), [Optional(), NumberRange(1, 3650)])
+    for_tests = BooleanField(_l("For tests"))
 
 
 class ApiKeys(AdminPage):
@@ -60,7 +61,10 @@ class ApiKeys(AdminPage):
             scopes = [Scope(each) for each in form.scopes.data or []]
             try:
                 product = text_of(form.product) or ONLY_PRODUCT
-                _key, secret = keys.create(text_of(form.name), scopes, actor(), now(), product=product, expires_at=end)
+                _key, secret = test_program.create_key(
+                    text_of(form.name), scopes, actor(), now(),
+                    product=product, expires_at=end, for_tests=form.for_tests.data,
+                )  # fmt: skip
             except DomainError as error:
                 show_error(error, form)
             else:
@@ -70,14 +74,15 @@ class ApiKeys(AdminPage):
 
     @expose("/<row:row_id>/revoke", methods=["POST"])
     def revoke(self, row_id: int) -> Answer:
-        """Withdraw a key."""
+        """Withdraw a key; with `?test` it is the test program's with that number."""
         try:
-            keys.revoke(row_id, actor(), now())
+            test_program.revoke_key(row_id, actor(), now(), for_tests="test" in request.args)
             flash(_("The key is worth nothing from now on."))
         except AlreadyDone:
             flash(_("This key was withdrawn before."))
         return redirect(url_for(".show"), 303)
 
     def _page(self, form: KeyForm, secret: str = "") -> tuple[str, int]:
-        page = self.render("admin/api_keys.html", form=form, keys=keys.every(), secret=secret, scopes=SCOPES, now=now())
+        both = {"keys": keys.every(), "test_keys": test_program.keys_beside(), "mount": test_program.MOUNT}
+        page = self.render("admin/api_keys.html", form=form, secret=secret, scopes=SCOPES, now=now(), **both)
         return page, 422 if form.errors else 200

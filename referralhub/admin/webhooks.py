@@ -66,11 +66,27 @@ class RemoveForm(FlaskForm):
     sure = BooleanField(_l("Tell this address nothing more"), [InputRequired(_l("Tick this to remove it."))])
 
 
-class ReplayForm(FlaskForm):
-    """Sending again what happened in a span of time, by the clocks of the program's time zone."""
+class MomentField(DateTimeLocalField):
+    """A moment, by the clocks of the program's time zone."""
 
-    since = DateTimeLocalField(_l("From"), [InputRequired(_l("Enter a moment."))])
-    until = DateTimeLocalField(_l("Until"), [InputRequired(_l("Enter a moment."))])
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read it. Raises ValueError."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(_("Enter a moment.")) from None
+
+    @property
+    def moment(self) -> datetime:
+        """The moment in that zone."""
+        return cast(datetime, self.data).replace(tzinfo=local_now().tzinfo)
+
+
+class ReplayForm(FlaskForm):
+    """Sending again what happened in a span of time."""
+
+    since = MomentField(_l("From"), [InputRequired(_l("Enter a moment."))])
+    until = MomentField(_l("Until"), [InputRequired(_l("Enter a moment."))])
     type = SelectField(
         _l("Type"), choices=lambda: [("", _("all"))] + [(each.value, each.value) for each in endpoints.TYPES]
     )
@@ -178,7 +194,7 @@ class Webhooks(AdminPage):
         if not form.validate_on_submit():
             return self._endpoint(row_id, replay_form=form)
         types = [WebhookType(form.type.data)] if form.type.data else []
-        sent = log.replay_range(row_id, _moment(form.since), _moment(form.until), actor(), now(), types=types)
+        sent = log.replay_range(row_id, form.since.moment, form.until.moment, actor(), now(), types=types)
         flash(
             ngettext("%(num)d is on the way again.", "%(num)d are on the way again.", sent)
             if sent
@@ -227,7 +243,3 @@ def _chosen(data: list[str] | None) -> list[WebhookType]:
 def _settings() -> dict[str, Any]:
     settings = current_app.config["SETTINGS"]
     return {"secret_key": settings.secret_key, "private": settings.webhook_private_addresses}
-
-
-def _moment(field: DateTimeLocalField) -> datetime:
-    return cast(datetime, field.data).replace(tzinfo=local_now().tzinfo)

@@ -2,19 +2,22 @@
 
 from ipaddress import ip_address
 
-from flask import current_app, request
+from flask import current_app
 
-from referralhub.api.operations import Bodies, actor, cursor, operation, product
-from referralhub.api.schemas import (
+from referralhub import problems
+from referralhub.api.event_schemas import (
     CustomerIn,
     EventIn,
     EventOut,
     EventResultOut,
     EventResultsOut,
+    EventsIn,
     EventsOut,
-    Money,
     TrackedIn,
 )
+from referralhub.api.incoming import Bodies
+from referralhub.api.operations import actor, next_of, operation, product
+from referralhub.api.schemas import Money
 from referralhub.clock import now
 from referralhub.models import Amount, EventState, Scope
 from referralhub.problems import FieldProblem, Refused
@@ -26,8 +29,8 @@ from referralhub.services.integration.event_list import EventLine
 from referralhub.services.integration.events import ID_TAKEN, MOST, Result
 from referralhub.services.integration.told import Customer, Told
 from referralhub.services.program.rules import REFUND
+from referralhub.services.referrals import clicks
 from referralhub.services.shared.errors import Conflict, DomainError
-from referralhub.sessions import visit_tokens
 from referralhub.words.errors import by_field
 from referralhub.words.events import why
 
@@ -78,24 +81,12 @@ def track_refund(body: Bodies) -> tuple[int, EventResultsOut]:
 
 
 @operation(
-    "/events", "GET", "Your events, the newest first", scope=Scope.READ, answers={200: EventsOut},
-    parameters={
-        "after": "The `next` of the part before; without it the list begins.",
-        "state": f"One of {', '.join(EventState)}; without it all.",
-        "type": "Only events of this type.",
-    },
-    problems={422: "The cursor is none, or there is no such state."},
+    "/events", "GET", "Your events, the newest first", scope=Scope.READ, answers={200: EventsOut}, query=EventsIn
 )  # fmt: skip
-def list_events() -> tuple[int, EventsOut]:
+def list_events(query: EventsIn) -> tuple[int, EventsOut]:
     """Return a part of the list."""
-    try:
-        state = EventState(request.args["state"]) if request.args.get("state") else None
-    except ValueError:
-        wrong = FieldProblem("state", "invalid", f"Choose of {', '.join(EventState)}.")
-        raise Refused(422, "state_invalid", wrong.detail, [wrong]) from None
-    kind = request.args.get("type", "")[:40].replace("\0", "") or None
-    found = event_list.newest(product(), cursor(), state=state, type_=kind)
-    return 200, EventsOut([_shown(line) for line in found.lines], str(found.older) if found.older else None)
+    found = event_list.newest(product(), query.after, state=query.state, type_=query.type)
+    return 200, EventsOut([_shown(line) for line in found.lines], next_of(found))
 
 
 @operation("/events/<id>", "GET", "An event", scope=Scope.READ, answers={200: EventOut}, problems=UNKNOWN)
@@ -124,15 +115,15 @@ def _receive(body: Bodies, type_: str | None) -> tuple[int, EventResultsOut]:
     found = events.receive(good, product(), actor(), now())
     if body.alone and found[0].reason == ID_TAKEN:
         raise Conflict(ID_TAKEN, "id")
-    results = iter(found)
-    return 202, EventResultsOut([
-        malformed[number] if number in malformed else _result(next(results)) for number in range(len(body.each))
-    ])  # fmt: skip
+    taken = iter(found)
+    results = [malformed[number] if number in malformed else _result(next(taken)) for number in range(len(body.each))]
+    problems.count((each.errors, each.reason or "") for each in results if each.status == EventState.REFUSED)
+    return 202, EventResultsOut(results)
 
 
 def _told(sent: TrackedIn, type_: str | None) -> Told:
     click = sent.click or None
-    link = visit_tokens.unseal(click, current_app.config["SECRET_KEY"], now()) if click else None
+    link = clicks.unseal(click, current_app.config["SECRET_KEY"]) if click else None
     return Told(
         sent.id, type_ or sent.type or "", _customer(sent.customer), click, link, sent.code or None, sent.amount,
         sent.currency and sent.currency.upper(), sent.occurred_at, sent.refund_of, sent.metadata,

@@ -1,16 +1,20 @@
 """Members of the product that calls."""
 
+import secrets
 from typing import Any
 
 from flask import current_app
 
 from referralhub import languages
-from referralhub.api.operations import actor, cursor, operation
+from referralhub.api.operations import actor, next_of, operation
 from referralhub.api.schemas import (
+    AdjustmentIn,
     EntryOut,
     LedgerOut,
+    ListIn,
     MemberIn,
     MemberOut,
+    MembersIn,
     MembersOut,
     MemberWithFiguresOut,
     ReferralOut,
@@ -20,16 +24,17 @@ from referralhub.api.schemas import (
 )
 from referralhub.clock import local_now, now
 from referralhub.models import Scope
+from referralhub.services.accounts import administration
 from referralhub.services.integration import members
 from referralhub.services.integration.members import Given, Member
 from referralhub.services.ledger import entries
+from referralhub.services.ledger.entries import Line
+from referralhub.services.links import live_codes
+from referralhub.services.program import rules
 from referralhub.services.referrals import figures, member_list
-from referralhub.services.shared.parts import Part
 from referralhub.urls import first_words, public_url
-from referralhub.words.referrals import member_name, reason
+from referralhub.words.referrals import FORMER_MEMBER, member_name, reason
 
-CURSOR = {"after": "The `next` of the part before; without it the list begins."}
-BAD_CURSOR = {422: "The cursor is none."}
 UNKNOWN = {404: "No member has this number."}
 
 
@@ -62,22 +67,32 @@ def get_member(external_id: str) -> tuple[int, MemberWithFiguresOut]:
 
 
 @operation(
-    "/members", "GET", "Your members, the newest first", scope=Scope.READ, answers={200: MembersOut},
-    parameters=CURSOR, problems=BAD_CURSOR,
+    "/members", "GET", "Your members, the newest first", scope=Scope.READ, query=MembersIn, answers={200: MembersOut}
 )  # fmt: skip
-def list_members() -> tuple[int, MembersOut]:
+def list_members(query: MembersIn) -> tuple[int, MembersOut]:
     """Return a part of the list."""
-    found = members.newest(cursor())
-    return 200, MembersOut([_shown(each) for each in found.lines], _next(found))
+    found = members.newest(query.after, query.created_from, query.created_to, query.active)
+    return 200, MembersOut([_shown(each) for each in found.lines], next_of(found))
 
 
 @operation(
-    "/members/<external_id>/referrals", "GET", "Whom a member brought", scope=Scope.READ, answers={200: ReferralsOut},
-    parameters=CURSOR, problems=UNKNOWN | BAD_CURSOR,
+    "/members/<external_id>", "DELETE", "Forget who a member was", scope=Scope.MANAGE, answers={204: None},
+    problems={409: "The account is an admin's."},
 )  # fmt: skip
-def list_referrals(external_id: str) -> tuple[int, ReferralsOut]:
+def erase_member(external_id: str) -> tuple[int, None]:
+    """Erase name, address and all else of a member's own; the ledger stays, under “A former member”."""
+    codes = members.erase(external_id, FORMER_MEMBER, actor(), now())
+    live_codes.unlearn(current_app.extensions["redis"], codes)
+    return 204, None
+
+
+@operation(
+    "/members/<external_id>/referrals", "GET", "Whom a member brought", scope=Scope.READ, query=ListIn,
+    answers={200: ReferralsOut}, problems=UNKNOWN,
+)  # fmt: skip
+def list_referrals(external_id: str, query: ListIn) -> tuple[int, ReferralsOut]:
     """Return a part of a member's referrals."""
-    found = member_list.page_of(members.get(external_id).profile_id, after=cursor()).part
+    found = member_list.page_of(members.get(external_id).profile_id, after=query.after).part
     lines = [
         ReferralOut(
             each.id, member_name(each.username), each.state.value, each.reason.code, reason(each.reason), each.created,
@@ -85,23 +100,30 @@ def list_referrals(external_id: str) -> tuple[int, ReferralsOut]:
         )
         for each in found.lines
     ]  # fmt: skip
-    return 200, ReferralsOut(lines, _next(found))
+    return 200, ReferralsOut(lines, next_of(found))
 
 
 @operation(
     "/members/<external_id>/ledger", "GET", "What a member was given, and what was taken", scope=Scope.READ,
-    answers={200: LedgerOut}, parameters=CURSOR, problems=UNKNOWN | BAD_CURSOR,
+    query=ListIn, answers={200: LedgerOut}, problems=UNKNOWN,
 )  # fmt: skip
-def list_entries(external_id: str) -> tuple[int, LedgerOut]:
+def list_entries(external_id: str, query: ListIn) -> tuple[int, LedgerOut]:
     """Return a part of a member's ledger."""
-    found = entries.lines(members.get(external_id).profile_id, cursor())
-    lines = [
-        EntryOut(
-            each.id, each.kind.value, each.amount, each.unit, each.balance, each.note, each.available_at, each.created
-        )
-        for each in found.lines
-    ]  # fmt: skip
-    return 200, LedgerOut(lines, _next(found))
+    found = entries.lines(members.get(external_id).profile_id, query.after)
+    return 200, LedgerOut([_entry(each) for each in found.lines], next_of(found))
+
+
+@operation(
+    "/members/<external_id>/adjustments", "POST", "Give a member an amount, or take it", scope=Scope.MANAGE,
+    takes=AdjustmentIn, answers={201: EntryOut}, problems=UNKNOWN, once=True,
+)  # fmt: skip
+def adjust_balance(external_id: str, body: AdjustmentIn) -> tuple[int, EntryOut]:
+    """Write the entry of the ledger, and return it."""
+    member = members.get(external_id)
+    unit = rules.current().ledger_unit if body.unit is None else body.unit
+    key = secrets.token_hex()  # nobody sends this one again: see `once`
+    administration.adjust(member.user_id, body.amount, unit, body.reason.strip(), key, actor(), now())
+    return 201, _entry(entries.lines(member.profile_id).lines[0])
 
 
 @operation(
@@ -114,8 +136,10 @@ def make_sign_in_link(external_id: str) -> tuple[int, SignInLinkOut]:
     return 201, SignInLinkOut(public_url("auth.enter_by_link", token=token), until)
 
 
-def _next(part: Part[Any]) -> str | None:
-    return str(part.older) if part.older else None
+def _entry(line: Line) -> EntryOut:
+    return EntryOut(
+        line.id, line.kind.value, line.amount, line.unit, line.balance, line.note, line.available_at, line.created
+    )
 
 
 def _shown(member: Member) -> MemberOut:

@@ -4,8 +4,9 @@ A view takes plain values and returns a status with a struct of `schemas`; `oper
 """
 
 import hashlib
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, cast
 
@@ -14,17 +15,23 @@ from flask import Blueprint, Response, g, request
 from flask_limiter import RequestLimit
 
 from referralhub import problems
+from referralhub.api import incoming
 from referralhub.clock import now
 from referralhub.extensions import csrf, limiter
 from referralhub.models import ApiKey, Role, Scope
-from referralhub.problems import FieldProblem, Refused
+from referralhub.problems import NAMES, FieldProblem, Refused
 from referralhub.security import client_address
+from referralhub.services.integration import answers as kept
 from referralhub.services.integration import keys
+from referralhub.services.integration.answers import Answer
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import DomainError
-from referralhub.services.shared.parts import LARGEST
+from referralhub.services.shared.parts import Part
 
 LIMIT = "600 per minute"  # of a key, for each call; without one of an address
+READ = {"Cache-Control": "private, no-cache"}  # it may be kept by who asked, who asks each time whether it is so still
+ONCE = "Idempotency-Key"
+NAMES.add(ONCE)
 View = Callable[..., tuple[int, Any]]
 
 bp = Blueprint("api", __name__, url_prefix="/api")
@@ -33,25 +40,27 @@ bp.register_error_handler(Refused, problems.of_refusal)
 bp.register_error_handler(DomainError, problems.of_rule)
 
 
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    """The query of a call that takes none."""
+
+
 @dataclass(frozen=True)
 class Operation:
-    """What the document says of a call. `scope` is what its key must be good for; none: it needs no key."""
+    """What the document says of a call. `scope` is what its key must be good for; none: it needs no key.
 
+    With `once` a repetition under the same Idempotency-Key is given the first answer.
+    """
+
+    method: str
+    rule: str
     summary: str
     scope: Scope | None
     takes: type | None
-    answers: dict[int, type]
-    problems: dict[int, str] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)  # of the query, and what each says
-    most: int = 1  # bodies in one call; more than one are sent as a list
-
-
-@dataclass(frozen=True)
-class Bodies:
-    """What was sent to a call that takes one or several: each as its struct, or why it is none."""
-
-    each: list[Any]
-    alone: bool  # and no list
+    query: type
+    answers: dict[int, type | None]
+    problems: dict[int, str]
+    once: bool
+    most: int  # bodies in one call; several are sent as a list
 
 
 OPERATIONS: dict[str, Operation] = {}  # by endpoint
@@ -68,17 +77,20 @@ def operation(
     method: str,
     summary: str,
     *,
-    answers: dict[int, type],
+    answers: dict[int, Any],
     scope: Scope | None = None,
     takes: type | None = None,
+    query: type = Nothing,
     problems: dict[int, str] | None = None,
-    parameters: dict[str, str] | None = None,
+    once: bool = False,
     most: int = 1,
     limit: str = LIMIT,
 ) -> Callable[[View], View]:
-    """Make a view a call of the API. With `takes` the view is given the `body` as such a struct.
+    """Make a view a call of the API. With `takes` it is given the `body` as such a struct, with `query` that.
 
-    Where there can be several, up to `most`, it is given `Bodies`.
+    Where there can be several bodies, up to `most`, it is given `incoming.Bodies`. What a status of `answers` answers
+    is a struct, or None for nothing at all. With `once` the view's transactions are one, in which the answer is kept,
+    too: see `services/integration/answers.py`.
     """
 
     def register(view: View) -> View:
@@ -86,34 +98,52 @@ def operation(
         def run(**values: Any) -> Response:
             if scope is not None:
                 g.api_key = _key(scope)
+            asked = incoming.query(query)
+            if query is not Nothing:
+                values["query"] = asked
             if takes is not None:
-                values["body"] = _bodies(takes, most) if most > 1 else _body(takes)
-            status, found = view(**values)
-            return Response(msgspec.json.encode(found), status, mimetype="application/json")
+                values["body"] = incoming.body(takes) if most == 1 else incoming.bodies(takes, most)
 
+            def answer() -> Answer:
+                status, found = view(**values)
+                return Answer(status, b"" if found is None else msgspec.json.encode(found))
+
+            return _response(_once(answer) if once else answer())
+
+        NAMES.update(*(incoming.names(each) for each in (takes, query) if each))
         limited = limiter.limit(limit, key_func=of_key)(run)
-        bp.add_url_rule(f"/v1{rule}", view.__name__, limited, methods=[method])
+        bp.add_url_rule(f"/v1{rule}", view.__name__, limited, methods=[method], merge_slashes=False)
         OPERATIONS[f"{bp.name}.{view.__name__}"] = Operation(
-            summary, scope, takes, answers, problems or {}, parameters or {}, most
+            method, rule, summary, scope, takes, query, answers, problems or {}, once, most
         )
         return view
 
     return register
 
 
-def cursor() -> int | None:
-    """Return behind which row the part of a list begins that is asked for; None: the first. Raises Refused."""
-    text = request.args.get("after", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:11]) <= LARGEST):
-        raise Refused(422, "cursor_invalid", "Take it from the answer before.", [FieldProblem("after", "invalid", "")])
-    return int(text)
-
-
 def actor() -> Actor:
     """Name the program that calls, for the audit log."""
     return Actor(Role.API, api_key_id=_current().id)
+
+
+def product() -> str:
+    """Name the product that calls, whose own numbers events have."""
+    return _current().product
+
+
+def next_of(part: Part[Any]) -> str | None:
+    """Return the cursor of the part of a list behind this one."""
+    return str(part.older) if part.older else None
+
+
+def with_tag(response: Response) -> Response:
+    """Let who has this answer already be told that it has not changed."""
+    response.set_etag(
+        hashlib.sha256(response.get_data()).hexdigest()[:32], weak=True
+    )  # it may be compressed on its way
+    response.headers.extend(READ)
+    response.vary.update(("Authorization", "Accept-Language"))
+    return cast(Response, response.make_conditional(request))
 
 
 @bp.after_request
@@ -127,9 +157,25 @@ def _say_limits(response: Response) -> Response:
     return response
 
 
-def product() -> str:
-    """Name the product that calls, whose own numbers events have."""
-    return _current().product
+def _once(answer: Callable[[], Answer]) -> Answer:
+    """Answer a call that changes something, the same call under the same key with what was answered before."""
+    key = request.headers.get(ONCE)
+    if key is None:
+        return kept.whole(answer)
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        wrong = FieldProblem(ONCE, "pattern", "Use 1 to 255 printable ASCII characters without spaces.")
+        raise Refused(422, "idempotency_key_malformed", wrong.detail, [wrong])
+    said = "\n".join((request.method, request.path)).encode() + b"\n" + request.get_data()
+    return kept.once(_current().id, key, hashlib.sha256(said).hexdigest(), answer, now())
+
+
+def _response(found: Answer) -> Response:
+    response = Response(found.body, found.status, mimetype="application/json")
+    if not found.body:
+        del response.headers["Content-Type"]
+    if found.repeated:
+        response.headers["Idempotency-Replayed"] = "true"
+    return with_tag(response) if request.method in ("GET", "HEAD") else response
 
 
 def _current() -> ApiKey:
@@ -149,42 +195,3 @@ def _key(scope: Scope) -> ApiKey:
     if scope.value not in found.scopes:
         raise Refused(403, "scope_missing", f"This key is not good for “{scope.value}”.")
     return found
-
-
-def _body(kind: type) -> Any:
-    """Return what was sent. Unknown names are refused: a mistyped one would be lost without a word."""
-    return _decoded(_sent(), kind)
-
-
-def _bodies(kind: type, most: int) -> Bodies:
-    """Return what was sent, one or several. What is wrong with one of several is no matter of the others'."""
-    sent = _sent()
-    if not sent.lstrip().startswith(b"["):
-        return Bodies([_decoded(sent, kind)], alone=True)
-    several: list[msgspec.Raw] = _decoded(sent, list[msgspec.Raw])
-    if len(several) > most:
-        raise Refused(422, "too_many", f"Send at most {most} at once.", [FieldProblem("", "too_many", "")])
-    found: list[Any] = []
-    for each in several:
-        try:
-            found.append(_decoded(each, kind))
-        except Refused as error:
-            found.append(error)
-    return Bodies(found, alone=False)
-
-
-def _sent() -> bytes:
-    if request.mimetype != "application/json":
-        raise Refused(415, "not_json", "Send JSON, with Content-Type: application/json.")
-    return request.get_data()
-
-
-def _decoded(sent: bytes | msgspec.Raw, kind: Any) -> Any:
-    try:
-        return msgspec.json.decode(sent, type=kind)
-    except msgspec.ValidationError as error:
-        what, _, place = str(error).partition(" - at `$")
-        name = place.rstrip("`").lstrip(".")
-        raise Refused(422, "body_invalid", str(error), [FieldProblem(name, "invalid", what)]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refused(400, "json_malformed", str(error)) from None

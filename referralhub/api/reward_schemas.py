@@ -1,11 +1,10 @@
 """What is sent and answered about rewards, as the document describes it."""
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from referralhub.api.schemas import PLAIN
+from referralhub.api.schemas import PLAIN, After, Moment
 from referralhub.models import RewardKind, RewardState
 from referralhub.services.fulfilment.decisions import LONGEST_REASON, LONGEST_REFERENCE
 
@@ -13,6 +12,13 @@ Reference = Annotated[
     str, Meta(max_length=LONGEST_REFERENCE, pattern=PLAIN, description="Yours, of the handing over, such as a payment.")
 ]
 Why = Annotated[str, Meta(max_length=LONGEST_REASON, pattern=PLAIN, description="The member reads it.")]
+
+
+class RewardsIn(Struct, forbid_unknown_fields=True):
+    """Which rewards are asked for."""
+
+    state: Annotated[RewardState | None, Meta(description="Those that are there now.")] = None
+    after: After = None
 
 
 class FulfilledIn(Struct, forbid_unknown_fields=True):
@@ -45,8 +51,8 @@ class RewardOut(Struct):
     kind: RewardKind
     referral_id: int | None
     event_id: str | None
-    created: datetime
-    changed: datetime
+    created: Moment
+    changed: Moment
 
 
 class RewardsOut(Struct):

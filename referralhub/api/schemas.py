@@ -5,15 +5,53 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from referralhub.problems import FieldProblem
+from referralhub.services.accounts.administration import SAID
+from referralhub.services.program.rules import LARGEST as LARGEST_AMOUNT
+from referralhub.services.shared.parts import LARGEST
 
 PLAIN = r"^[^\x00-\x1f\x7f]*$"  # no control characters, which no database stores
+SOMETHING = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"  # the same, and not blanks alone
 
-Name = Annotated[str, Meta(max_length=40, pattern=PLAIN, description="Shown to others instead of a user name.")]
-Language = Annotated[str, Meta(max_length=10, pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?)?$")]
-OWN_CODE = "A code of their own for their link; another one once a month."
-Code = Annotated[str, Meta(max_length=40, pattern=PLAIN, description=OWN_CODE)]
-Email = Annotated[str, Meta(max_length=254, pattern=PLAIN, description="Counts as confirmed.")]
+Name = Annotated[
+    str, Meta(max_length=40, pattern=PLAIN, description="Shown to others instead of a user name.", examples=["Bo"])
+]
+Language = Annotated[
+    str,
+    Meta(
+        max_length=10, pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?)?$", examples=["de"],
+        description="In which they are written to; one that we do not speak is taken for English.",
+    ),
+]  # fmt: skip
+Email = Annotated[
+    str, Meta(max_length=254, pattern=PLAIN, description="Counts as confirmed.", examples=["bo@example.com"])
+]
+Code = Annotated[
+    str,
+    Meta(max_length=40, pattern=PLAIN, description="A code of their own for their link; another one once a month."),
+]
+Number = Annotated[int, Meta(ge=1, le=LARGEST)]
+Why = Annotated[
+    str, Meta(max_length=SAID, pattern=SOMETHING, description="Why. The member reads it.", examples=["a gift"])
+]
+After = Annotated[Number | None, Meta(description="The `next` of the part before; without it the list begins.")]
+Moment = Annotated[datetime, Meta(tz=True)]  # without it the document would not say that it is one
+CreatedFrom = Annotated[Moment | None, Meta(description="Those from this moment on.")]
+CreatedTo = Annotated[Moment | None, Meta(description="Those before this moment.")]
+
+
+class ListIn(Struct, forbid_unknown_fields=True):
+    """Which part of a list is asked for."""
+
+    after: After = None
+
+
+class MembersIn(Struct, forbid_unknown_fields=True):
+    """Which of your members are asked for."""
+
+    created_from: CreatedFrom = None
+    created_to: CreatedTo = None
+    active: Annotated[bool | None, Meta(description="false: those whose account is closed.")] = None
+    after: After = None
 
 
 class MemberIn(Struct, forbid_unknown_fields=True):
@@ -23,7 +61,9 @@ class MemberIn(Struct, forbid_unknown_fields=True):
     name: Name | None = None
     code: Code | None = None
     language: Language | None = None
-    metadata: Annotated[dict[str, Any], Meta(description="Yours; given back as it came.")] | None = None
+    metadata: (
+        Annotated[dict[str, Any], Meta(description="Yours; given back as it came.", examples=[{"plan": "pro"}])] | None
+    ) = None
 
 
 class Money(Struct):
@@ -68,7 +108,7 @@ class MemberOut(Struct):
     language: str | None
     metadata: dict[str, Any]
     active: bool
-    created: datetime
+    created: Moment
 
 
 class MemberWithFiguresOut(MemberOut):
@@ -92,8 +132,8 @@ class ReferralOut(Struct):
     state: str
     reason: str
     why: str
-    created: datetime
-    decided_at: datetime | None
+    created: Moment
+    decided_at: Moment | None
 
 
 class ReferralsOut(Struct):
@@ -112,14 +152,76 @@ class EntryOut(Struct):
     unit: str
     balance: int
     note: str
-    available_at: datetime
-    created: datetime
+    available_at: Moment
+    created: Moment
 
 
 class LedgerOut(Struct):
     """A part of a member's ledger, the newest first; `next` is the cursor of the part behind it."""
 
     entries: list[EntryOut]
+    next: str | None
+
+
+class AdjustmentIn(Struct, forbid_unknown_fields=True):
+    """An amount to give a member, or to take: below zero. A balance below zero is a debt."""
+
+    amount: Annotated[
+        int,
+        Meta(
+            ge=-LARGEST_AMOUNT, le=LARGEST_AMOUNT, description="Not 0.", examples=[50],
+            extra_json_schema={"not": {"const": 0}},
+        ),
+    ]  # fmt: skip
+    reason: Why
+    unit: (
+        Annotated[str, Meta(max_length=24, description="`points`, `megabytes` or a currency; else the program's.")]
+        | None
+    ) = None
+
+
+class PerkOut(Struct):
+    """Something to claim: for a `price` in `unit`, or once, from `unlocked_at` confirmed referrals on.
+
+    `left` is how many there still are; null where there is no limit.
+    """
+
+    id: int
+    name: str
+    description: str
+    price: int | None
+    unit: str
+    unlocked_at: int | None
+    left: int | None
+
+
+class PerksOut(Struct):
+    """The perks that can be claimed, the cheapest and the easiest first."""
+
+    perks: list[PerkOut]
+
+
+class ClaimIn(Struct, forbid_unknown_fields=True):
+    """What is claimed."""
+
+    perk_id: Annotated[Number, Meta(examples=[1])]
+
+
+class ClaimOut(Struct):
+    """A perk that a member has; `coupon` is there at once or never, `fulfilled_at` says when it was handed over."""
+
+    id: int
+    perk_id: int
+    perk: str
+    coupon: str | None
+    fulfilled_at: Moment | None
+    created: Moment
+
+
+class ClaimsOut(Struct):
+    """A part of a member's claims, the newest first; `next` is the cursor of the part behind it."""
+
+    claims: list[ClaimOut]
     next: str | None
 
 
@@ -138,25 +240,11 @@ class LeaderboardOut(Struct):
     places: list[PlaceOut]
 
 
-class ProgramOut(Struct):
-    """The rules in force; amounts are in `unit`."""
-
-    version: int
-    name: str
-    unit: str
-    referrer_amount: int
-    friend_amount: int
-    window_days: int
-    hold_days: int
-    tiers: list[dict[str, Any]]
-    milestones: list[dict[str, Any]]
-
-
 class SignInLinkOut(Struct):
     """A link that signs its member in, once, until `expires_at`."""
 
     url: str
-    expires_at: datetime
+    expires_at: Moment
 
 
 class CodeOut(Struct):
@@ -169,88 +257,3 @@ class CodeOut(Struct):
     referrer: str
     offer: Offer | None
     coupon: str | None
-
-
-Number = Annotated[str, Meta(min_length=1, max_length=255, pattern=PLAIN)]
-
-
-class CustomerIn(Struct, forbid_unknown_fields=True):
-    """Whom an event is about, by your own numbers: a person, an organization, or both.
-
-    The rest matters to a signup. `ip` and `user_agent` are those of your customer's browser; with them the fraud rules
-    see who signs up where the referrer is. They are hashed at once, and without them nothing is held against anybody.
-    """
-
-    external_id: Number | None = None
-    organization_id: Number | None = None
-    email: Email | None = None
-    name: Annotated[str, Meta(max_length=200, pattern=PLAIN)] | None = None
-    ip: Annotated[str, Meta(max_length=64)] | None = None
-    user_agent: Annotated[str, Meta(max_length=2000)] | None = None
-
-
-class TrackedIn(Struct, forbid_unknown_fields=True, kw_only=True):
-    """Something that a customer did. `id` is your own number of it, by which it is known when you send it again."""
-
-    id: Number
-    customer: CustomerIn
-    click: (
-        Annotated[str, Meta(max_length=1000, description="The `rh` of the address that the friend came to.")] | None
-    ) = None
-    code: Annotated[str, Meta(max_length=100, description="A member's code that the friend typed in.")] | None = None
-    amount: Annotated[int, Meta(ge=0, le=10**12, description="In the smallest unit of the currency.")] | None = None
-    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="ISO 4217.")] | None = None
-    occurred_at: Annotated[datetime, Meta(tz=True, description="Now, if it is left out.")] | None = None
-    refund_of: Annotated[Number, Meta(description="The `id` of the purchase, of a refund.")] | None = None
-    metadata: Annotated[dict[str, Any], Meta(description="Yours; the program's condition can ask for it.")] = {}
-    type: Annotated[str, Meta(max_length=40, description="Not needed here: the address says it.")] | None = None
-
-
-class EventIn(TrackedIn, kw_only=True):
-    """Something that a customer did. `id` is your own number of it, by which it is known when you send it again."""
-
-    type: Annotated[str, Meta(pattern="^[a-z][a-z0-9_.]{0,39}$", description="signup, purchase, refund, or your own.")]
-
-
-class EventResultOut(Struct, omit_defaults=True):
-    """What became of an event: accepted, kept until it can be used, refused, or a duplicate of one sent before."""
-
-    id: str
-    status: str
-    reason: str | None = None
-    errors: list[FieldProblem] = []
-
-
-class EventResultsOut(Struct):
-    """What became of each event, in the order in which they were sent."""
-
-    results: list[EventResultOut]
-
-
-class EventOut(Struct):
-    """An event that you told of: what became of it, and what it earns by now, net of refunds."""
-
-    id: str
-    type: str
-    state: str
-    reason: str | None
-    why: str
-    external_id: str | None
-    organization_id: str | None
-    referral: int | None
-    amount: int | None
-    currency: str | None
-    refund_of: str | None
-    refunded: int | None
-    referrer_earns: Money | None
-    friend_earns: Money | None
-    metadata: dict[str, Any]
-    occurred_at: datetime
-    created: datetime
-
-
-class EventsOut(Struct):
-    """A part of the list of your events, the newest first; `next` is the cursor of the part behind it."""
-
-    events: list[EventOut]
-    next: str | None

@@ -122,10 +122,11 @@ def resend() -> Response:
 @bp.route("/sign-in/<token>", methods=["GET", "POST"])
 @limiter.limit(FORM_LIMIT)
 def enter_by_link(token: str) -> Response | tuple[str, int]:
-    """Sign in by a link that a product asked for, once. Who is signed in already is asked by a button first."""
+    """Sign in by a link that a product asked for, once. Somebody else who is signed in is asked by a button first."""
     try:
         user = credentials.find_by_sign_in_token(token, now())
-        if request.method == "GET" and (current_user.is_authenticated or not opens_a_page()):
+        somebody_else = current_user.is_authenticated and current_user.id != user.id
+        if request.method == "GET" and (somebody_else or not opens_a_page()):
             return render_template("auth/link.html", member=user, token=token), 200
         sign_in(user, prove=lambda session: credentials.use_sign_in_token(session, token, now()))
     except BadLink as error:

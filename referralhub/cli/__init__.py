@@ -17,18 +17,20 @@ from referralhub.cli.program import commands as program
 from referralhub.cli.referrals import referrals
 from referralhub.cli.rewards import rewards
 from referralhub.cli.seed import seed
+from referralhub.cli.test_program import test_program
 from referralhub.cli.users import users
 from referralhub.cli.webhooks import webhooks
 from referralhub.cli.worker import worker
 
 COMMANDS = (
     seed, program, brand, growth, ledger, leaderboard, referrals, customers, perks, rewards, api_keys, events,
-    webhooks, mail, users,
-    audit, export, import_, doctor, worker
+    webhooks, mail, users, audit, export, import_, doctor, worker, test_program
 )  # fmt: skip
+OF_A_PROCESS = {doctor, worker, test_program}  # which are about the real program and all that runs with it
 
 
 def init_app(app: Flask) -> None:
     """Register the commands."""
     for command in COMMANDS:
-        app.cli.add_command(command)
+        if not (app.config["SETTINGS"].test_program and command in OF_A_PROCESS):
+            app.cli.add_command(command)

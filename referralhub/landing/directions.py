@@ -16,6 +16,7 @@ from referralhub.urls import public_url
 
 HOUR = "public, max-age=3600"
 PUBLIC = ("landing.home", "dashboard.show_leaderboard", "auth.signup", "landing.privacy")  # pages to be found
+FOR_PROGRAMS = ("/llms.txt", "/api/")  # that are written, or run, to use ours
 NEEDED = ("/static/", "/brand/", "/manifest.webmanifest", "/picture.png", "/sitemap.xml")  # by who looks at those
 PRIVATE = ("/account/", "/admin/", "/dashboard/")
 # Who fetches a page because a person shared its link, and asks first whether that is welcome.
@@ -43,7 +44,7 @@ def robots() -> Response:
         *(f"Disallow: {root}{each}" for each in PRIVATE),
         "",
         "User-agent: *",
-        *(f"Allow: {each}" for each in [*opened, *(f"{root}{each}" for each in NEEDED)]),
+        *(f"Allow: {each}" for each in [*opened, *(f"{root}{each}" for each in (*NEEDED, *FOR_PROGRAMS))]),
         f"Disallow: {root}/",
         "",
         f"Sitemap: {public_url('directions.sitemap')}",
@@ -61,6 +62,27 @@ def sitemap() -> Response:
         f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n',
         "application/xml",
     )
+
+
+@bp.get("/llms.txt")
+def for_language_models() -> Response:
+    """Say in short what this is and where to read on (llmstxt.org)."""
+    lines = [
+        f"# {brand.name}",
+        "",
+        "> A referral program: members share a link, and are credited for the friends who join or buy by it. Programs",
+        "> use it over a JSON API: members, codes, events (signups, purchases, refunds), referrals, rewards.",
+        "",
+        "Keys are sent as `Authorization: Bearer KEY`, amounts are whole numbers of the smallest unit of a currency,",
+        "times are ISO 8601 in UTC, errors are problem details (RFC 9457). Calls that change something can be sent",
+        "again: under the same `Idempotency-Key`, or the same number of an event, they are done once.",
+        "",
+        "## API",
+        "",
+        f"- [OpenAPI 3.1 document]({public_url('api.openapi')}): every call, with all its answers",
+        f"- [Reference]({public_url('api.reference')}): the same for people, with an example of each call",
+    ]
+    return _answer("\n".join(lines) + "\n", "text/plain")
 
 
 @bp.get("/manifest.webmanifest")

@@ -1,5 +1,6 @@
 """The tables, one file per noun. Importing this package loads them all."""
 
+from referralhub.models.api_answer import ApiAnswer
 from referralhub.models.api_key import ONLY_PRODUCT, ApiKey, Scope
 from referralhub.models.audit import AuditLine, Role
 from referralhub.models.avatar import Avatar
@@ -55,6 +56,7 @@ __all__ = [
     "ONLY_PRODUCT",
     "TERMS",
     "Amount",
+    "ApiAnswer",
     "ApiKey",
     "Appeal",
     "AuditLine",

@@ -56,6 +56,14 @@ class Event(Base):
         CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="amount_in_currency"),
         Index("ix_event_referral_occurred", "referral_id", "occurred_at", "id"),
         Index("ix_event_type_id", "type", "id"),
+        Index("ix_event_type_created", "type", "created", "state"),  # what came of each type, without the rows
+        Index(
+            "ix_event_kept_reason_created",
+            "reason_code",
+            "created",
+            sqlite_where=text("state = 'kept'"),
+            postgresql_where=text("state = 'kept'"),
+        ),
         Index("ix_event_kept", "id", sqlite_where=text("state = 'kept'"), postgresql_where=text("state = 'kept'")),
     )
 

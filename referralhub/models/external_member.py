@@ -17,5 +17,5 @@ class ExternalMember(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), primary_key=True)
     external_id: Mapped[str] = mapped_column(String(255), unique=True)
     details: Mapped[dict[str, Any]] = mapped_column(Json)  # the product's own "metadata", given back as it came
-    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     updated: Mapped[datetime] = mapped_column(UtcDateTime)

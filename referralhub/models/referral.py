@@ -89,6 +89,7 @@ class Referral(Base):
         Index("ix_referral_referrer_created", "referrer_id", "created"),
         Index("ix_referral_referrer_id_id", "referrer_id", "id"),
         Index("ix_referral_state_decided", "state", "decided_at"),
+        Index("ix_referral_state_id", "state", "id"),
         Index("ix_referral_referrer_state_created", "referrer_id", "state", "created"),  # cohorts, without the rows
         # What a member's dashboard counts by state, day and channel, without the rows.
         Index("ix_referral_referrer_decided", "referrer_id", "decided_at", "state", "channel"),
@@ -102,7 +103,7 @@ class Referral(Base):
     channel: Mapped[Channel] = mapped_column(stored_by_value(Channel, "channel"))
     score: Mapped[int | None]  # of fraud, 0 to 100; none before it was looked at
     visited_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    created: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     referrer: Mapped[Profile] = relationship(foreign_keys=referrer_id, lazy="raise_on_sql", viewonly=True)

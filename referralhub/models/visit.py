@@ -15,7 +15,7 @@ class VisitDaily(Base):
     __tablename__ = "visit_daily"
 
     profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True)
     channel: Mapped[Channel] = mapped_column(stored_by_value(Channel, "channel"), primary_key=True)
     visits: Mapped[int] = mapped_column(default=0)
     visitors: Mapped[int] = mapped_column(default=0)

@@ -113,6 +113,12 @@ class WebhookDelivery(Base):
             postgresql_where=text("next_try_at IS NOT NULL"),
         ),
         Index(
+            "ix_webhook_delivery_delivered_at",
+            "delivered_at",
+            sqlite_where=text("delivered_at IS NOT NULL"),
+            postgresql_where=text("delivered_at IS NOT NULL"),
+        ),
+        Index(
             "ix_webhook_delivery_given_up",
             "endpoint_id",
             sqlite_where=text("next_try_at IS NULL AND delivered_at IS NULL"),

@@ -27,9 +27,13 @@ log, access_log = logging.getLogger(__name__), logging.getLogger("referralhub.ac
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the layer around the application; it must come last."""
-    app.url_value_preprocessor(_note_route)
     believe, tally = settings.trusted_proxies > 0, app.extensions.get("tally")
     app.wsgi_app = Observed(app.wsgi_app, believe, tally)  # type: ignore[method-assign]  # how Flask takes middleware
+
+
+def note_routes(app: Flask) -> None:
+    """Let the layer know which page a request was for."""
+    app.url_value_preprocessor(_note_route)
 
 
 class Observed:
@@ -71,7 +75,7 @@ class Observed:
         facts.update(status=status, ms=round(seconds * 1000, 3), bytes=size)
         level = logging.ERROR if status >= 500 else logging.DEBUG if route in OFTEN and status < 400 else logging.INFO
         access_log.log(level, "%s %s %s", facts["method"], route, status)
-        if self.tally:
+        if self.tally and "test" not in facts:  # what the test program does is in no figure
             self.tally.request(facts, seconds)
 
 

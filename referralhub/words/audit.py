@@ -27,6 +27,8 @@ SUBJECTS = {
     "events": N_("events"),
     "reward": N_("reward"),
     "webhook": N_("webhook"),
+    "test_key": N_("test key"),
+    "test_program": N_("test program"),
 }
 KEYS = {  # what is changed; in steps of the program, what they have
     "accepted": N_("accepted"),
@@ -38,6 +40,7 @@ KEYS = {  # what is changed; in steps of the program, what they have
     "body": N_("body"),
     "bonus": N_("bonus"),
     "condition": N_("condition"),
+    "changed": N_("changed"),
     "coupons": N_("coupons"),
     "currency": N_("currency"),
     "destination": N_("destination"),

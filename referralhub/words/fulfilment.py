@@ -8,7 +8,7 @@ from referralhub.words.language import N_, translated
 
 STATES = {
     RewardState.DUE: N_("due"),
-    RewardState.FULFILLED: N_("handed over"),
+    RewardState.FULFILLED: N_("fulfilled"),
     RewardState.FAILED: N_("failed"),
     RewardState.WITHDRAWN: N_("withdrawn"),
 }

@@ -146,6 +146,26 @@ REMARKS = {
         "Webhooks go to private addresses too, so that whoever enters one reaches what is in this network.",
         "Unset WEBHOOK_PRIVATE_ADDRESSES unless the product is in the same network.",
     ),
+    "events_without_member": RemarkText(
+        "{events} signups of the last 30 days wait for a member with the code that they name, the oldest since {since} "
+        "UTC.",
+        "`flask --app wsgi events list --kept` names them. Codes that customers type can be wrong; where a member is "
+        "missing, put them, and they are used within minutes.",
+    ),
+    "refunds_without_purchase": RemarkText(
+        "{events} refunds of the last 30 days wait for a purchase that was not told, the oldest since {since} UTC.",
+        "`flask --app wsgi events list --kept` names them. Tell of each purchase under the number that `refund_of` "
+        "has.",
+    ),
+    "events_silent": RemarkText(
+        "No event of type {type} came since {since} UTC, and {events} in the week before.",
+        "See what the product logs of the API's answers. In the panel, Connection has when each key was last used, and "
+        "what was refused. A product that is to tell nothing more needs no key: withdraw it.",
+    ),
+    "clicks_without_signups": RemarkText(
+        "Links were followed {clicks} times within 7 days, and the product told of no signup.",
+        "See that it keeps what stands behind rh= in the address, and sends it as `click` of the signup.",
+    ),
     "no_admin": RemarkText(
         "There is no admin, so that nobody can look after held referrals.",
         "Run `flask --app wsgi users create-admin`.",

@@ -36,7 +36,8 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         extra_database(request.param, instance, request, migrated=True) as url,
     ):
         plain_url = re.sub(r"^sqlite:///file:(.*)\?.*", r"sqlite:///\1", url)  # as an operator writes it
-        with servers.ReferralHub(instance, plain_url, valkey.url, RATELIMIT_ENABLED="false") as hub:
+        settings = {"RATELIMIT_ENABLED": "false", "WEBHOOK_PRIVATE_ADDRESSES": "true"}
+        with servers.ReferralHub(instance, plain_url, valkey.url, **settings) as hub:
             hub.valkey = valkey
             hub.done = set()  # what tests have prepared in it
             yield hub
@@ -259,6 +260,8 @@ def panel(open_tab, hub) -> Callable[..., Page]:
     if "create-admin" not in hub.done:
         hub.flask("seed", "bulk", "--members", "200")  # a few of them wait for a decision
         hub.flask("perks", "add", "Sticker", "--unlocked-at", "50")
+        hub.flask("webhooks", "add", "https://shop.example.com/webhooks")
+        hub.flask("webhooks", "test", "1")
         hub.flask("users", "create-admin", "--username", WARDEN, "--email", f"{WARDEN}@example.com", "--password-stdin",
                   typed=f"{WARDEN} likes tea\n")  # fmt: skip
         hub.done.add("create-admin")

@@ -17,8 +17,9 @@ MEMBERS = {
 }  # fmt: skip
 ADMINS = (
     "/admin/", "/admin/review/", "/admin/members/", "/admin/members/3/", "/admin/referrals/", "/admin/referrals/3/",
-    "/admin/rewards/", "/admin/perks/", "/admin/perks/new", "/admin/perks/1/", "/admin/claims/", "/admin/program/",
-    "/admin/program/edit", "/admin/invitations/", "/admin/mail/", "/admin/audit/", "/admin/audit/verify",
-    "/admin/texts/", "/admin/texts/invitation/de/", "/admin/brand/", "/admin/customers/", "/admin/review/missing/",
-    "/admin/api-keys/", "/admin/webhooks/", "/admin/webhooks/1/", "/admin/webhooks/deliveries/1/", "/account/confirm",
+    "/admin/rewards/", "/admin/rewards-due/", "/admin/perks/", "/admin/perks/new", "/admin/perks/1/",
+    "/admin/claims/", "/admin/program/", "/admin/program/edit", "/admin/invitations/", "/admin/mail/",
+    "/admin/audit/", "/admin/audit/verify", "/admin/texts/", "/admin/texts/invitation/de/", "/admin/brand/",
+    "/admin/customers/", "/admin/review/missing/", "/admin/api-keys/", "/admin/connection/", "/admin/webhooks/",
+    "/admin/webhooks/1/", "/admin/webhooks/deliveries/1/", "/account/confirm",
 )  # fmt: skip

@@ -58,8 +58,11 @@ class Web(servers.Server):
     def answers(self) -> bool:
         with suppress(OSError, http.client.HTTPException):
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
+            try:
+                connection.request("GET", "/healthz")
+                return connection.getresponse().status == 200
+            finally:
+                connection.close()
         return False
 
     def kill(self) -> None:
@@ -150,7 +153,9 @@ def send(events: Sent, webs: list[Web], secret: str, seed: int) -> None:
         while True:
             port = chance.choice(webs).port
             try:
-                connection = connections.setdefault(port, http.client.HTTPConnection("127.0.0.1", port, timeout=60))
+                if port not in connections:
+                    connections[port] = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                connection = connections[port]
                 connection.request("POST", "/api/v1/events", json.dumps(some), headers)
                 answer = connection.getresponse()
                 told = json.loads(answer.read() or b"{}")
@@ -162,6 +167,8 @@ def send(events: Sent, webs: list[Web], secret: str, seed: int) -> None:
                 if port in connections:
                     connections.pop(port).close()
             time.sleep(0.1)
+    for connection in connections.values():
+        connection.close()
 
 
 def kill_again_and_again(webs: list[Web], over: threading.Event) -> int:

@@ -28,6 +28,7 @@ TABLE = {
         GET /dev/styleguide
         GET /healthz
         GET /leaderboard
+        GET /llms.txt
         GET /manifest.webmanifest
         GET /password/forgot
         GET /picture.png
@@ -69,14 +70,37 @@ TABLE = {
     """,
     # For machines with a token
     (401, 401, 401, 401): """
+        DELETE /api/v1/members/<external_id>
+        GET /api/v1/events
+        GET /api/v1/events/<id>
+        GET /api/v1/growth
         GET /api/v1/leaderboard
         GET /api/v1/members
         GET /api/v1/members/<external_id>
+        GET /api/v1/members/<external_id>/claims
         GET /api/v1/members/<external_id>/ledger
         GET /api/v1/members/<external_id>/referrals
+        GET /api/v1/perks
         GET /api/v1/program
+        GET /api/v1/referrals
+        GET /api/v1/referrals/<row:number>
+        GET /api/v1/rewards
+        GET /api/v1/rewards/<row:reward_id>
         GET /metrics
+        PATCH /api/v1/program
+        POST /api/v1/claims/<row:number>/fulfilled
+        POST /api/v1/events
+        POST /api/v1/members/<external_id>/adjustments
+        POST /api/v1/members/<external_id>/claims
         POST /api/v1/members/<external_id>/sign-in-links
+        POST /api/v1/referrals/<row:number>/confirm
+        POST /api/v1/referrals/<row:number>/reject
+        POST /api/v1/referrals/<row:number>/reverse
+        POST /api/v1/rewards/<row:reward_id>/failed
+        POST /api/v1/rewards/<row:reward_id>/fulfilled
+        POST /api/v1/track/lead
+        POST /api/v1/track/refund
+        POST /api/v1/track/sale
         PUT /api/v1/members/<external_id>
     """,
     # For those who have no account yet, and who have followed a link, so that /signup leads on to /join
@@ -170,6 +194,7 @@ TABLE = {
         GET /admin/brand/
         GET /admin/claims/
         GET /admin/claims/rows.csv
+        GET /admin/connection/
         GET /admin/customers/
         GET /admin/growth/<which>.csv
         GET /admin/invitations/

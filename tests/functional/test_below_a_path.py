@@ -13,12 +13,14 @@ from flask import Flask
 from werkzeug.exceptions import NotFound
 from werkzeug.test import Client
 
+from referralhub import test_program
 from referralhub.extensions import db
-from referralhub.models import MessageKind, Referral, ReferralState
+from referralhub.models import MessageKind, Referral, ReferralState, Scope
 from referralhub.public_address import OUR_PAGES
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
+from referralhub.services.shared.audit import OPERATOR
 from tests.callers import CRAWLERS
 from tests.pages import Visitor, parse
 from tests.people import Person, PostOffice, links_in, path_of, read_letters, text_of
@@ -312,6 +314,20 @@ class TestWhoeverSaysSo:
     def test_what_is_no_path_is_not_obeyed(self, make_app, said: str):
         app = make_app(trusted_proxies=1)
         assert self.answers(app, said) == self.answers(app, None)
+
+
+@every_proxy
+def test_a_test_program_is_below_the_path_of_the_other(app: Flask, clock):
+    with app.app_context():
+        _, secret = test_program.create_key("shop", [*Scope], OPERATOR, clock(), for_tests=True)
+    headers = {"Authorization": f"Bearer {secret}"}
+    made = app.test_client().put(f"{ROOT}/api/v1/members/42", json={}, headers=headers).json
+    assert made["link"] == f"http://localhost{ROOT}{test_program.MOUNT}/{made['code']}/"
+    page = Visitor(app).get(path_of(made["link"]), 302)
+    assert page.location.startswith(f"{ROOT}{test_program.MOUNT}/signup?")
+    assert f"Path={ROOT}{test_program.MOUNT};" in f"{page.headers['Set-Cookie']};"
+    with app.app_context():
+        test_program.delete(OPERATOR, clock())
 
 
 def test_no_path_of_a_site_can_be_mistaken_for_a_page_of_ours(app: Flask):

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_database
 PUBLIC = ("/", "/leaderboard", "/signup", "/privacy")
 FOREVER = "public, max-age=31536000, immutable"
 LOC = "{http://www.sitemaps.org/schemas/sitemap/0.9}loc"
-FILES = ("/robots.txt", "/sitemap.xml", "/manifest.webmanifest", "/picture.png", "/brand/icon-192.png")
+FILES = ("/robots.txt", "/llms.txt", "/sitemap.xml", "/manifest.webmanifest", "/picture.png", "/brand/icon-192.png")
 
 
 def manifest(visitor: Visitor, page: str = "/") -> dict:

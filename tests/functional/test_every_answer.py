@@ -39,6 +39,7 @@ FOR_CACHES = {  # where an answer is nobody's own, or takes long to draw
     "/manifest.webmanifest": "public, max-age=60",
     "/robots.txt": "public, max-age=3600",
     "/sitemap.xml": "public, max-age=3600",
+    "/llms.txt": "public, max-age=3600",
 }
 
 
@@ -49,6 +50,8 @@ def lacks(answer: TestResponse) -> set[str]:
     for path, value in FOR_CACHES.items():
         if is_file and answer.request.path.endswith(path):
             expected["Cache-Control"] = value
+    if is_file and answer.request.path.startswith("/api/v1/"):
+        expected["Cache-Control"] = "private, no-cache"  # asked for anew each time, and mostly not sent again
     if is_file and answer.request.path.endswith("picture.png"):
         expected["Cross-Origin-Resource-Policy"] = "cross-origin"  # other sites show it beside the link
     wrong = {name for name, value in expected.items() if answer.headers.getlist(name) != [value]}

@@ -60,7 +60,10 @@ WORD = re.compile(r"[\w.@-]*[A-Za-z]{3,}[\w.@-]*")
 SHOWN = ("aria-label", "title", "placeholder", "alt")
 LISTS = ("members", "referrals", "rewards", "perks", "claims", "invitations", "mail", "audit")
 # The same in every language: our name, names of things, what one types, the site, and the end of a masked address.
-NAMES = "ReferralHub English Deutsch CSV UTF-8 UTC flask customers import email customer_since http://localhost .com"
+NAMES = (
+    "ReferralHub English Deutsch CSV UTF-8 UTC flask customers import email customer_since http://localhost .com "
+    "shop.example.com state reference reason fulfilled failed"
+)
 # Columns with what people and machines wrote, which nobody translates.
 DATA = (
     User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address,
@@ -321,8 +324,8 @@ def test_notices(panel: Person, left, records):
         ("/admin/webhooks/1/types", {"types": "reward.due"}),
         ("/admin/webhooks/2/on", {}),
         ("/admin/webhooks/2/on", {}),
-        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2020-01-02T00:00"}),
-        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2100-01-02T00:00"}),
+        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2020-01-02T00:00", "type": ""}),
+        ("/admin/webhooks/1/replay", {"since": "2020-01-01T00:00", "until": "2100-01-02T00:00", "type": ""}),
         ("/admin/webhooks/deliveries/1/again", {}),
         ("/admin/webhooks/2/remove", {"sure": "y"}),
         ("/admin/webhooks/2/remove", {"sure": "y"}),

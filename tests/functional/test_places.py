@@ -18,6 +18,7 @@ NO_PAGES = (
     "/readyz",
     "/metrics",
     "/robots.txt",
+    "/llms.txt",
     "/sitemap.xml",
     "/manifest.webmanifest",
 )
@@ -34,6 +35,7 @@ ELSEWHERE = {
     "/join": "test_join.py",
     "/account/": "leads on to the profile",
     "/account/export": "a file",
+    "/admin/rewards-due/file": "a file",
     "/<code>/": "leads on to the signup form",
 }
 

@@ -11,9 +11,11 @@ from flask import Flask
 from sqlalchemy import Engine, event, select, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from referralhub import test_program
 from referralhub.database import reading
 from referralhub.extensions import db
-from referralhub.models import User
+from referralhub.models import Scope, User
+from referralhub.services.shared.audit import OPERATOR
 from tests.people import Person, PostOffice
 
 pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -83,3 +85,16 @@ def test_pages_mail_and_exports_leave_nothing_behind(
 def test_commands_leave_nothing_behind(kept: list[str], run: Callable, command: str):
     run(*command.split(), expect=1 if command == "doctor" else 0)  # the doctor has its findings on a test's settings
     assert kept == []
+
+
+def test_where_the_test_program_looks_is_found_by_nobody_else(app: Flask, clock):
+    with app.app_context():
+        _, secret = test_program.create_key("shop", [*Scope], OPERATOR, clock(), for_tests=True)
+    program: test_program.TestProgram = app.extensions["test_program"]
+    with program.app.app_context():
+        engine = db.engine
+    with looking_at_what_is_handed_back(engine) as found:
+        answer = app.test_client().put("/api/v1/members/42", json={}, headers={"Authorization": f"Bearer {secret}"})
+    assert (answer.status_code, found) == (201, [])
+    with app.app_context():
+        program.delete(OPERATOR, clock())

@@ -206,6 +206,26 @@ def load_customers(world: World) -> Sent:
     return who, path, values | {"file": b"email,customer_since\nx@example.com,2020-01-01\n"}
 
 
+def reward_is_due(world: World) -> None:
+    """Let Alice be owed something that a product hands over."""
+    clock = world.app.config["CLOCK"]
+    with world.app.app_context():
+        rules.change({"handed_over": True}, clock())
+        administration.adjust(2, 500, "USD", "a present", "another-present", OPERATOR, clock())
+
+
+def hand_over(world: World) -> Sent:
+    reward_is_due(world)
+    done = {"reward": "1", "step": "fulfilled", "reference": "invoice 7"}
+    return world.token(world.grace, "/admin/rewards-due/", "/admin/rewards-due/decide", **done)
+
+
+def load_rewards(world: World) -> Sent:
+    reward_is_due(world)
+    who, path, values = world.form(world.grace, "/admin/rewards-due/file")
+    return who, path, values | {"file": b"id,state,reference\n1,fulfilled,invoice 7\n"}
+
+
 def fresh(values: dict[str, str | bytes]) -> dict[str, object]:
     """Return what is sent, with files that can be read once more."""
     return {
@@ -442,6 +462,8 @@ ACTIONS: dict[str, Callable[[World], Sent]] = {
     "POST /admin/review/missing/<row:row_id>/<any(confirm, reject):decision>": decide_claim,
     "POST /admin/texts/<text>/<language>/": of_grace(TEXT, subject="Our own", body=BODY),
     "POST /admin/texts/<text>/<language>/original": put_text_back,
+    "POST /admin/rewards-due/decide": hand_over,
+    "POST /admin/rewards-due/file": load_rewards,
     "POST /admin/webhooks/": of_grace("/admin/webhooks/", url="https://shop.example.com/webhooks"),
     "POST /admin/webhooks/<row:row_id>/on": of_webhook("on", off=True),
     "POST /admin/webhooks/<row:row_id>/remove": of_webhook("remove", sure="y"),

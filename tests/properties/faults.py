@@ -45,20 +45,22 @@ class Fault:
     name: str
     breaking: Callable[[World], AbstractContextManager[object]]
     numbers: frozenset[int]
+    selling: bool = False  # whether it is one in what is sold
 
 
+Breaking = Callable[[World], Iterator[None]]
 FAULTS: list[Fault] = []
 
 
-def fault(*numbers: int) -> Callable[[Callable[[World], Iterator[None]]], Callable[[World], Iterator[None]]]:
-    def add(function: Callable[[World], Iterator[None]]) -> Callable[[World], Iterator[None]]:
-        FAULTS.append(Fault(function.__name__.replace("_", " "), contextmanager(function), frozenset(numbers)))
+def fault(*numbers: int, selling: bool = False) -> Callable[[Breaking], Breaking]:
+    def add(function: Breaking) -> Breaking:
+        FAULTS.append(Fault(function.__name__.replace("_", " "), contextmanager(function), frozenset(numbers), selling))
         return function
 
     return add
 
 
-def _instead(module: Any, name: str, write: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
+def instead(module: Any, name: str, write: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Any:
     """Put another function in the place of one; `write` gets the old one."""
     return mock.patch.object(module, name, write(getattr(module, name)))
 
@@ -72,8 +74,8 @@ def credit_given_twice_without_the_constraint(world: World) -> Iterator[None]:
 
         return twice
 
-    world.changes.append(lambda world: _without(world, "uq_reward_entry_referral_id_profile_id_kind"))
-    with _instead(entries, "credit", write):
+    world.changes.append(lambda world: without_index(world, "uq_reward_entry_referral"))
+    with instead(entries, "credit", write):
         yield
 
 
@@ -88,7 +90,7 @@ def reversal_written_twice_without_the_constraint(world: World) -> Iterator[None
         return twice
 
     world.changes.append(lambda world: _without(world, "uq_reward_entry_reverses_id"))
-    with _instead(entries, "post", write):
+    with instead(entries, "post", write):
         yield
 
 
@@ -101,7 +103,7 @@ def reversal_of_half_the_amount(world: World) -> Iterator[None]:
 
         return half
 
-    with _instead(entries, "post", write):
+    with instead(entries, "post", write):
         yield
 
 
@@ -125,16 +127,16 @@ def forgotten_event(world: World) -> Iterator[None]:
 
         return forgetful
 
-    with _instead(transitions, "record", write):
+    with instead(transitions, "record", write):
         yield
 
 
-@fault(5)
+@fault(5, 6)
 def double_count(world: World) -> Iterator[None]:
     def write(count: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, profile_id, change, now: count(session, profile_id, 2 * change, now)
 
-    with _instead(transitions, "count", write):
+    with instead(transitions, "count", write):
         yield
 
 
@@ -147,7 +149,7 @@ def forgotten_message(world: World) -> Iterator[None]:
 
         return forgetful
 
-    with _instead(outbox, "queue", write):
+    with instead(outbox, "queue", write):
         yield
 
 
@@ -161,7 +163,7 @@ def message_queued_twice_under_another_key(world: World) -> Iterator[None]:
 
         return twice
 
-    with _instead(outbox, "queue", write):
+    with instead(outbox, "queue", write):
         yield
 
 
@@ -179,7 +181,7 @@ def hold_period_ignored_when_spending(world: World) -> Iterator[None]:
 
         return impatient
 
-    with _instead(claims, "_require_reached", write):
+    with instead(claims, "_require_reached", write):
         yield
 
 
@@ -201,7 +203,7 @@ def stock_not_decreased(world: World) -> Iterator[None]:
 
         return generous
 
-    with _instead(claims, "_take_from_stock", write):
+    with instead(claims, "_take_from_stock", write):
         yield
 
 
@@ -243,7 +245,7 @@ def badges_not_taken_away(world: World) -> Iterator[None]:
 
         return generous
 
-    with _instead(badges, "adjust", write):
+    with instead(badges, "adjust", write):
         yield
 
 
@@ -264,7 +266,7 @@ def amounts_of_the_rules_in_force_today(world: World) -> Iterator[None]:
     def write(credit: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, referral, program, now: credit(session, referral, rules.current(), now)
 
-    with _instead(entries, "credit", write):
+    with instead(entries, "credit", write):
         yield
 
 
@@ -279,7 +281,7 @@ def credit_before_the_verification(world: World) -> Iterator[None]:
     def write(release: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args: release(*args, verification_required=False)
 
-    with _instead(lifecycle, "release", write):
+    with instead(lifecycle, "release", write):
         yield
 
 
@@ -296,7 +298,7 @@ def verification_not_idempotent(world: World) -> Iterator[None]:
 
         return again
 
-    with _instead(credentials, "verify_address", write):
+    with instead(credentials, "verify_address", write):
         yield
 
 
@@ -316,7 +318,7 @@ def token_for_whatever_purpose(world: World) -> Iterator[None]:
 
         return lenient
 
-    with _instead(tokens, "use", write):
+    with instead(tokens, "use", write):
         yield
 
 
@@ -341,7 +343,7 @@ def reversal_in_two_transactions(world: World) -> Iterator[None]:
 
         return hasty
 
-    with _instead(entries, "take_back", write):
+    with instead(entries, "take_back", write):
         yield
 
 
@@ -428,7 +430,7 @@ def figures_that_are_believed_without_a_lease(world: World) -> Iterator[None]:
 def figures_that_time_does_not_touch(world: World) -> Iterator[None]:
     forever = world.clock.now + timedelta(days=10_000)
     with (
-        _instead(statistics, "of_member", lambda old: lambda *args: replace(old(*args), until=forever)),
+        instead(statistics, "of_member", lambda old: lambda *args: replace(old(*args), until=forever)),
         mock.patch.object(figures, "AT_MOST", timedelta(days=9_000)),
     ):
         yield
@@ -449,17 +451,13 @@ def late_codes_that_are_never_too_late(world: World) -> Iterator[None]:
     def write(check: Callable[..., Any]) -> Callable[..., Any]:
         return lambda friend, referrer, now: check(friend, referrer, friend.joined_at)
 
-    with _instead(late_codes, "_check", write):
+    with instead(late_codes, "_check", write):
         yield
 
 
 @fault(1, 8)
 def friends_who_agree_to_two_claims_without_the_constraint(world: World) -> Iterator[None]:
-    def drop(world: World) -> None:
-        with world.engine.begin() as connection:
-            connection.execute(text("DROP INDEX uq_referral_claim_friend_agreed"))
-
-    world.changes.append(drop)
+    world.changes.append(lambda world: without_index(world, "uq_referral_claim_friend_agreed"))
     yield
 
 
@@ -468,7 +466,7 @@ def answers_that_nobody_listens_to(world: World) -> Iterator[None]:
     def write(close: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, claim_id, friend, agrees, now: close(session, claim_id, friend, True, now)
 
-    with _instead(answers, "_close", write):
+    with instead(answers, "_close", write):
         yield
 
 
@@ -494,8 +492,14 @@ def appeals_that_are_heard_again_and_again(world: World) -> Iterator[None]:
 
         return forgetful
 
-    with _instead(appeals, "file", write):
+    with instead(appeals, "file", write):
         yield
+
+
+def without_index(world: World, name: str) -> None:
+    """Drop a unique index."""
+    with world.engine.begin() as connection:
+        connection.execute(text(f"DROP INDEX {name}"))
 
 
 def _without(world: World, constraint: str) -> None:

@@ -23,6 +23,7 @@ from tests.properties.strategies import (
     OFTEN,
     PICK,
     RULES,
+    SELLING_RULES,
 )
 
 MOST_MEMBERS = 12
@@ -30,9 +31,12 @@ PASSWORD = "likes tea a lot"
 
 
 class JoiningRules(CheckedMachine):
-    @initialize(values=EARLY_RULES, friends=st.lists(st.booleans(), max_size=4))
+    @initialize(values=EARLY_RULES | SELLING_RULES, friends=st.lists(st.booleans(), max_size=4))
     def begin(self, values: dict[str, Any], friends: list[bool]) -> None:
         """Open with these rules, an admin, Alice, and friends of hers, each of whom has verified or not."""
+        self.open(values, friends)
+
+    def open(self, values: dict[str, Any], friends: list[bool]) -> None:
         self.put_in_force(values)
         admin = self.answer(lambda: signup.create_admin("warden", "warden@example.com", PASSWORD, self.now))
         row = self.tables()["profile"][-1]
@@ -194,7 +198,7 @@ class JoiningRules(CheckedMachine):
         ),
     )
     def verify(self, pick: int, which: str) -> None:
-        waiting = [m for m in self.active if m.verified_at is None]
+        waiting = [m for m in self.active if m.verified_at is None and m.reachable]
         referred = [m for m in waiting if self.model.state_of(m.id)]
         waiting = referred or waiting or self.active or self.members
         member = waiting[pick % len(waiting)]

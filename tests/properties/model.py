@@ -1,11 +1,14 @@
 """What should be true of a program, in plain Python: it counts everything anew each time and asks no database."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from tests.properties.sales import Sales
 
 BADGES = {1: "first", 2: "10", 3: "50", 4: "100"}  # at marks that a dozen members reach; the machine sets them
 EXPIRES = timedelta(days=30)
@@ -28,10 +31,16 @@ class Member:
     sign_in: int = 0
     joined: datetime | None = None
     former: set[str] = field(default_factory=set)  # what nothing may say any more, once the member is erased
+    number: str | None = None  # the product's own, of one of its customers
 
     @property
     def name(self) -> str:
         return self.display_name or self.username
+
+    @property
+    def reachable(self) -> bool:
+        """Whether there is an address, which a product may not have told."""
+        return not self.email.endswith("@no-address.invalid")
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,11 @@ class Referral:
     decided: datetime | None = None
     given: dict[str, int] | None = None
     trail: list[tuple[str | None, str, int | None, datetime]] = field(default_factory=list)
+    doubted: bool = False  # when the friend signed up, where the program waits for an event
+
+    @property
+    def waits_for_event(self) -> bool:
+        return bool(self.rules["qualifies_on"] != "confirmed_address")
 
 
 @dataclass
@@ -105,6 +119,7 @@ class Program:
         self.perks: list[Perk] = []
         self.claims: dict[int, Claim] = {}
         self.appeals: set[int] = set()  # referrals against whose rejection there was one
+        self.sales = Sales(self)
 
     # What is asked
 
@@ -137,14 +152,16 @@ class Program:
         return str([tier["name"] for tier in self.rules["tiers"] if tier["at"] <= count][-1])
 
     def balance(self, profile: int, unit: str) -> int:
-        return sum(e.amount for e in self.ledger if (e.profile, e.unit) == (profile, unit))
+        mine = sum(e.amount for e in self.ledger if (e.profile, e.unit) == (profile, unit))
+        return mine + self.sales.has(profile, unit)
 
     def available(self, profile: int, unit: str, now: datetime) -> int:
-        mine = (e for e in self.ledger if (e.profile, e.unit) == (profile, unit))
-        return sum(e.amount for e in mine if e.available <= now)
+        return self.cover(profile, unit, now) - self.sales.due[profile, unit]
 
-    def units(self, profile: int) -> set[str]:
-        return {e.unit for e in self.ledger if e.profile == profile}
+    def cover(self, profile: int, unit: str, now: datetime) -> int:
+        """Give what is on hold no longer, whether it is to be handed over or can be spent."""
+        mine = (e for e in self.ledger if (e.profile, e.unit) == (profile, unit))
+        return sum(e.amount for e in mine if e.available <= now) + self.sales.has(profile, unit, now)
 
     def left(self, perk: Perk) -> int | None:
         return None if perk.pieces is None else perk.pieces - list(self.redemptions.values()).count(perk.id)
@@ -237,12 +254,18 @@ class Program:
         referral.trail.append((referral.state, state, actor, now))
         referral.state, referral.decided = state, now.replace(microsecond=0)
 
-    def settle(self, member: Member, now: datetime) -> None:
-        """Confirm what waited for this friend, unless the mailbox was a friend's before."""
+    def settle(self, member: Member, now: datetime, by_event: bool = False) -> None:
+        """Confirm what waited for this friend, unless the mailbox was a friend's before, or a sale is waited for."""
         referral = self.state_of(member.id)
-        if referral and referral.state == "pending" and member.email in self.former_addresses:
+        if referral is None or referral.state != "pending":
+            return
+        doubted = member.email in self.former_addresses
+        if referral.waits_for_event and not by_event:
+            referral.doubted = doubted
+            referral.trail.append(("pending", "pending", None, now))
+        elif doubted or (not member.active and referral.doubted):
             self.hold(referral, None, now)
-        elif referral and referral.state == "pending":
+        else:
             self.confirm(referral, None, now)
 
     def confirm(self, referral: Referral, actor: int | None, now: datetime) -> None:
@@ -258,14 +281,16 @@ class Program:
                 )
             return amount
 
-        referral.given = {
-            "referrer": give(who, "referrer", self.within_cap(who, rules, rules["referrer_amount"])),
-            "friend": give(referral.friend, "friend", rules["friend_amount"]),
-        }
+        amount, unit = 0, self.unit_of(rules)
+        if referral.waits_for_event:
+            referral.given = {}
+            amount, unit = self.sales.by_confirming(referral) or (amount, unit)
+        else:
+            amount = give(who, "referrer", self.within_cap(who, rules, rules["referrer_amount"]))
+            referral.given = {"referrer": amount, "friend": give(referral.friend, "friend", rules["friend_amount"])}
         bonus = {milestone["at"]: milestone.get("bonus", 0) for milestone in rules["milestones"]}.get(count, 0)
         give(who, "milestone", self.within_cap(who, rules, bonus), count)
-        amount = referral.given["referrer"]
-        self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=self.unit_of(rules), total=count)
+        self.tell_referrer(referral, "referral_confirmed", amount=amount, unit=unit, total=count)
         tier = next((tier["name"] for tier in self.rules["tiers"] if tier["at"] == count), None)
         if count in BADGES:
             self.tell_referrer(referral, "badge_earned", badge=BADGES[count], tier=tier, total=count)
@@ -293,7 +318,8 @@ class Program:
             self.move(referral, "expired", None, now)
 
     def due(self, now: datetime) -> list[Referral]:
-        return [r for r in self.referrals.values() if r.state == "pending" and r.trail[0][3] <= now - EXPIRES]
+        waiting = (r for r in self.referrals.values() if r.state == "pending" and not r.waits_for_event)
+        return [r for r in waiting if r.trail[0][3] <= now - EXPIRES]
 
     def redeem(self, profile: int, perk: Perk, key: str, now: datetime) -> None:
         self.redemptions[profile, self.redemption_key(perk, key)] = perk.id
@@ -317,6 +343,10 @@ class Program:
             theirs = claim.address is not None and claim.address.lower() == member.email.lower()
             if theirs or member.id in {claim.claimant, claim.friend}:
                 claim.address = None
+        for event in self.sales.told_of(member):
+            asked = self.referrals[event.referral].rules["condition"] if event.referral else {}
+            event.details = {key: value for key, value in event.details.items() if key in asked}
+            event.forgotten, event.signup = True, None
         member.username = f"gone:{member.user_id}"
         member.email = f"gone:{member.user_id}@erased.invalid"
         member.display_name = "A former member"
@@ -329,12 +359,17 @@ class Program:
     def within_cap(self, profile: int, rules: dict[str, Any], amount: int) -> int:
         if rules["member_cap"] is None:
             return amount
-        earned = sum(
-            e.amount
-            for _, e in self.standing()
-            if (e.profile, e.unit) == (profile, self.unit_of(rules)) and e.kind in {"referrer", "milestone"}
-        )
+        unit = self.unit_of(rules)
+        earned = self.earned_otherwise(profile)[unit] + self.sales.brought(profile, unit)
         return max(0, min(amount, rules["member_cap"] - earned))
+
+    def earned_otherwise(self, profile: int) -> Counter[str]:
+        """Add up what somebody earned by referring, but not by sales, in each unit."""
+        found: Counter[str] = Counter()
+        for _, entry in self.standing():
+            if entry.profile == profile and entry.kind in {"referrer", "milestone"}:
+                found[entry.unit] += entry.amount
+        return found
 
     def standing(self) -> Iterable[tuple[int, Entry]]:
         """Give the entries that were not taken back, with their positions."""

@@ -1,12 +1,14 @@
 """What the machine chooses from."""
 
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
 from referralhub.models import Touch, Unit
 from referralhub.services.program import rules
 
+DAY = timedelta(days=1)
 CURRENCIES = ["USD", "EUR", "JPY", "BHD"]  # of two decimals, none and three
 ZONES = ["UTC", "Pacific/Auckland", "America/New_York"]
 PICK = st.integers(0, 59)  # one of a list: the position, around and around
@@ -58,6 +60,50 @@ LIVELY_RULES = st.fixed_dictionaries(
         "email_invitations": st.just(True),
     }
 )
+_SIDE = st.one_of(
+    st.tuples(st.integers(0, 40), st.just(0)),
+    st.tuples(st.just(0), st.sampled_from([333, 1000, 1250, 2500, 10_000])),
+)
+_CAP = st.sampled_from([*[None] * 5, 25, 60])
+
+
+def _of_both_sides(values: dict[str, Any]) -> dict[str, Any]:
+    sides = {side: values.pop(side) for side in ("referrer", "friend")}
+    return values | {
+        f"{side}_{name}": one
+        for side, both in sides.items()
+        for name, one in zip(("amount", "share"), both, strict=True)
+    }
+
+
+SELLING_RULES = st.fixed_dictionaries({
+    "qualifies_on": st.sampled_from([*["purchase"] * 6, "signup", "upgrade"]),
+    "referrer": _SIDE,
+    "friend": _SIDE,
+    "earning_events": st.sampled_from([None, None, 1, 2]),
+    "earning_months": st.sampled_from([None, None, None, 1]),
+    "least_amount": st.sampled_from([*[None] * 5, 100]),
+    "condition": st.sampled_from([*[{}] * 4, {"plan": "pro"}]),
+    "referral_cap": _CAP,
+    "monthly_cap": _CAP,
+    "member_cap": _CAP,
+    "handed_over": OFTEN,
+    "hold_days": st.sampled_from([0, 0, 0, 1, 10]),
+    "unit": st.sampled_from([Unit.POINTS, Unit.MONEY]),
+    "currency": st.just("USD"),
+    "milestones": MILESTONES,
+}).map(_of_both_sides)  # fmt: skip
+HOURS = timedelta(hours=1)
+SALE = st.fixed_dictionaries({
+    "type": st.sampled_from([*["purchase"] * 6, "refund", "refund", "refund", "upgrade", "confirmed_address"]),
+    "amount": st.sampled_from([100, 250, 333, 333, 1000, 99, 1, 0, None]),
+    "currency": st.sampled_from([*["USD"] * 5, "EUR"]),
+    "details": st.sampled_from([{"plan": "pro"}, {"plan": "pro"}, {}, {"plan": "free"}]),
+    "after": st.sampled_from([timedelta(0), HOURS, 2 * HOURS, 3 * HOURS, -HOURS, -2 * DAY, 3 * DAY, 40 * DAY]),
+    "of": st.none() | PICK,
+    "by": st.sampled_from(["person", "person", "person", "both", "organization"]),
+})  # fmt: skip
+SALES = st.lists(SALE, min_size=1, max_size=5)
 EARLY_RULES = st.one_of(PRESETS, RULES, LIVELY_RULES)
 NOT_RULES = [
     {"referrer_amount": -1},

@@ -15,10 +15,10 @@ from sqlalchemy import event
 from referralhub.extensions import db
 from tests import conftest
 from tests.people import Clock
-from tests.properties import faults
-from tests.properties.faults import Fault
+from tests.properties import selling_faults  # noqa: F401 - adds its own
+from tests.properties.faults import FAULTS, Fault
 from tests.properties.invariants import Broken
-from tests.properties.machine import ProgramMachine
+from tests.properties.machine import ProgramMachine, ShopMachine
 from tests.properties.world import World
 
 QUICKLY_FOUND = {
@@ -62,8 +62,8 @@ def _empty_postgresql(app: Flask, folder: Path, request: pytest.FixtureRequest) 
     return lambda: server.execute(conftest._EMPTY, "tests")
 
 
-def run(world: World, chosen: settings, every: int = 0) -> int:
-    """Run the machine and say how many examples it took; with `every`, print a line after so many."""
+def run(world: World, chosen: settings, every: int = 0, kind: type[ProgramMachine] = ProgramMachine) -> int:
+    """Run the machine, of this `kind`, and say how many examples it took; with `every`, print a line after so many."""
     started = 0
 
     def machine() -> ProgramMachine:
@@ -72,7 +72,7 @@ def run(world: World, chosen: settings, every: int = 0) -> int:
         if every and started % every == 0:
             sys.stdout.write(f"{world.engine.dialect.name}: {started} examples\n")
             sys.stdout.flush()
-        return ProgramMachine(world)
+        return kind(world)
 
     try:
         run_state_machine_as_test(machine, settings=chosen)
@@ -83,22 +83,31 @@ def run(world: World, chosen: settings, every: int = 0) -> int:
 
 
 # A failure is not made smaller here, which can take minutes; the run for long does that.
-def test_what_must_always_hold(world: World):
-    run(world, settings(USUAL, max_examples=10, stateful_step_count=30, derandomize=True, phases=(Phase.generate,)))
+@pytest.mark.parametrize("kind", [ProgramMachine, ShopMachine])
+def test_what_must_always_hold(world: World, kind: type[ProgramMachine]):
+    few = settings(
+        USUAL,
+        max_examples=8 if kind is ProgramMachine else 6,
+        stateful_step_count=30,
+        derandomize=True,
+        phases=(Phase.generate,),
+    )
+    run(world, few, kind=kind)
 
 
 @pytest.mark.deep
-def test_what_must_always_hold_for_long(world: World, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("kind", [ProgramMachine, ShopMachine])
+def test_what_must_always_hold_for_long(world: World, kind: type[ProgramMachine], capfd: pytest.CaptureFixture[str]):
     examples = int(os.environ.get("PROPERTY_EXAMPLES", "500"))
     with capfd.disabled():
-        run(world, settings(USUAL, max_examples=examples, stateful_step_count=50), every=25)
+        run(world, settings(USUAL, max_examples=examples, stateful_step_count=50), every=25, kind=kind)
 
 
 def _marked(fault: Fault) -> object:
     return pytest.param(fault, id=fault.name, marks=() if fault.name in QUICKLY_FOUND else pytest.mark.deep)
 
 
-@pytest.mark.parametrize("fault", [_marked(fault) for fault in faults.FAULTS])
+@pytest.mark.parametrize("fault", [_marked(fault) for fault in FAULTS])
 @pytest.mark.parametrize("database", ["sqlite"])
 def test_the_machine_finds_a_deliberate_fault(world: World, fault: Fault):
     enough = settings(
@@ -110,7 +119,7 @@ def test_the_machine_finds_a_deliberate_fault(world: World, fault: Fault):
         verbosity=Verbosity.quiet,
     )
     with fault.breaking(world), pytest.raises(Broken) as found:
-        run(world, enough)
+        run(world, enough, kind=ShopMachine if fault.selling else ProgramMachine)
     message, examples = str(found.value), found.value.examples - 1  # the last one is the failing one, once more
     sys.stdout.write(f"{fault.name}: example {examples}: {message.splitlines()[0][:150]}\n")
     assert found.value.number in fault.numbers, message

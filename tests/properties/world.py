@@ -1,6 +1,5 @@
 """The running program that the machine drives: its database, its Valkey, its clock, and ways for it to break."""
 
-import itertools
 import json
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -17,12 +16,15 @@ from referralhub.extensions import db
 from referralhub.models import Badge
 from referralhub.models.base import UtcDateTime
 from referralhub.services.accounts import credentials, passwords, sign_ins, tokens
+from referralhub.services.conversions import posting
+from referralhub.services.fulfilment import due
+from referralhub.services.integration import event_customers, signups
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import claims
 from referralhub.services.recourse import belated
 from referralhub.services.referrals import invitation_progress, transitions
-from referralhub.services.shared import figure_changes
+from referralhub.services.shared import codes, figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
 from tests.people import Clock
 from tests.properties.model import BADGES
@@ -54,6 +56,10 @@ INNER = (
     (tokens, "forget"),
     (sign_ins, "end_all"),
     (belated, "attach"),
+    (posting, "reconcile"),
+    (due, "refresh"),
+    (event_customers, "attach"),
+    (signups, "begin"),
     (invitation_progress, "erase"),
     (invitation_progress, "note_confirmed"),
 )
@@ -113,10 +119,21 @@ class World:
         self.redis.flushdb()
         self.clock.now = START
         self.mishap = ""
-        self._codes = itertools.count(1)
+        self._drawn = self._made = 0
 
     def draw_code(self) -> str:
-        return f"code{next(self._codes):04}"
+        self._drawn += 1
+        return f"code{self._drawn:04}"
+
+    def make_name(self, length: int = 0) -> str:
+        """Give what is drawn by chance for a product's customers: by it, an example would be another each time."""
+        self._made += 1
+        return f"made{self._made:04}"
+
+    @property
+    def coming_code(self) -> str:
+        """The code of whoever joins next."""
+        return f"code{self._drawn + 1:04}"
 
     def read(self) -> Tables:
         """Give every row of every table."""
@@ -131,6 +148,8 @@ class World:
         with ExitStack() as stack:
             stack.enter_context(mock.patch.object(Badge, "mark", property(lambda badge: marks[badge.value])))
             stack.enter_context(mock.patch.object(passwords, "hash_password", lambda password: f"hash of {password}"))
+            stack.enter_context(mock.patch.object(codes, "new_code", self.make_name))
+            stack.enter_context(mock.patch.object(signups, "secrets", mock.Mock(token_hex=self.make_name)))
             stack.enter_context(mock.patch.object(figure_changes, "_tell", self._telling(figure_changes._tell)))
             # Instead of a second that passes.
             stack.enter_context(mock.patch.object(figure_changes, "sleep", lambda _: self.redis.delete(TRUSTED)))

@@ -40,8 +40,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.program": (f"{ROW} config services.shared", "sqlalchemy msgspec"),
     "services.ledger": (f"{ROW} services.shared", "sqlalchemy redis"),
     "services.mailing": (f"{ROW} services.shared", "sqlalchemy itsdangerous disposable_email_domains email_validator"),
-    "services.fulfilment": (f"{ROW} services.shared services.ledger services.webhooks", "sqlalchemy"),
     "services.webhooks": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
+    "services.fulfilment": (f"{ROW} services.shared services.ledger services.webhooks", "sqlalchemy"),
     "services.brand": (f"{ROW} services.shared services.mailing", "lxml sqlalchemy"),
     "services.fraud": (f"{ROW} services.shared services.mailing", "sqlalchemy"),
     "services.perks": (f"{ROW} services.shared services.program services.ledger services.webhooks", "sqlalchemy"),
@@ -66,12 +66,12 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "services.integration": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.webhooks services.fraud "
         "services.links services.conversions services.referrals services.recourse services.accounts",
-        "sqlalchemy",
+        "redis sqlalchemy",
     ),
     "services.growth": (f"{ROW} services.shared services.links", "sqlalchemy"),
     "services.operations": (
         f"{ROW} config openid_settings redis_client services.shared services.ledger services.mailing services.webhooks "
-        "services.conversions services.accounts",
+        "services.conversions services.accounts services.integration",
         "sqlalchemy redis alembic msgspec",
     ),
     "services.sample": (
@@ -109,7 +109,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "templating": ("branding config models static_files urls words", "flask flask_login markupsafe"),
     "debug_toolbar": ("response_headers", "flask flask_debugtoolbar"),
     "outcome": ("", "flask"),
-    "problems": ("services.shared words", "flask msgspec"),
+    "problems": ("clock services.shared services.integration words", "flask msgspec"),
     "errors": (
         "branding database extensions observing outcome problems security services.shared sessions words",
         "flask flask_babel flask_wtf redis sqlalchemy werkzeug",
@@ -126,7 +126,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "webhook_content": ("languages models services.webhooks urls words", ""),
     "webhook_transport": ("config services.webhooks", ""),
     "mailbox": ("mail_transport", "flask"),
-    "styleguide": ("dashboard models services.fraud", "flask flask_wtf wtforms"),
+    "styleguide": ("dashboard models services.fraud services.conversions", "flask flask_wtf wtforms"),
     "openid": ("config openid_settings services.shared services.accounts", "authlib joserfc requests"),
     # Pages: they parse, authorise, call a service and render.
     "landing": (
@@ -136,9 +136,9 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel werkzeug redis sqlalchemy PIL segno crawleruseragents",
     ),
     "api": (
-        "branding clock extensions languages metrics models problems security sessions urls words services.shared "
-        "services.program services.ledger services.fulfilment services.fraud services.conversions "
-        "services.integration services.referrals",
+        "branding clock extensions languages metrics models problems security urls words services.shared "
+        "services.program services.ledger services.fulfilment services.fraud services.perks services.links "
+        "services.growth services.accounts services.conversions services.integration services.referrals",
         "apispec flask flask_limiter msgspec",
     ),
     "auth": (
@@ -159,26 +159,27 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "flask flask_babel flask_login flask_wtf werkzeug wtforms segno",
     ),
     "admin": (  # Flask-Admin's lists read the tables themselves
-        "clock config extensions forms htmx languages mail_content mail_transport models outcome urls words "
-        "services.shared services.program services.mailing services.webhooks services.fulfilment services.brand "
-        "services.perks services.links services.referrals services.recourse services.accounts services.integration "
-        "services.growth",
+        "clock config extensions forms htmx languages mail_content mail_transport models outcome test_program urls "
+        "words services.shared services.program services.mailing services.webhooks services.fulfilment "
+        "services.brand services.perks services.links services.referrals services.recourse services.accounts "
+        "services.integration services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),
     "metrics": ("clock config errors extensions observing services.operations", "flask prometheus_client redis"),
     "cli": (
-        "clock config database errors extensions forms mail_transport models openid processes redis_client words "
-        "services.shared services.program services.ledger services.mailing services.webhooks services.fulfilment "
-        "services.brand services.fraud services.perks services.conversions services.referrals services.accounts "
-        "services.integration services.growth "
+        "clock config database errors extensions forms mail_transport models openid processes redis_client "
+        "test_program words services.shared services.program services.ledger services.mailing services.webhooks "
+        "services.fulfilment services.brand services.fraud services.perks services.conversions services.referrals "
+        "services.accounts services.integration services.growth "
         "services.operations services.sample",
         "click flask redis sqlalchemy",
     ),
     # Putting it together.
     "breaker": ("", ""),
-    "redis_client": ("breaker", "redis"),
-    "queue": ("observing redis_client", "flask huey redis"),
+    "redis_client": ("breaker redis_prefix", "redis"),
+    "redis_prefix": ("", "redis"),
+    "queue": ("observing redis_client", "flask huey redis sqlalchemy"),
     "extensions": (
         "database models queue security services.brand services.mailing",
         "flask flask_limiter flask_login flask_sqlalchemy limits",
@@ -187,18 +188,24 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "compression": ("early_answers remembered", "backports brotli flask werkzeug"),
     "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),
+    "test_database": ("database", "sqlalchemy"),
+    "test_program": (
+        "config database extensions migrations models observing public_address test_database services.shared "
+        "services.program services.integration",
+        "flask redis sqlalchemy",
+    ),
     "commits": ("extensions services.shared services.ledger services.fulfilment", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing webhook_content webhook_transport services.shared "
-        "services.ledger services.mailing services.webhooks services.fraud services.links services.referrals "
-        "services.recourse services.accounts services.integration services.fulfilment services.operations",
+        "services.ledger services.mailing services.webhooks services.fulfilment services.fraud services.links "
+        "services.referrals services.recourse services.accounts services.integration services.operations",
         "flask huey redis sqlalchemy",
     ),
     "application": (
         "account admin api auth branding cli clock commits compression config dashboard database debug_toolbar "
         "early_answers errors extensions health kept_answers languages landing mailbox metrics migrations observing "
-        "redis_client response_headers sessions static_files styleguide tasks templating uploads urls "
-        "services.shared services.brand services.program services.accounts",
+        "redis_client response_headers sessions static_files styleguide tasks templating test_database test_program "
+        "uploads urls services.shared services.brand services.program services.accounts",
         "flask werkzeug",
     ),
     "launch": (

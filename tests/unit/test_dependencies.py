@@ -12,9 +12,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parent.parent.parent
-OWN = {"referralhub", "tests", "migrations", "wsgi", "bench", "audit"}
+OWN = {"referralhub", "tests", "migrations", "wsgi", "bench", "audit", "examples", "client"}  # the last made by a test
 PYTHONS_OWN = sys.stdlib_module_names | {"compression"}  # of Python 3.14
-RUNTIME, TESTS = ("referralhub", "migrations", "wsgi.py"), ("tests",)
+RUNTIME, TESTS = ("referralhub", "migrations", "wsgi.py", "examples"), ("tests",)
 DECLARED = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
 DISTRIBUTIONS = packages_distributions()
 

@@ -17,11 +17,8 @@ from referralhub.admin.forms import PanelForm
 from referralhub.forms import strip, text_of
 from referralhub.models import Program
 from referralhub.services.growth import ranges
-from referralhub.services.growth.ranges import DateRange
+from referralhub.services.growth.ranges import MOST_YEARS, YEARS, DateRange
 from referralhub.services.program.rules import COSTS
-
-YEARS = range(2000, 2101)
-MOST_YEARS = 5  # so that every month has room in a chart
 
 
 class RangeForm(PanelForm):

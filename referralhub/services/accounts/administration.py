@@ -25,9 +25,9 @@ from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
 from referralhub.services.recourse.belated import CORRECTED
 from referralhub.services.referrals import attribution
-from referralhub.services.shared import audit, figure_changes, once
+from referralhub.services.shared import audit, currencies, figure_changes, once
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import AlreadyDone, Conflict, NotFound
+from referralhub.services.shared.errors import AlreadyDone, Conflict, DomainError, NotFound
 from referralhub.services.webhooks import announcing
 
 SAID = 200  # characters of a reason
@@ -141,10 +141,13 @@ def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
 def adjust(user_id: int, amount: int, unit: str, reason: str, key: str, actor: Actor, now: datetime) -> bool:
     """Give a member an amount, or take it; a balance below zero is a debt.
 
-    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NotFound.
+    `key` is the form's own: sending it again does nothing, and is answered with False. Raises NotFound, or DomainError
+    for nothing, for too much, and for what nothing is counted in.
     """
     if not 0 < abs(amount) <= LARGEST:
-        raise ValueError(amount)
+        raise DomainError("amount_out_of_range", "amount", most=LARGEST)
+    if not currencies.is_unit(unit):
+        raise DomainError("unit_unknown", "unit")
     with transaction() as session:
         profile_id = _member(session, user_id).profile.id
         if not once.first(session, f"adjust:{key}", now):
@@ -175,7 +178,7 @@ def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: da
         for profile_id in sorted({right.profile_id, *([credited.profile_id] if credited else [])}):
             entries.lock_profile(session, profile_id)
         if credited:
-            amount, unit, available_at = credited.amount, credited.unit, credited.available_at
+            amount, unit, available_at = _has(session, credited), credited.unit, credited.available_at
         else:
             program = rules.current()
             amount = entries.within_cap(session, right.profile_id, program, program.referrer_amount)
@@ -212,9 +215,21 @@ def _credited(session: Session, referral: Referral) -> RewardEntry | None:
     """Find the entry that credited the referrer, unless it was taken back."""
     if referral.state is not ReferralState.CONFIRMED:
         return None
-    return session.scalar(
-        select(RewardEntry).where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
+    first = (
+        select(RewardEntry)
+        .where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
+        .order_by(RewardEntry.id)
+        .limit(1)
     )
+    return session.scalar(first)
+
+
+def _has(session: Session, credited: RewardEntry) -> int:
+    """Return what the referrer has by the referral: of an event's credit, what others added or took off goes along."""
+    theirs = (RewardEntry.profile_id == credited.profile_id, RewardEntry.unit == credited.unit)
+    given = RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.REFUND, RewardKind.ADJUSTMENT])
+    query = select(func.sum(RewardEntry.amount)).where(*theirs, given, RewardEntry.referral_id == credited.referral_id)
+    return int(session.scalar(query) or 0)
 
 
 def _user_of(session: Session, profile_id: int) -> int:

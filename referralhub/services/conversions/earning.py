@@ -121,7 +121,7 @@ def fold(cases: Collection[Case], otherwise: Mapping[str, int]) -> list[Earning]
 def _of_referral(case: Case) -> Iterator[Earning]:
     qualifying = case.program.qualifies_on
     earnings = [
-        Earning(event, case, is_conversion=event.type == qualifying)
+        Earning(event, case, is_conversion=event.type == qualifying != CONFIRMED_ADDRESS)  # no product confirms it
         for event in sorted(case.events, key=lambda event: event.order)
         if event.type != SIGNUP or qualifying == SIGNUP
     ]
@@ -179,10 +179,11 @@ def _take(refund: Earning, purchases: Sequence[Earning]) -> None:
 
 
 def _same(purchase: Happened, refund: Happened) -> bool:
-    """Whether a refund that names no purchase can be of this one."""
+    """Whether a refund that names no purchase can be of this one; an amount comes from none that was free."""
     person = refund.customer_id is not None and purchase.customer_id == refund.customer_id
     organization = refund.organization_id is not None and purchase.organization_id == refund.organization_id
-    return (person or organization) and refund.currency in {purchase.currency, None}
+    paid = refund.amount is None or (refund.currency == purchase.currency and bool(purchase.amount))
+    return (person or organization) and paid
 
 
 def _objection(each: Earning) -> tuple[Why | None, dict[str, Any]]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert
 from referralhub.models import (
@@ -65,6 +65,7 @@ class Balance:
     amount: int
     referral_id: int
     credited: bool
+    available_at: datetime | None = None
 
 
 def reconcile(
@@ -93,10 +94,15 @@ def reconcile(
 
 
 def concerned(session: Session, referral_ids: Collection[int], referrer_ids: Collection[int] = ()) -> dict[int, Sides]:
-    """Find whose referrals these are, and with them all of a referrer's where caps make one depend on the others."""
-    capped = or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None))
+    """Find whose referrals these are, and with them all of a referrer's where a cap makes one depend on the others.
+
+    The cap of one counts what all bring, also those that began under other rules.
+    """
+    caps = select(Program.id).where(or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None)))
+    other = aliased(Referral)
+    theirs = select(other.id).where(other.referrer_id == Referral.referrer_id, other.program_id.in_(caps))
+    capped = and_(caps.exists(), theirs.exists())  # the first saves most programs a look at all of a member's referrals
     query = select(Referral.id, Referral.referrer_id, Referral.friend_id, capped.label("capped"))
-    query = query.join(Program, Program.id == Referral.program_id)
     rows = session.execute(query.where(Referral.id.in_(sorted(referral_ids)))).all() if referral_ids else []
     wide = {row.referrer_id for row in rows if row.capped} | set(referrer_ids)
     if wide:
@@ -168,14 +174,14 @@ def balances(session: Session, conversion_ids: Collection[int]) -> dict[int, dic
     query = (
         select(
             RewardEntry.conversion_id, RewardEntry.profile_id, RewardEntry.unit, func.sum(RewardEntry.amount),
-            func.max(RewardEntry.referral_id), func.max(credited),
+            func.max(RewardEntry.referral_id), func.max(credited), func.max(RewardEntry.available_at),
         )
         .where(RewardEntry.conversion_id.in_(sorted(conversion_ids)))
         .group_by(RewardEntry.conversion_id, RewardEntry.profile_id, RewardEntry.unit)
     )  # fmt: skip
     found: dict[int, dict[tuple[int, str], Balance]] = defaultdict(dict)
-    for conversion_id, profile_id, unit, amount, referral_id, is_credited in session.execute(query):
-        found[conversion_id][profile_id, unit] = Balance(int(amount), referral_id, bool(is_credited))
+    for conversion_id, profile_id, unit, amount, referral_id, is_credited, available_at in session.execute(query):
+        found[conversion_id][profile_id, unit] = Balance(int(amount), referral_id, bool(is_credited), available_at)
     return found
 
 
@@ -187,7 +193,7 @@ def given(session: Session, referral_id: int, profile_id: int) -> list[tuple[str
         .where(RewardEntry.referral_id == referral_id, RewardEntry.profile_id == profile_id)
         .where(RewardEntry.conversion_id.is_not(None))
         .group_by(RewardEntry.unit)
-        .order_by(total)
+        .order_by(total, RewardEntry.unit)
     )
     return [(unit, int(amount)) for unit, amount in session.execute(query)]
 
@@ -243,7 +249,8 @@ def _postings(
                 continue
             first = change > 0 and profile_id not in credited
             kind = CREDITS[side] if first else RewardKind.ADJUSTMENT if change > 0 else RewardKind.REFUND
+            until = available_at if amount else before.available_at or available_at  # all is taken from where it is
             reason = None if first or profile_id in corrected else cause  # an event corrects it once
             corrected.add(profile_id)
-            referral_id = each.case.id if side else before.referral_id
-            yield Posting(profile_id, kind, change, unit, available_at, referral_id, conversion_id, reason)
+            referral_id = each.case.id if change > 0 else before.referral_id  # it is taken from where it was given
+            yield Posting(profile_id, kind, change, unit, until, referral_id, conversion_id, reason)

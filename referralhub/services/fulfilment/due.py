@@ -6,21 +6,39 @@ ledger alone and not what led there, so that it may be called at any time and an
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, exists, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Row,
+    Select,
+    String,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert, reading, transaction
 from referralhub.models import Program, Referral, Reward, RewardEntry, RewardHold, RewardKind, RewardState
+from referralhub.models.base import UtcDateTime
 from referralhub.services.ledger import entries, remainders
 from referralhub.services.ledger.entries import OPEN
-from referralhub.services.shared import figure_changes
+from referralhub.services.shared import figure_changes, parts
 from referralhub.services.webhooks import announcing
 
 CREDITS = (RewardKind.REFERRER, RewardKind.FRIEND, RewardKind.MILESTONE, RewardKind.ADJUSTMENT)
 AT_ONCE = 200  # credits that are looked at in one query
 IN_ONE_RUN = 2000  # ledgers whose hold ended; the next run has the others
+PROFILE, UNIT = bindparam("profile_id", type_=Integer), bindparam("unit", type_=String)
+NOW = bindparam("now", type_=UtcDateTime)
 TAKEN_BACK, NO_COVER = "taken_back", "no_cover"  # why a reward was withdrawn
 
 
@@ -48,10 +66,11 @@ def refresh(session: Session, profile_id: int, unit: str, now: datetime) -> None
     rewards that are due: a debt is paid first. Where the ledger covers less than what is due, the oldest reward is
     withdrawn, and a smaller one takes its place. What was handed over stays as it is.
     """
-    if not session.scalar(select(exists().where(Program.handed_over))):
+    if not session.scalar(_anything()):
         return
     entries.lock_profile(session, profile_id)
-    cover, owed, ends_at, noted = session.execute(_standing(profile_id, unit, now)).one()
+    mine = {"profile_id": profile_id, "unit": unit, "now": now}
+    cover, owed, ends_at, noted = session.execute(_standing(), mine).one()
     _note_hold(session, profile_id, unit, ends_at, noted)
     open_ = select(Reward).where(Reward.profile_id == profile_id, Reward.unit == unit, Reward.state.in_(OPEN))
     open_ = open_.order_by(Reward.entry_id).execution_options(populate_existing=True)
@@ -68,16 +87,23 @@ def refresh(session: Session, profile_id: int, unit: str, now: datetime) -> None
         _make_due(session, profile_id, unit, room, now)
 
 
-def _standing(profile_id: int, unit: str, now: datetime) -> Select[*tuple[Any, ...]]:
+@cache  # building these took half of the time
+def _anything() -> Select[bool]:
+    """Make the query for whether any program hands over."""
+    return select(exists().where(Program.handed_over))
+
+
+@cache
+def _standing() -> Select[*tuple[Any, ...]]:
     """Make the query for what the ledger covers, how much is due, until when the next hold lasts, and what is noted."""
-    mine = (RewardEntry.profile_id == profile_id, RewardEntry.unit == unit)
-    on_hold = RewardEntry.available_at > now
+    mine = (RewardEntry.profile_id == PROFILE, RewardEntry.unit == UNIT)
+    on_hold = RewardEntry.available_at > NOW
     balance = select(RewardEntry.balance).where(*mine).order_by(RewardEntry.number.desc()).limit(1)
     held = select(func.sum(RewardEntry.amount)).where(*mine, on_hold)
     due = select(func.sum(Reward.amount)).where(
-        Reward.profile_id == profile_id, Reward.unit == unit, Reward.state.in_(OPEN)
+        Reward.profile_id == PROFILE, Reward.unit == UNIT, Reward.state.in_(OPEN)
     )
-    noted = select(RewardHold.until).where(RewardHold.profile_id == profile_id, RewardHold.unit == unit)
+    noted = select(RewardHold.until).where(RewardHold.profile_id == PROFILE, RewardHold.unit == UNIT)
     return select(
         _or_nothing(balance) - _or_nothing(held),
         _or_nothing(due),
@@ -105,18 +131,18 @@ def _note_hold(session: Session, profile_id: int, unit: str, ends_at: datetime |
 def _no_longer_left(session: Session, open_: Select[Reward]) -> Iterator[Reward]:
     """Find the open rewards that are more than what is left of their credit, or to be handed over of it."""
     taken, other = aliased(RewardEntry), aliased(Reward)
-    same_group = or_(
-        and_(RewardEntry.conversion_id.is_not(None), taken.conversion_id == RewardEntry.conversion_id),
-        and_(
-            RewardEntry.conversion_id.is_(None),
-            taken.conversion_id.is_(None),
-            taken.referral_id == RewardEntry.referral_id,
-        ),
+    lessens = select(taken.id).where(taken.profile_id == RewardEntry.profile_id, taken.amount < 0)
+    of_conversion = lessens.where(taken.conversion_id == RewardEntry.conversion_id)
+    of_referral = lessens.where(
+        taken.referral_id == RewardEntry.referral_id,
+        taken.conversion_id.is_(None),
+        RewardEntry.conversion_id.is_(None),
     )
-    lessened = select(taken.id).where(same_group, taken.profile_id == RewardEntry.profile_id, taken.amount < 0)
     paid = select(other.id).where(other.entry_id == Reward.entry_id, other.state == RewardState.FULFILLED)
+    # Each looks by an index of its own; for one question with an "or" all of the member's entries would be read.
+    found = (remainders.REVERSED, of_conversion.exists(), of_referral.exists(), paid.exists())
     concerned = open_.join(RewardEntry, RewardEntry.id == Reward.entry_id)
-    rewards = session.scalars(concerned.where(or_(remainders.REVERSED, lessened.exists(), paid.exists()))).all()
+    rewards = session.scalars(concerned.where(or_(*found))).all()
     left = remainders.of(session, [each.entry_id for each in rewards])
     for reward in rewards:
         if reward.amount > left.get(reward.entry_id, 0) - _handed_over(session, reward.entry_id):
@@ -140,8 +166,8 @@ def _withdraw(session: Session, reward: Reward, reason: str, now: datetime) -> i
 
 def _make_due(session: Session, profile_id: int, unit: str, room: int, now: datetime) -> None:
     """Let credits be due as far as there is room, the newest first: older ones have paid the debts that there were."""
-    before: int | None = None
-    while found := session.execute(_candidates(profile_id, unit, now, before)).all():
+    mine = {"profile_id": profile_id, "unit": unit, "now": now, "before": parts.LARGEST + 1}
+    while found := session.execute(_candidates(), mine).all():
         left = remainders.of(session, [credit.id for credit in found])
         for credit in found:
             amount = min(room, left.get(credit.id, 0) - int(credit.paid))
@@ -150,11 +176,12 @@ def _make_due(session: Session, profile_id: int, unit: str, room: int, now: date
                 room -= amount
             if not room:
                 return
-        before = found[-1].id
+        mine["before"] = found[-1].id
 
 
-def _candidates(profile_id: int, unit: str, now: datetime, before: int | None) -> Select[*tuple[Any, ...]]:
-    """Make the query for credits that are to be handed over and for which nothing is due."""
+@cache
+def _candidates() -> Select[*tuple[Any, ...]]:
+    """Make the query for credits that are to be handed over and for which nothing is due, the newest first."""
     of_entry = Reward.entry_id == RewardEntry.id
     paid = func.sum(case((Reward.state == RewardState.FULFILLED, Reward.amount), else_=0))
     paid_so_far = _or_nothing(select(paid).where(of_entry))
@@ -175,17 +202,16 @@ def _candidates(profile_id: int, unit: str, now: datetime, before: int | None) -
         (RewardEntry.referral_id.is_not(None), of_referral.scalar_subquery()), else_=in_force.scalar_subquery()
     )
     query = select(RewardEntry.id, paid_so_far.label("paid"), number.label("number")).where(
-        RewardEntry.profile_id == profile_id,
-        RewardEntry.unit == unit,
+        RewardEntry.profile_id == PROFILE,
+        RewardEntry.unit == UNIT,
+        RewardEntry.id < bindparam("before", type_=BigInteger),
         RewardEntry.kind.in_(CREDITS),
         RewardEntry.amount > paid_so_far,
-        RewardEntry.available_at <= now,
+        RewardEntry.available_at <= NOW,
         ~remainders.REVERSED,
         ~is_due,
         leaves,
     )
-    if before is not None:
-        query = query.where(RewardEntry.id < before)
     return query.order_by(RewardEntry.id.desc()).limit(AT_ONCE)
 
 

@@ -74,17 +74,6 @@ def get(reward_id: int) -> RewardLine:
     return found
 
 
-def state_of(session: Session, reward_id: int) -> dict[str, Any]:
-    """Return all about a reward as it is in this transaction, as plain values: what the product is told. One query.
-
-    The member's name is not among them: the product knows its customer by `external_id`.
-    """
-    found = _find(session, reward_id)
-    if found is None:
-        raise NotFound("no_such_reward")
-    return plain(found)
-
-
 def plain(line: RewardLine) -> dict[str, Any]:
     """Return what the product is told of a reward."""
     return {

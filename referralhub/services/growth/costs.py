@@ -18,7 +18,7 @@ KINDS = (
     RewardKind.ADJUSTMENT,
     RewardKind.REVERSAL,
     RewardKind.REFUND,
-)  # a payout costs nothing more, nor does what is redeemed: that was counted when it was credited
+)
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ from sqlalchemy import ColumnElement, Date, Float, Interval, case, cast, extract
 from referralhub.database import dialect
 from referralhub.models.base import UtcDateTime
 from referralhub.services.shared.calendar import midnight, next_month, offsets, zone_of
+from referralhub.services.shared.errors import DomainError
 
 ZERO = timedelta()
 USUAL_MONTHS = 12  # whole ones, before the one that is going on
+YEARS = range(2000, 2101)
+MOST_YEARS = 5  # so that every month has room in a chart
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,23 @@ def usual(now: datetime) -> DateRange:
     """Return the last twelve whole months, and the one that is going on up to today, in the zone that `now` is in."""
     months = now.year * 12 + now.month - 1 - USUAL_MONTHS
     return DateRange(date(months // 12, months % 12 + 1, 1), now.date(), zone_of(now))
+
+
+def between(first: date | None, last: date | None, now: datetime) -> DateRange:
+    """Return the range of these days; one that is not given is that of the usual range. Raises DomainError."""
+    days = usual(now)
+    days = DateRange(first or days.first, last or days.last, days.zone)
+    if not YEARS[0] <= min(days.first.year, days.last.year) <= max(days.first.year, days.last.year) <= YEARS[-1]:
+        raise DomainError("range_out_of_years", "first", first=str(YEARS[0]), last=str(YEARS[-1]))
+    if days.last < days.first:
+        raise DomainError("range_reversed", "last")
+    if (days.last.year - MOST_YEARS, days.last.month, days.last.day) >= (
+        days.first.year,
+        days.first.month,
+        days.first.day,
+    ):
+        raise DomainError("range_too_long", "last", most=MOST_YEARS)
+    return days
 
 
 def local_day(moment: Any, days: DateRange) -> ColumnElement[date]:

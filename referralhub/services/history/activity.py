@@ -137,6 +137,8 @@ def _happenings(brought: Sequence[Friend], row: Any) -> Iterator[Happening]:
     for kind, amount, unit, mark, note, referral_id, created in _read_entries(row.entries):
         if kind is RewardKind.REFERRER:
             credits[referral_id] = amount, unit  # told with the friend
+        elif kind is RewardKind.ADJUSTMENT and not note:
+            continue  # of what an event earned, which the ledger tells
         elif kind.value in ORDER:  # what is spent is told as what was claimed, what is taken back with the friend
             yield Happening(Event(kind.value), in_utc(created), note, amount, unit, mark or 0)
     for friend in brought[:NEWEST]:

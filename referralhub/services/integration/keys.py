@@ -15,8 +15,9 @@ from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import AlreadyDone, DomainError, NotFound
 
 PREFIX = "rh_"  # by which people and programs that look for secrets know one
+TEST_PREFIX = f"{PREFIX}test_"  # of one that is good for the test program alone
 LONGEST_NAME = 60  # characters
-SHOWN = len(PREFIX) + 6  # characters of a key that are kept, to tell keys apart
+SHOWN = 6  # characters behind it that are kept, to tell keys apart
 USED_EVERY = timedelta(minutes=1)  # how precisely "last used" is kept; finer would be a write for every call
 
 
@@ -28,8 +29,9 @@ def create(
     *,
     product: str = ONLY_PRODUCT,
     expires_at: datetime | None = None,
+    for_tests: bool = False,
 ) -> tuple[ApiKey, str]:
-    """Make a key, and return it with its secret, which nobody can find out later.
+    """Make a key, and return it with its secret, which nobody can find out later. `for_tests` is how it begins.
 
     Numbers of events are unique for the `product` that tells them; two keys of one product speak of the same events.
     Raises DomainError for a name of the wrong length, for no scope, or for an end that is not ahead.
@@ -41,13 +43,14 @@ def create(
         raise DomainError("key_without_scope", "scopes")
     if expires_at is not None and expires_at <= now:
         raise DomainError("key_over_already", "expires_at")
-    secret = PREFIX + secrets.token_urlsafe(32)
+    prefix = TEST_PREFIX if for_tests else PREFIX
+    secret = prefix + secrets.token_urlsafe(32)
     with transaction() as session:
         key = ApiKey(
             name=name.strip(),
             product=product.strip(),
             digest=_digest(secret),
-            beginning=secret[:SHOWN],
+            beginning=secret[: len(prefix) + SHOWN],
             scopes=sorted(each.value for each in scopes),
             created_by_id=actor.user_id,
             expires_at=expires_at,

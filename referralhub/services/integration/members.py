@@ -11,9 +11,9 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert, reading, transaction
+from referralhub.database import insert, reading, together, transaction
 from referralhub.models import NO_ADDRESS_DOMAIN, ExternalMember, Profile, TokenPurpose, User
-from referralhub.services.accounts import credentials, signup, tokens
+from referralhub.services.accounts import credentials, erasure, signup, tokens
 from referralhub.services.ledger import leaderboard
 from referralhub.services.links import own_codes
 from referralhub.services.mailing import addresses
@@ -96,10 +96,44 @@ def get(external_id: str) -> Member:
     return found
 
 
-def newest(after: int | None = None) -> Part[Member]:
-    """Read one part of the list of members, the newest first. One query."""
-    rows = reading().execute(parts.newest(_members(), ExternalMember.user_id, after))
+def newest(
+    after: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    active: bool | None = None,
+) -> Part[Member]:
+    """Read one part of the list of members, the newest first: those made from `since` on and before `until`. One query.
+
+    `active` leaves out those whose account is closed, or all others.
+    """
+    query = _members()
+    if since is not None:
+        query = query.where(ExternalMember.created >= since)
+    if until is not None:
+        query = query.where(ExternalMember.created < until)
+    if active is not None:
+        query = query.where(User.is_active == active)
+    rows = reading().execute(parts.newest(query, ExternalMember.user_id, after))
     return parts.part([_member(row) for row in rows], after)
+
+
+def erase(external_id: str, pseudonym: str, actor: Actor, now: datetime) -> list[str]:
+    """Forget who a member was; their rows stay under the pseudonym. Returns the codes that lead nowhere from now on.
+
+    Who is nobody (any more) is forgotten already. Raises DomainError for what can be no number, and Conflict for an
+    admin's account.
+    """
+    _check_id(external_id)
+    with together() as session:
+        found = _find(external_id)
+        if found is None:
+            return []
+        if session.get_one(User, found.user_id, populate_existing=True).is_admin:
+            raise Conflict("member_is_admin")
+        codes = own_codes.every(found.profile_id)
+        erasure.erase(found.user_id, pseudonym, now)
+        audit.record(session, actor, "member.erase", "member", found.user_id, {}, {}, now)
+    return codes
 
 
 def sign_in_token(external_id: str, actor: Actor, now: datetime) -> tuple[str, datetime]:
@@ -184,6 +218,8 @@ def _take_code(session: Session, member: Member, code: str, pages: Collection[st
 
 
 def _find(external_id: str) -> Member | None:
+    if not _is_number(external_id):
+        return None
     row = reading().execute(_members().where(ExternalMember.external_id == external_id)).one_or_none()
     if row is None:
         return None
@@ -210,5 +246,9 @@ def _members() -> Select[*tuple[Any, ...]]:
 
 def _check_id(external_id: str) -> None:
     """Refuse a number that could not be written into an address or a log. Raises DomainError."""
-    if not 1 <= len(external_id) <= LONGEST_ID or not external_id.isprintable():
+    if not _is_number(external_id):
         raise DomainError("external_id_malformed", "external_id", most=LONGEST_ID)
+
+
+def _is_number(external_id: str) -> bool:
+    return 1 <= len(external_id) <= LONGEST_ID and external_id.isprintable()

@@ -34,6 +34,7 @@ from referralhub.services.referrals import attribution, invitation_progress, lif
 from referralhub.services.referrals.attribution import FollowedLink, Referrer
 from referralhub.services.shared import codes, figure_changes, once
 from referralhub.services.shared.errors import Taken
+from referralhub.services.webhooks import announcing
 
 LONGEST_NAME = 40  # characters that are shown
 GRACE = timedelta(days=1)  # by which clocks differ, and a product makes a member before it tells of the signup
@@ -189,6 +190,7 @@ def _make(session: Session, found: Signup, now: datetime) -> Friend:
     if session.scalar(made) is None:
         raise MadeMeanwhile
     leaderboard.changed(session, user.profile.id)
+    announcing.member(session, user.id, now, created=True)
     return Friend(user.profile.id, user.id, None, now, is_ours=True)
 
 

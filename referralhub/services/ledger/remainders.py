@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, select, union
+from sqlalchemy import BindParameter, Select, bindparam, select, union
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.models import RewardEntry, RewardKind
@@ -29,7 +30,7 @@ def of(session: Session, entry_ids: Collection[int]) -> dict[int, int]:
 
 def _of(session: Session, ids: list[int]) -> dict[int, int]:
     groups: dict[Any, list[tuple[int, int]]] = defaultdict(list)
-    for row in session.execute(_concerned(ids)):
+    for row in session.execute(_concerned(), {"ids": ids}):
         groups[_group(row)].append((row.id, row.amount))
     wanted, left = set(ids), dict[int, int]()
     for group in groups.values():
@@ -37,7 +38,8 @@ def _of(session: Session, ids: list[int]) -> dict[int, int]:
     return left
 
 
-def _concerned(ids: list[int]) -> Select[*tuple[Any, ...]]:
+@cache
+def _concerned() -> Select[*tuple[Any, ...]]:
     """Make the query for the credits, and for all that could take from them; what was reversed is left out."""
     columns = (
         RewardEntry.id, RewardEntry.profile_id, RewardEntry.unit, RewardEntry.kind, RewardEntry.conversion_id,
@@ -45,6 +47,7 @@ def _concerned(ids: list[int]) -> Select[*tuple[Any, ...]]:
     )  # fmt: skip
     standing = select(*columns).where(RewardEntry.reverses_id.is_(None), ~REVERSED)
     credit = aliased(RewardEntry)
+    ids: BindParameter[int] = bindparam("ids", expanding=True)
     conversions = select(credit.conversion_id).where(credit.id.in_(ids))
     referrals = select(credit.referral_id).where(credit.id.in_(ids), credit.conversion_id.is_(None))
     found = union(  # with an "or" the whole ledger would be read

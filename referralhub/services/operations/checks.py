@@ -14,9 +14,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from referralhub import openid_settings
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.database import MIGRATIONS, dialect, reading
-from referralhub.models import User
+from referralhub.models import Scope, User
 from referralhub.services.accounts import passwords
+from referralhub.services.conversions import earning
 from referralhub.services.conversions import recount as conversions
+from referralhub.services.conversions.earning import SIGNUP
+from referralhub.services.integration import connection as product
+from referralhub.services.integration import signups
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.recount import Drift
 from referralhub.services.mailing import outbox
@@ -32,6 +36,11 @@ LARGEST_SKEW = 5.0  # seconds
 SHOWN = 5  # drifts; `ledger verify` names them all
 OVERDUE = timedelta(minutes=10)
 SILENT = timedelta(minutes=3)
+MANY_CLICKS = 50  # in a week, of which some sign up
+STUCK: dict[str, str] = {  # what is said of events that wait for this; of most customers there is no signup to wait for
+    signups.Why.UNKNOWN_CODE: "events_without_member",
+    earning.Why.UNKNOWN_PURCHASE: "refunds_without_purchase",
+}
 
 
 def settings(found: Installation) -> Iterator[Remark]:
@@ -165,7 +174,7 @@ def worker(found: Installation) -> Iterator[Remark]:
     seen, now = heartbeat.last(found.redis), found.clock()
     if seen is None or now - seen > SILENT:
         if seen:
-            yield Remark("worker_silent", {"since": f"{seen:%Y-%m-%d %H:%M}"})
+            yield Remark("worker_silent", {"since": _minute(seen)})
         else:
             yield Remark("worker_never_seen")
 
@@ -194,6 +203,22 @@ def webhooks(found: Installation) -> Iterator[Remark]:
         yield Remark("webhooks_given_up", {"messages": backlog.given_up}, Level.HINT)
     if found.settings.webhook_private_addresses and not found.settings.development:
         yield Remark("webhooks_to_private_addresses", level=Level.HINT)
+
+
+def connection(found: Installation) -> Iterator[Remark]:
+    """Whether the product that has a key still tells what happens, and whether that can be used."""
+    now = found.clock()
+    for waits in product.stuck(now):
+        if waits.reason_code in STUCK:
+            yield Remark(STUCK[waits.reason_code], {"events": waits.number, "since": _minute(waits.since)}, Level.HINT)
+    state = product.read(now)
+    if not any(Scope.EVENTS.value in key.scopes for key in state.keys):
+        return
+    for name, seen in product.silent(now, state.events).items():
+        values = {"type": name, "since": _minute(seen.last), "events": seen.week}
+        yield Remark("events_silent", values, Level.HINT)
+    if state.program.destination and state.clicks.week >= MANY_CLICKS and not state.events[SIGNUP].week:
+        yield Remark("clicks_without_signups", {"clicks": state.clicks.week}, Level.HINT)
 
 
 def accounts(found: Installation) -> Iterator[Remark]:
@@ -247,6 +272,10 @@ def _skew(code: str, before: datetime, theirs: datetime, found: Installation) ->
         yield Remark(code, {"seconds": round(max(early, late))})
 
 
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
+
+
 def _is_private(host: str) -> bool:
     try:
         return ip_address(host).is_private
@@ -272,6 +301,7 @@ CHECKS = (
     Check("worker", worker, ("redis",)),
     Check("outgoing_mail", outgoing_mail, ("migrations",)),
     Check("webhooks", webhooks, ("migrations",)),
+    Check("connection", connection, ("migrations",)),
     Check("accounts", accounts, ("migrations",)),
     Check("two_factor", two_factor, ("migrations", "SECRET_KEY")),
     Check("ledger", ledger, ("migrations",), patience=300),

@@ -101,8 +101,11 @@ def add(
     return perk_id
 
 
-def offers(profile_id: int) -> list[Offer]:
-    """List what can be claimed, the cheapest and the easiest first. One query."""
+def offers(profile_id: int | None = None) -> list[Offer]:
+    """List what can be claimed, the cheapest and the easiest first; without a member, who has claimed none of it.
+
+    One query.
+    """
     claimed = select(Redemption.id).where(Redemption.perk_id == Perk.id, Redemption.profile_id == profile_id).exists()
     rows = reading().execute(
         select(Perk, LEFT, claimed).where(Perk.is_active).order_by(Perk.unlocked_at, Perk.price, Perk.id)

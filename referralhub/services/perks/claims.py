@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
@@ -21,6 +22,7 @@ class Claim:
     """One perk that a member has; `coupon` is there at once or never, `fulfilled_at` says when it was handed over."""
 
     id: int
+    perk_id: int
     name: str
     coupon: str | None
     fulfilled_at: datetime | None
@@ -29,14 +31,23 @@ class Claim:
 
 def claims_of(profile_id: int, after: int | None = None) -> Part[Claim]:
     """Read one part of what a member has claimed, newest first. One query."""
-    query = (
-        select(Redemption.id, Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created)
-        .join(Perk, Perk.id == Redemption.perk_id)
-        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
-        .where(Redemption.profile_id == profile_id)
-    )
+    query = _claims().where(Redemption.profile_id == profile_id)
     rows = reading().execute(parts.newest(query, Redemption.id, after))
     return parts.part([Claim(*row) for row in rows], after)
+
+
+def get(claim_id: int) -> Claim:
+    """Return a claim. One query. Raises NotFound."""
+    row = reading().execute(_claims().where(Redemption.id == claim_id)).one_or_none()
+    if row is None:
+        raise NotFound("no_such_claim")
+    return Claim(*row)
+
+
+def latest(profile_id: int, perk_id: int) -> Claim:
+    """Return the latest claim of a member to a perk that they have claimed. One query."""
+    theirs = _claims().where(Redemption.profile_id == profile_id, Redemption.perk_id == perk_id)
+    return Claim(*reading().execute(theirs.order_by(Redemption.id.desc()).limit(1)).one())
 
 
 def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
@@ -83,6 +94,16 @@ def redeem(profile_id: int, perk_id: int, key: str, now: datetime) -> bool:
         figure_changes.note(session, profile_id)
         announcing.claim(session, redemption.id, now)
     return True
+
+
+def _claims() -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Redemption.id, Redemption.perk_id, Perk.name, Coupon.code, Redemption.fulfilled_at, Redemption.created
+        )
+        .join(Perk, Perk.id == Redemption.perk_id)
+        .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)
+    )  # fmt: skip
 
 
 def _require_reached(session: Session, perk: Perk, profile_id: int, now: datetime) -> None:

@@ -39,7 +39,7 @@ class Tier(msgspec.Struct, forbid_unknown_fields=True):
     at: Annotated[int, Meta(ge=0, le=MOST)]
 
 
-class Milestone(msgspec.Struct, forbid_unknown_fields=True):
+class Milestone(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     """A number of confirmed referrals, and what the member gets once it is reached."""
 
     at: Annotated[int, Meta(ge=1, le=MOST)]

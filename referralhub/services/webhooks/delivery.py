@@ -110,7 +110,7 @@ class Delivery:
 
     def _set_out(self) -> None:
         busy = Counter(parcel.endpoint_id for parcel in self._on_the_way.values())
-        now = self.clock()  # asked here: a lane knows no application
+        now = self.clock()  # that of an application, which a lane has none of
         for parcel in _claim(now, busy):
             self._on_the_way[self._lanes.submit(self._try, parcel, now)] = parcel
 
@@ -132,7 +132,7 @@ class Delivery:
         if not done:
             return 0
         with transaction() as session:
-            known = _locked(session, {parcel.endpoint_id for parcel in done.values()})
+            known = endpoints.lock(session, {parcel.endpoint_id for parcel in done.values()})
             for each, parcel in sorted(done.items(), key=lambda pair: pair[1].delivery_id):
                 self._mark(session, parcel, known[parcel.endpoint_id], each.result())
         for each in done:
@@ -174,13 +174,6 @@ class Delivery:
 
 def _is_yes(status: int | None) -> bool:
     return status is not None and Answer(status, "").is_yes
-
-
-def _locked(session: Session, endpoint_ids: Collection[int]) -> dict[int, WebhookEndpoint]:
-    """Lock endpoints before their deliveries and in one order, as everybody does; who names one is let by."""
-    query = select(WebhookEndpoint).where(WebhookEndpoint.id.in_(endpoint_ids)).order_by(WebhookEndpoint.id)
-    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
-    return {each.id: each for each in session.scalars(locked)}
 
 
 def _claim(now: datetime, busy: Counter[int]) -> list[Parcel]:

@@ -115,4 +115,4 @@ def _without_metadata(data: dict[str, Any]) -> dict[str, Any]:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
-    raise TypeError(f"{value!r} cannot be said in JSON")
+    raise TypeError(type(value).__name__)

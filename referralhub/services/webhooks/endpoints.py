@@ -143,6 +143,18 @@ def switch_off(session: Session, endpoint: WebhookEndpoint, why: WebhookOff, now
         outbox.queue(session, MessageKind.WEBHOOK_SWITCHED_OFF, user_id, key, payload, now)
 
 
+def lock(session: Session, endpoint_ids: Collection[int] | None = None) -> dict[int, WebhookEndpoint]:
+    """Lock endpoints, or all of them, in one order, before more than one of their deliveries: so do all who change any.
+
+    Who only writes a message for one is let by. Part of the caller's transaction.
+    """
+    query = select(WebhookEndpoint).order_by(WebhookEndpoint.id)
+    if endpoint_ids is not None:
+        query = query.where(WebhookEndpoint.id.in_(endpoint_ids))
+    locked = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return {each.id: each for each in session.scalars(locked)}
+
+
 def with_url(url: str) -> WebhookEndpoint | None:
     """Return the endpoint at an address, which can be typed in any form. One query."""
     here = (WebhookEndpoint.url == addresses.normal(url, private=True), WebhookEndpoint.removed_at.is_(None))
@@ -174,12 +186,8 @@ def every() -> list[Line]:
 
 
 def _locked(session: Session, endpoint_id: int) -> WebhookEndpoint:
-    here = (WebhookEndpoint.id == endpoint_id, WebhookEndpoint.removed_at.is_(None))
-    query = (
-        select(WebhookEndpoint).where(*here).with_for_update(key_share=True).execution_options(populate_existing=True)
-    )
-    found = session.scalar(query)
-    if found is None:
+    found = lock(session, [endpoint_id]).get(endpoint_id)
+    if found is None or found.removed_at:
         raise NotFound("no_such_webhook")
     return found
 

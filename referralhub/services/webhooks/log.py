@@ -21,7 +21,7 @@ from referralhub.services.shared import audit, parts
 from referralhub.services.shared.audit import Actor
 from referralhub.services.shared.errors import NotFound
 from referralhub.services.shared.parts import Part
-from referralhub.services.webhooks import emitting
+from referralhub.services.webhooks import emitting, endpoints
 
 KEPT = timedelta(days=30)
 BATCH = 1000  # messages that a transaction deletes, or sends again
@@ -136,9 +136,8 @@ def replay_range(
     """
     count = 0
     with transaction() as session:
-        here = (WebhookEndpoint.id == endpoint_id, WebhookEndpoint.removed_at.is_(None))
-        endpoint = session.scalar(select(WebhookEndpoint).where(*here))
-        if endpoint is None:
+        endpoint = endpoints.lock(session, [endpoint_id]).get(endpoint_id)
+        if endpoint is None or endpoint.removed_at:
             raise NotFound("no_such_webhook")
         wanted = list(types) or endpoint.types
         query = select(WebhookMessage.id).where(
@@ -187,6 +186,7 @@ def tidy(now: datetime) -> int:
     old, count = select(WebhookMessage.id).where(WebhookMessage.created < now - KEPT).limit(BATCH), 0
     while True:
         with transaction() as session:
+            endpoints.lock(session)
             ids = session.scalars(old).all()
             of_these = select(WebhookDelivery.id).where(WebhookDelivery.message_id.in_(ids))
             session.execute(delete(WebhookAttempt).where(WebhookAttempt.delivery_id.in_(of_these)))

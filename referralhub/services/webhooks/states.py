@@ -20,8 +20,10 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     Reward,
+    RewardEntry,
     User,
 )
+from referralhub.services.shared.currencies import is_money
 from referralhub.services.shared.names import shown_name
 
 
@@ -105,12 +107,18 @@ def reward(session: Session, reward_id: int) -> dict[str, Any]:
     """Return a reward that is to be handed over, with whom it is for. Two queries."""
     row = session.execute(
         select(
-            Reward.id, Reward.entry_id, Reward.number, Reward.profile_id, Reward.amount, Reward.unit, Reward.state,
-            Reward.reference, Reward.reason, Reward.changed, Reward.created,
-        ).where(Reward.id == reward_id)
+            Reward.id, Reward.profile_id, Reward.state, Reward.amount, Reward.unit, Reward.reference, Reward.reason,
+            RewardEntry.kind, RewardEntry.referral_id, Event.own_id.label("event_id"), Reward.created, Reward.changed,
+        )
+        .join(RewardEntry, RewardEntry.id == Reward.entry_id)
+        .outerjoin(Conversion, Conversion.id == RewardEntry.conversion_id)
+        .outerjoin(Event, Event.id == Conversion.event_id)
+        .where(Reward.id == reward_id)
     ).one()  # fmt: skip
     found = row._asdict()
-    return found | {"member": profile(session, found.pop("profile_id"))}
+    member = profile(session, found.pop("profile_id"))
+    currency = row.unit if is_money(row.unit) else None
+    return found | {"external_id": member["external_id"], "currency": currency, "member": member}
 
 
 def claim(session: Session, claim_id: int) -> dict[str, Any]:

@@ -5,31 +5,59 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from jsonschema import Draft202012Validator, FormatChecker
+from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
+from referralhub.api.document import VARIABLE, document
 from referralhub.models import Scope
 from referralhub.services.integration import keys
 from referralhub.services.shared.audit import OPERATOR
 from tests.people import Clock
 
 
+def as_described(app: Flask, method: str, answer: TestResponse) -> None:
+    """Check an answer against the document: that it can be, and what is in it."""
+    path = answer.request.path
+    with app.test_request_context("/"):
+        described = document()
+    try:
+        rule, _ = app.url_map.bind("localhost").match(path, method, return_rule=True)
+    except HTTPException as error:  # nothing is there
+        assert answer.status_code == error.code
+        return
+    call = described["paths"][VARIABLE.sub(r"{\2}", rule.rule)][method.lower()]
+    told = call["responses"][str(answer.status_code)]
+    for kind, content in told.get("content", {}).items():
+        assert answer.mimetype == kind
+        schema = {**content["schema"], "components": described["components"]}
+        Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.json)
+    assert told.get("content") or not answer.get_data()
+
+
 class Shop:
-    """Another program. Each answer is checked for what every answer of the API has."""
+    """Another program. Each answer is checked for what every answer of the API has, and against the document."""
 
     def __init__(self, app: Flask, secret: str) -> None:
-        self.client = app.test_client()
+        self.app, self.client = app, app.test_client()
         self.headers = {"Authorization": f"Bearer {secret}"} if secret else {}
 
     def ask(self, method: str, path: str, body: Any = None, expect: int = 200, **options: Any) -> Any:
         sent = {} if body is None else {"json": body}
-        answer: TestResponse = self.client.open(
-            f"/api/v1{path}", method=method, headers=self.headers, **(sent | options)
-        )
+        headers = self.headers | options.pop("headers", {})
+        answer: TestResponse = self.client.open(f"/api/v1{path}", method=method, headers=headers, **(sent | options))
         assert answer.status_code == expect, answer.get_data(as_text=True)
         assert "Set-Cookie" not in answer.headers
+        as_described(self.app, method, answer)
+        if expect == 204:
+            assert (answer.get_data(), answer.mimetype) == (b"", None)
+            return None
         assert answer.mimetype == ("application/json" if expect < 400 else "application/problem+json")
         if expect >= 400:
             assert (answer.json["status"], bool(answer.json["code"])) == (expect, True)
+        elif method == "GET":
+            assert answer.headers["Cache-Control"] == "private, no-cache"
+            assert answer.headers["ETag"]
         return answer.json
 
 

@@ -3,19 +3,23 @@
 import random
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYet
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from referralhub.database import reading
+from referralhub.database import reading, transaction
 from referralhub.models import (
     AuditLine,
     Channel,
     Conversion,
+    CustomerKind,
     Event,
     ExternalMember,
+    Profile,
     Reason,
     Referral,
     ReferralEvent,
@@ -26,13 +30,13 @@ from referralhub.models import (
     User,
 )
 from referralhub.services.accounts import erasure, exports
+from referralhub.services.conversions import recount
 from referralhub.services.fraud import signals
-from referralhub.services.integration import replays
+from referralhub.services.integration import event_customers, replays
 from referralhub.services.program import rules
-from referralhub.services.referrals import lifecycle
+from referralhub.services.referrals import clicks, lifecycle
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.audit import OPERATOR
-from referralhub.sessions import visit_tokens
 from tests.people import Clock, Person, Records, all_at_once
 
 REASON = Reason.stated("looked at")
@@ -172,7 +176,7 @@ class TestCredits:
 class TestSignups:
     def click(self, app, code: str, clock: Clock, **ago: float) -> str:
         link = FollowedLink(code, Channel.X, clock() - timedelta(**ago))
-        return visit_tokens.seal(link, app.config["SECRET_KEY"])
+        return clicks.seal(link, app.config["SECRET_KEY"])
 
     def test_with_a_click_makes_a_member(self, shop, app, code: str, clock, records: Records):
         token = self.click(app, code, clock, hours=2)
@@ -304,6 +308,31 @@ class TestRules:
         assert [why(shop, each)[1] for each in "456"] == ["after_the_last", None, None]
         assert balances(records) == {(1, "EUR"): 2000, (2, "EUR"): 1000}
 
+    @pytest.mark.parametrize("uncapped", ["bo", "di"])
+    def test_a_cap_counts_what_came_under_other_rules(self, shop, app, program, code, records, uncapped):
+        """One of both begins while there is no cap; the cap of the other counts what that one brings, too."""
+        for who in ("bo", "di"):
+            program(friend_amount=0, member_cap=None if who == uncapped else 1500)
+            tell(shop, event(f"signup-{who}", "signup", who, code=code))
+        for number, who in enumerate(("bo", "di", "bo", "di")):
+            tell(shop, sale(f"{number}", who=who))
+        assert balances(records) == {(1, "EUR"): 2500 if uncapped == "bo" else 3000}
+        with app.app_context():
+            assert not list(recount.drifts())
+
+    def test_no_event_confirms_an_address(self, shop, program, code, records):
+        program(qualifies_on="confirmed_address", referrer_share=0, referrer_amount=700, friend_amount=0)
+        tell(shop, event("1", "signup", code=code))
+        tell(shop, event("2", "confirmed_address"))
+        assert why(shop, "2") == ("accepted", "other_type")
+        assert balances(records) == {(1, "EUR"): 700}
+
+    def test_a_refund_takes_nothing_from_what_was_free(self, shop, signed_up, records):
+        """It names no purchase, and the newest cost nothing: half of the one before is taken back, to the cent."""
+        tell(shop, sale("1"), sale("2", 0))
+        tell(shop, refund("3", 5_000))
+        assert balances(records) == {(1, "EUR"): 500, (2, "EUR"): 250 + 500}
+
     @pytest.mark.parametrize("order", [(2, 3, 4), (4, 3, 2)])
     @pytest.mark.parametrize(
         ("caps", "expected"),
@@ -343,6 +372,15 @@ class TestRules:
         tell(shop, sale("7", 100))
         assert (why(shop, "6"), balances(records)) == (("accepted", None), {(1, "EUR"): 9, (2, "EUR"): 475})
 
+    def test_leave_nothing_of_what_was_refunded_and_then_taken_back(self, shop, app, signed_up, clock, ask, records):
+        tell(shop, sale("1"), sale("2"))
+        tell(shop, refund("3", 5000, refund_of="1"))
+        with app.app_context():
+            lifecycle.reverse(1, OPERATOR, REASON, clock())
+        assert set(balances(records).values()) == {0}
+        assert why(shop, "1") == ("accepted", "referral_reversed")
+        assert ask("ledger", "verify")["drifts"] == []
+
     def test_hold_what_was_earned_from_the_moment_of_the_sale(self, shop, program, code, clock, records: Records):
         program(hold_days=30)
         tell(shop, event("1", "signup", code=code), sale("2", occurred_at=iso(clock, hours=7)))
@@ -373,7 +411,7 @@ class TestWhatCannotBe:
             ({"occurred_at": "1970-01-01T00:00:00Z"}, "occurred_at"),
             ({"occurred_at": "yesterday"}, "occurred_at"),
             ({"refund_of": "1"}, "refund_of"),
-            ({"metadata": {"a": "\u0000"}}, "metadata"),
+            ({"metadata": {"a": "\u0000"}}, "metadata.a"),
             ({"metadata": {"a": "x" * 10_001}}, "metadata"),
         ],
     )
@@ -399,6 +437,43 @@ class TestWhatCannotBe:
         shop.ask("POST", "/events", [sale(str(number)) for number in range(101)], 422)
         assert shop.ask("POST", "/events", [], 202) == {"results": []}
         assert records.all(Event) == []
+
+
+def test_sales_to_several_friends_of_one_member_at_once_are_all_credited(shop, app, signed_up, ask, records: Records):
+    tell(
+        shop,
+        *[event(f"s{number}", "signup", f"c{number}", code=records.one(Profile, id=1).code) for number in range(8)],
+    )
+    tell(shop, *[sale(f"first{number}", 100, f"c{number}") for number in range(8)])
+
+    def buy(number: int) -> None:
+        client = app.test_client()
+        for time in range(3):
+            sent = client.post(
+                "/api/v1/events", json=sale(f"{number}-{time}", 1000, f"c{number}"), headers=shop.headers
+            )
+            assert sent.status_code == 202
+
+    all_at_once([partial(buy, number) for number in range(8)])
+    assert balances(records)[1, "EUR"] == 8 * 10 + 8 * 3 * 100
+    assert ask("ledger", "verify")["drifts"] == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_is_worked_on_is_waited_for(shop, app, signed_up, clock, records: Records):
+    """Else of a signup and a sale at one moment neither would see the other. SQLite has one writer anyhow."""
+
+    def buy() -> int:
+        return app.test_client().post("/api/v1/events", json=sale("1"), headers=shop.headers).status_code
+
+    with ThreadPoolExecutor(1) as other:
+        with app.app_context(), transaction() as session:
+            event_customers.lock(session, {(CustomerKind.PERSON, "bo")}, clock())
+            later = other.submit(buy)
+            with pytest.raises(NotYet):
+                later.result(1)
+        assert later.result() == 202
+    assert balances(records)[1, "EUR"] == 1000
 
 
 class TestCommands:

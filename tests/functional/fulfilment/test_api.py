@@ -4,7 +4,7 @@ import pytest
 
 from referralhub.extensions import db
 from referralhub.models import AuditLine, RewardEntry, RewardKind, Role, Scope
-from referralhub.services.fulfilment import lists
+from referralhub.services.webhooks import states
 from tests.functional.api.conftest import shop, shop_with
 
 __all__ = ["shop", "shop_with"]  # fixtures
@@ -21,8 +21,9 @@ def test_what_is_due_is_told_with_all_that_is_known(shop, books):
         "created": now, "changed": now,
     }  # fmt: skip
     with books.app.app_context():
-        told = lists.state_of(db.session(), 1)
-        assert {**told, "created": now, "changed": now} == reward
+        told = states.reward(db.session(), 1)  # by webhooks, with the member
+    assert told.pop("member")["external_id"] == "a-1"
+    assert {**told, "created": now, "changed": now} == reward
 
 
 def test_handed_over_is_said_as_often_as_one_likes(shop, books, records):

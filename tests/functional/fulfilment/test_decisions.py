@@ -73,16 +73,16 @@ def test_handed_over_after_it_was_withdrawn_is_the_truth_and_a_debt(books):
 
 
 def test_of_the_smaller_one_after_it_nothing_is_due_then(books):
-    older, entry = books.credit(70), books.credit(100)
-    books.post(-170)
+    older, entry = books.credit(100), books.credit(100)
+    books.post(-200)
     assert books.due == {}
     books.program(handed_over=False)
-    books.post(170)
-    assert books.due == {entry: 100, older: 70}
+    books.post(200)
+    assert books.due == {entry: 100, older: 100}
     first = next(number for number, (of, *_) in enumerate(books.rewards, 1) if of == entry)
     assert books.fulfil(first)  # the first of two
-    assert books.due == {older: 70}
-    assert books.balance == (70, 0)
+    assert books.due == {older: 100}
+    assert books.balance == (100, 0)
 
 
 def test_what_cannot_be_kept_or_is_not_there_is_refused(books):

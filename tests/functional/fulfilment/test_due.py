@@ -64,9 +64,9 @@ def test_what_is_on_hold_is_due_when_that_ends(app: Flask, books, clock, records
 
 def test_taken_back_before_it_was_handed_over_it_is_withdrawn(books):
     first, second = books.credit(500), books.credit(300)
-    books.take_back(first)
-    assert books.rewards == [(first, 500, "withdrawn"), (second, 300, "due")]
-    assert books.balance == (300, 0)
+    books.take_back(second)
+    assert books.rewards == [(first, 500, "due"), (second, 300, "withdrawn")]
+    assert books.balance == (500, 0)
 
 
 def test_taken_back_while_on_hold_it_is_never_due(app: Flask, books, clock):

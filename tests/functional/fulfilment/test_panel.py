@@ -116,16 +116,16 @@ def test_of_a_file_with_a_mistake_nothing_is_done(three, admin: Person, books, r
         "x;failed;",
         "3;due;",
     ]
-    lines += ["\0;failed;", "1;failed;", f"3;failed;{'x' * 501}"]
+    lines += ["\0;failed;", "3;failed;", f"3;failed;{'x' * 501}"]
     before = records.everything()
     page = send(admin, "\n".join(lines), 422)
     found = {cells[0].text: cells[1].text for cells in (each.all("td") for each in page.one("tbody").all("tr"))}
-    assert "More than one line" in found["2"]
+    assert "More than one line" in found["7"]
     assert "final" in found["3"]
     assert "no reward" in found["4"]
     assert "must be" in found["5"]
     assert "no reward" in found["6"]
-    assert set(found) == {"2", "3", "4", "5", "6", "8", "9", "10"}
+    assert set(found) == {"3", "4", "5", "6", "7", "8", "9", "10"}
     assert "8 lines are wrong. Nothing was changed." in page.error_at("file")
     assert records.everything() == before
 

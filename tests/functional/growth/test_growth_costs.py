@@ -54,7 +54,7 @@ class TestCosts:
         page = admin.get(f"/admin/{MARCH}")
         assert self.column(page, 0) == {
             "referrer": "40 points", "friend": "0 points", "milestone": "50 points", "adjustment": "15 points",
-            "reversal": "-50 points", "net": "55 points", "cost": "not known",
+            "reversal": "-50 points", "refund": "0 points", "net": "55 points", "cost": "not known",
         }  # fmt: skip
         assert self.column(page, 1)["net"] == "$2.50"
         assert self.column(page, 1)["cost"] == "$2.50"

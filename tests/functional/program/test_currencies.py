@@ -80,7 +80,7 @@ def test_every_page_and_mail_says_the_amount(twenty, app, alice: Person, bob: Pe
     assert spaced(confirmed["Subject"]) == f"bob joined: you earned {written}"
     assert f"You earned {written}." in spaced(text_of(confirmed))
     (invitation,) = alice.post_office.letters("dora@example.com")
-    assert f"gives you {written} to start" in spaced(text_of(invitation))
+    assert f"gives you {written}." in spaced(text_of(invitation))
 
 
 def test_the_panel_and_what_is_taken_away_have_it_too(twenty, app, admin: Person, alice: Person, bob: Person):

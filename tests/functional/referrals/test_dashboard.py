@@ -57,7 +57,7 @@ def test_recent_referrals_are_the_newest_with_their_state(app, alice: Person, cl
     assert alice.get("/dashboard/").referrals == expected
     assert alice.fragment("/dashboard/recent").referrals == expected
     befriend(app, "alice", 20, clock())
-    assert len(alice.get("/dashboard/").referrals) == 8
+    assert len(alice.get("/dashboard/").referrals) == 5
 
 
 def test_one_member_sees_nothing_of_another(app, alice: Person, bob: Person, clock):

@@ -76,7 +76,7 @@ class TestThePage:
         use(app, referrer_amount=0, friend_amount=0)
         page = visitor.follow(visitor.get(link, 302))
         assert [each.text for each in page.all("dd")] == [
-            "a link of your own, to invite others by", "an invitation that counts"
+            "a link of your own", "an invitation that counts"
         ]  # fmt: skip
 
     @pytest.mark.one_database
