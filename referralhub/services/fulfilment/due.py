@@ -43,8 +43,13 @@ TAKEN_BACK, NO_COVER = "taken_back", "no_cover"  # why a reward was withdrawn
 
 
 def refresh_changed(session: Session) -> None:
-    """Refresh every ledger that this transaction added to: before its commit, and as a part of it."""
+    """Refresh every ledger that this transaction added to: before its commit, and as a part of it.
+
+    Where no program ever handed anything over that is one query, however many ledgers there are.
+    """
     changed: dict[tuple[int, str], datetime] = session.info.pop(entries.CHANGED, {})
+    if not changed or not session.scalar(select(exists().where(Program.handed_over))):
+        return
     for (profile_id, unit), now in sorted(changed.items()):
         refresh(session, profile_id, unit, now)
 
@@ -66,8 +71,6 @@ def refresh(session: Session, profile_id: int, unit: str, now: datetime) -> None
     rewards that are due: a debt is paid first. Where the ledger covers less than what is due, the oldest reward is
     withdrawn, and a smaller one takes its place. What was handed over stays as it is.
     """
-    if not session.scalar(_anything()):
-        return
     entries.lock_profile(session, profile_id)
     mine = {"profile_id": profile_id, "unit": unit, "now": now}
     cover, owed, ends_at, noted = session.execute(_standing(), mine).one()
@@ -88,12 +91,6 @@ def refresh(session: Session, profile_id: int, unit: str, now: datetime) -> None
 
 
 @cache  # building these took half of the time
-def _anything() -> Select[bool]:
-    """Make the query for whether any program hands over."""
-    return select(exists().where(Program.handed_over))
-
-
-@cache
 def _standing() -> Select[*tuple[Any, ...]]:
     """Make the query for what the ledger covers, how much is due, until when the next hold lasts, and what is noted."""
     mine = (RewardEntry.profile_id == PROFILE, RewardEntry.unit == UNIT)

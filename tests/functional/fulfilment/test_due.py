@@ -6,6 +6,7 @@ from flask import Flask
 from referralhub.extensions import db
 from referralhub.models import RewardHold
 from referralhub.services.fulfilment import due
+from referralhub.services.ledger import entries
 from referralhub.services.perks import catalogue, claims
 from referralhub.services.shared.errors import CannotRedeem
 
@@ -167,12 +168,14 @@ def test_what_was_spent_on_a_perk_is_not_handed_over(app: Flask, books, clock):
     assert books.balance == (0, 0)
 
 
-def test_without_such_a_program_nothing_is_asked(app: Flask, books, clock, count_queries):
+def test_without_such_a_program_nothing_is_asked_of_many_ledgers(app: Flask, books, clock, count_queries):
     with app.app_context():
         db.session.execute(db.text("UPDATE program SET handed_over = false"))
         db.session.commit()
+        session = db.session()
+        session.info[entries.CHANGED] = {(number, "EUR"): clock() for number in range(1, 100)}
         with count_queries() as statements:
-            due.refresh(db.session(), 1, "EUR", clock())
+            due.refresh_changed(session)
         assert len(statements) == 1
 
 
@@ -183,4 +186,4 @@ def test_each_refresh_takes_a_few_statements_however_much_there_is(app: Flask, b
         books.credit(10)
     with app.app_context(), count_queries() as statements:
         due.refresh(db.session(), 1, "EUR", clock())
-        assert len(statements) == 4, statements
+        assert len(statements) == 3, statements
