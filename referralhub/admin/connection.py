@@ -10,8 +10,9 @@ from flask_admin import expose
 from referralhub.admin.access import AdminPage
 from referralhub.clock import now
 from referralhub.models import Program
+from referralhub.services.conversions.earning import PURCHASE
 from referralhub.services.integration import connection, refusals
-from referralhub.services.integration.connection import PURCHASE, Step
+from referralhub.services.integration.connection import Step
 from referralhub.words.language import N_
 
 

@@ -1,6 +1,7 @@
 """Events: what a product tells of its customers."""
 
 from ipaddress import ip_address
+from typing import Any
 
 from flask import current_app
 
@@ -22,7 +23,7 @@ from referralhub.clock import now
 from referralhub.models import Amount, EventState, Scope
 from referralhub.problems import FieldProblem, Refused
 from referralhub.security import network_of
-from referralhub.services.conversions.earning import SIGNUP
+from referralhub.services.conversions.earning import PURCHASE, SIGNUP
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.integration import event_list, events, told
 from referralhub.services.integration.event_list import EventLine
@@ -35,7 +36,6 @@ from referralhub.words.errors import by_field
 from referralhub.words.events import why
 
 LIMIT = "6000 per minute"  # a shop tells of each sale as it comes
-PURCHASE = "purchase"
 LONGEST_AGENT = 500  # characters of a user agent that are looked at
 PROBLEMS = {
     409: "Another event was sent under this number before.",
@@ -44,36 +44,32 @@ PROBLEMS = {
 UNKNOWN = {404: "You have told of no event with this number."}
 
 
+# What the ways to tell have in common.
+TOLD: Any = {"answers": {202: EventResultsOut}, "problems": PROBLEMS, "most": MOST, "limit": LIMIT}
+
+
 @operation(
-    "/events", "POST", "Tell what customers did: one event, or up to 100", scope=Scope.EVENTS, takes=EventIn,
-    answers={202: EventResultsOut}, problems=PROBLEMS, most=MOST, limit=LIMIT,
+    "/events", "POST", "Tell what customers did: one event, or up to 100", scope=Scope.EVENTS, takes=EventIn, **TOLD
 )  # fmt: skip
 def tell_events(body: Bodies) -> tuple[int, EventResultsOut]:
     """Take events in, each once, however often and in whichever order they are sent."""
     return _receive(body, None)
 
 
-@operation(
-    "/track/lead", "POST", "Tell that a customer signed up", scope=Scope.EVENTS, takes=TrackedIn,
-    answers={202: EventResultsOut}, problems=PROBLEMS, most=MOST, limit=LIMIT,
-)  # fmt: skip
+@operation("/track/lead", "POST", "Tell that a customer signed up", scope=Scope.EVENTS, takes=TrackedIn, **TOLD)
 def track_lead(body: Bodies) -> tuple[int, EventResultsOut]:
     """Take in events of type signup."""
     return _receive(body, SIGNUP)
 
 
-@operation(
-    "/track/sale", "POST", "Tell that a customer bought", scope=Scope.EVENTS, takes=TrackedIn,
-    answers={202: EventResultsOut}, problems=PROBLEMS, most=MOST, limit=LIMIT,
-)  # fmt: skip
+@operation("/track/sale", "POST", "Tell that a customer bought", scope=Scope.EVENTS, takes=TrackedIn, **TOLD)
 def track_sale(body: Bodies) -> tuple[int, EventResultsOut]:
     """Take in events of type purchase."""
     return _receive(body, PURCHASE)
 
 
 @operation(
-    "/track/refund", "POST", "Tell that a customer was given money back", scope=Scope.EVENTS, takes=TrackedIn,
-    answers={202: EventResultsOut}, problems=PROBLEMS, most=MOST, limit=LIMIT,
+    "/track/refund", "POST", "Tell that a customer was given money back", scope=Scope.EVENTS, takes=TrackedIn, **TOLD
 )  # fmt: skip
 def track_refund(body: Bodies) -> tuple[int, EventResultsOut]:
     """Take in events of type refund."""

@@ -161,8 +161,8 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "admin": (  # Flask-Admin's lists read the tables themselves
         "clock config extensions forms htmx languages mail_content mail_transport models outcome test_program urls "
         "words services.shared services.program services.mailing services.webhooks services.fulfilment "
-        "services.brand services.perks services.links services.referrals services.recourse services.accounts "
-        "services.integration services.growth",
+        "services.brand services.perks services.links services.conversions services.referrals services.recourse "
+        "services.accounts services.integration services.growth",
         "flask flask_babel flask_login flask_wtf flask_admin werkzeug wtforms sqlalchemy markupsafe",
     ),
     "health": ("database extensions migration_files services.operations", "flask redis sqlalchemy"),

@@ -16,6 +16,7 @@ from referralhub.services.program.rules import REFUND, WHOLE
 from referralhub.services.shared.calendar import months_after
 
 SIGNUP = "signup"  # the type of the events that begin a referral
+PURCHASE = "purchase"  # that of most which earn; a program may name any other
 CLOCKS = timedelta(days=1)  # by which an event may be before the signup that it follows: products tell when they can
 
 

@@ -26,7 +26,7 @@ from referralhub.models import (
     VisitDaily,
     WebhookDelivery,
 )
-from referralhub.services.conversions.earning import SIGNUP
+from referralhub.services.conversions.earning import PURCHASE, SIGNUP
 from referralhub.services.integration import keys
 from referralhub.services.links.visits import FOLDED
 from referralhub.services.program import rules
@@ -36,7 +36,6 @@ from referralhub.services.webhooks.log import Backlog
 
 DAY, WEEK, MONTH = timedelta(days=1), timedelta(days=7), timedelta(days=30)
 QUIET, REGULAR = timedelta(days=3), 10  # for how long, after how many events in a week, is silence
-PURCHASE = "purchase"
 USUAL = (SIGNUP, PURCHASE, REFUND)  # types of events that most products tell of
 MOST_TYPES = 50  # of events that are told of
 MOST_KEPT = 10_000  # events of a reason that are counted

@@ -31,7 +31,8 @@ from referralhub.services.conversions.earning import SIGNUP
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.integration import event_customers, signups
 from referralhub.services.integration.event_customers import Customers, Key
-from referralhub.services.integration.signups import MadeMeanwhile, Signup, Why
+from referralhub.services.integration.members import MadeMeanwhile
+from referralhub.services.integration.signups import Signup, Why
 from referralhub.services.integration.told import Told, check
 from referralhub.services.program import rules
 from referralhub.services.referrals import lifecycle

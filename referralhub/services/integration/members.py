@@ -59,7 +59,7 @@ class Member:
         return self.user_id
 
 
-class _MadeMeanwhile(Exception):
+class MadeMeanwhile(Exception):
     """Another call has made the same member."""
 
 
@@ -84,8 +84,18 @@ def put(
             raise DomainError(error.code, "name", **error.values) from None
     try:
         return _put(external_id, email, given, actor, now, pages)
-    except (_MadeMeanwhile, Taken):  # where the address is taken, it may be by the same call a moment before
+    except (MadeMeanwhile, Taken):  # where the address is taken, it may be by the same call a moment before
         return _put(external_id, email, given, actor, now, pages)
+
+
+def add(session: Session, external_id: str, email: str | None, now: datetime) -> User:
+    """Make the member; part of the caller's transaction. Raises MadeMeanwhile, or Taken for the address."""
+    address = email or f"{secrets.token_hex(8)}@{NO_ADDRESS_DOMAIN}"
+    user = signup.add_without_password(session, address, now if email else None, now)
+    row = insert(ExternalMember).values(user_id=user.id, external_id=external_id, details={}, created=now, updated=now)
+    if session.scalar(row.on_conflict_do_nothing().returning(ExternalMember.user_id)) is None:
+        raise MadeMeanwhile
+    return user
 
 
 def get(external_id: str) -> Member:
@@ -157,7 +167,7 @@ def _put(
     with transaction() as session:
         found = _find(external_id)
         made = found is None
-        user_id = _make(session, external_id, email, now) if found is None else found.user_id
+        user_id = add(session, external_id, email, now).id if found is None else found.user_id
         changed = _change(session, user_id, found, email, given, now)
         if given.code is not None and _take_code(session, get(external_id), given.code, pages, now):
             changed.add("code")
@@ -169,15 +179,6 @@ def _put(
             action = "member.create" if made else "member.change"
             audit.record(session, actor, action, "member", user_id, {}, {"changed": sorted(changed)}, now)
     return after, made
-
-
-def _make(session: Session, external_id: str, email: str | None, now: datetime) -> int:
-    address = email or f"{secrets.token_hex(8)}@{NO_ADDRESS_DOMAIN}"
-    user = signup.add_without_password(session, address, now if email else None, now)
-    row = insert(ExternalMember).values(user_id=user.id, external_id=external_id, details={}, created=now, updated=now)
-    if session.scalar(row.on_conflict_do_nothing().returning(ExternalMember.user_id)) is None:
-        raise _MadeMeanwhile
-    return user.id
 
 
 def _change(

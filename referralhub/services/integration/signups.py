@@ -1,7 +1,6 @@
 """The signup of a product's customer who came by a member's link or code; a part of the transaction of the event."""
 
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,9 +9,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from referralhub.database import insert
 from referralhub.models import (
-    NO_ADDRESS_DOMAIN,
     AuditLine,
     Channel,
     ExternalMember,
@@ -23,9 +20,10 @@ from referralhub.models import (
     Referral,
     User,
 )
-from referralhub.services.accounts import signup
 from referralhub.services.fraud import signals
 from referralhub.services.fraud.signals import RequestOrigin
+from referralhub.services.integration import members
+from referralhub.services.integration.members import LONGEST_NAME, MadeMeanwhile
 from referralhub.services.integration.told import NOWHERE, Told
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import addresses
@@ -36,7 +34,6 @@ from referralhub.services.shared import codes, figure_changes, once
 from referralhub.services.shared.errors import Taken
 from referralhub.services.webhooks import announcing
 
-LONGEST_NAME = 40  # characters that are shown
 GRACE = timedelta(days=1)  # by which clocks differ, and a product makes a member before it tells of the signup
 VOUCHED_FOR = Reason(ReasonCode.VOUCHED_FOR)
 
@@ -52,10 +49,6 @@ class Why(StrEnum):
     OWN_LINK = "own_link"
     ALREADY_REFERRED = "already_referred"
     MEMBER_BEFORE = "was_member_before"
-
-
-class MadeMeanwhile(Exception):
-    """Another call has made the same member; the whole is to be done once more."""
 
 
 @dataclass(frozen=True)
@@ -178,17 +171,12 @@ def _was_there(friend: Friend, found: Signup, referrer: Referrer, program: Progr
 
 
 def _make(session: Session, found: Signup, now: datetime) -> Friend:
-    address = found.email or f"{secrets.token_hex(8)}@{NO_ADDRESS_DOMAIN}"
     try:
-        user = signup.add_without_password(session, address, now if found.email else None, now)
+        user = members.add(session, found.external_id, found.email, now)
     except Taken:  # by another call, a moment ago: it was looked up before
         raise MadeMeanwhile from None
     if found.name:
         session.execute(update(User).where(User.id == user.id).values(display_name=found.name))
-    row = {"user_id": user.id, "external_id": found.external_id, "details": {}, "created": now, "updated": now}
-    made = insert(ExternalMember).values(row).on_conflict_do_nothing().returning(ExternalMember.user_id)
-    if session.scalar(made) is None:
-        raise MadeMeanwhile
     leaderboard.changed(session, user.profile.id)
     announcing.member(session, user.id, now, created=True)
     return Friend(user.profile.id, user.id, None, now, is_ours=True)
