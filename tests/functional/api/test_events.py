@@ -173,6 +173,21 @@ class TestCredits:
         assert balances(records)[1, "EUR"] == 1000
 
 
+class TestQueries:
+    def test_are_as_many_for_many_sales_as_for_few(self, shop, program, code: str, count_queries):
+        program()
+        who = [f"customer-{number}" for number in range(30)]
+        tell(shop, *[event(f"signup of {each}", "signup", each, code=code) for each in who])
+        tell(shop, *[sale(f"first of {each}", who=each) for each in who])
+
+        def statements(customers: list[str]) -> int:
+            with count_queries() as found:
+                tell(shop, *[sale(f"{each}, one of {len(customers)}", who=each) for each in customers])
+            return len(found)
+
+        assert statements(who) == statements(who[:3])
+
+
 class TestSignups:
     def click(self, app, code: str, clock: Clock, **ago: float) -> str:
         link = FollowedLink(code, Channel.X, clock() - timedelta(**ago))
