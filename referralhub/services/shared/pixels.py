@@ -101,8 +101,8 @@ def written(image: "Image", kind: str, **how: object) -> bytes:
 def _open(file: bytes) -> "Image":
     """Open a file as what it is; `Image.open` would ask every format it knows, and decode a second picture of some."""
     from PIL.JpegImagePlugin import JpegImageFile  # noqa: PLC0415 - as above
-    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415
-    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415
+    from PIL.PngImagePlugin import PngImageFile  # noqa: PLC0415 - as above
+    from PIL.WebPImagePlugin import WebPImageFile  # noqa: PLC0415 - as above
 
     ways: dict[Kind, Callable[[io.BytesIO], Image]]
     ways = {Kind.PNG: PngImageFile, Kind.JPEG: JpegImageFile, Kind.WEBP: WebPImageFile}

@@ -41,7 +41,7 @@ _words: Words
 
 def use(words: Words) -> None:
     """Take words from here: services know neither addresses nor languages."""
-    global _words  # noqa: PLW0603 - there is one application at work
+    global _words  # noqa: PLW0603 - the same for every application of a process
     _words = words
 
 
