@@ -18,7 +18,7 @@ from referralhub.models.base import UtcDateTime
 from referralhub.services.accounts import credentials, passwords, sign_ins, tokens
 from referralhub.services.conversions import posting
 from referralhub.services.fulfilment import due
-from referralhub.services.integration import event_customers, signups
+from referralhub.services.integration import event_customers, members, signups
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.mailing import outbox
 from referralhub.services.perks import claims
@@ -149,7 +149,7 @@ class World:
             stack.enter_context(mock.patch.object(Badge, "mark", property(lambda badge: marks[badge.value])))
             stack.enter_context(mock.patch.object(passwords, "hash_password", lambda password: f"hash of {password}"))
             stack.enter_context(mock.patch.object(codes, "new_code", self.make_name))
-            stack.enter_context(mock.patch.object(signups, "secrets", mock.Mock(token_hex=self.make_name)))
+            stack.enter_context(mock.patch.object(members, "secrets", mock.Mock(token_hex=self.make_name)))
             stack.enter_context(mock.patch.object(figure_changes, "_tell", self._telling(figure_changes._tell)))
             # Instead of a second that passes.
             stack.enter_context(mock.patch.object(figure_changes, "sleep", lambda _: self.redis.delete(TRUSTED)))
