@@ -467,7 +467,7 @@ def test_sales_to_several_friends_of_one_member_at_once_are_all_credited(shop, a
             sent = client.post(
                 "/api/v1/events", json=sale(f"{number}-{time}", 1000, f"c{number}"), headers=shop.headers
             )
-            assert sent.status_code == 202
+            assert sent.status_code == 202, sent.text
 
     all_at_once([partial(buy, number) for number in range(8)])
     assert balances(records)[1, "EUR"] == 8 * 10 + 8 * 3 * 100
@@ -607,7 +607,7 @@ def test_many_at_once_are_each_taken_in_once(shop, app, program, code: str, ask,
         random.Random(seed).shuffle(mixed)
         for start in range(0, len(mixed), 5):
             sent = client.post("/api/v1/events", json=mixed[start : start + 5], headers=shop.headers)
-            assert sent.status_code == 202
+            assert sent.status_code == 202, sent.text
         return 0
 
     all_at_once([partial(send, seed) for seed in range(6)])
