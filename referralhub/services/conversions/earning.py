@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from referralhub.models import CONFIRMED_ADDRESS, Program, ReferralState
@@ -38,8 +38,7 @@ class Why(StrEnum):
     NOTHING_LEFT = "nothing_left"  # of the purchase, to be refunded
 
 
-@dataclass(frozen=True)
-class Happened:
+class Happened(NamedTuple):
     """An event as far as it matters here."""
 
     id: int
@@ -101,11 +100,6 @@ class Earning:
         program = self.case.program
         share = getattr(program, f"{side}_share")
         return (self.event.currency or program.currency) if share else program.ledger_unit
-
-
-def is_capped(program: Program) -> bool:
-    """Whether what an event earns depends on the referrer's other referrals."""
-    return program.member_cap is not None or program.monthly_cap is not None
 
 
 def fold(cases: Collection[Case], otherwise: Mapping[str, int]) -> list[Earning]:
@@ -245,6 +239,9 @@ def _cap(conversions: Sequence[Earning], otherwise: Mapping[str, int]) -> None:
 
     Each unit is counted by itself. What refunds took back makes room, and so does a referral that was reversed.
     """
+    limits = ("referral_cap", "monthly_cap", "member_cap")
+    if all(getattr(each.case.program, limit) is None for each in conversions for limit in limits):
+        return
     spent: dict[tuple[Any, ...], int] = defaultdict(int) | {("member", unit): sum_ for unit, sum_ in otherwise.items()}
     for each in sorted(conversions, key=lambda each: each.event.order):
         program, unit = each.case.program, each.unit("referrer")

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert
@@ -18,7 +19,6 @@ from referralhub.models import (
     Conversion,
     Event,
     EventState,
-    Profile,
     Program,
     Referral,
     ReferralState,
@@ -27,15 +27,16 @@ from referralhub.models import (
 )
 from referralhub.services.conversions import earning
 from referralhub.services.conversions.earning import Case, Earning, Happened
-from referralhub.services.ledger import entries
-from referralhub.services.ledger.entries import Posting
+from referralhub.services.ledger import batches, entries
+from referralhub.services.ledger.batches import Posting
+from referralhub.services.ledger.entries import IDS
 from referralhub.services.webhooks import announcing
 
 CREDITS = {"referrer": RewardKind.REFERRER, "friend": RewardKind.FRIEND}
 COLUMNS = (
-    "refunded", "referrer_amount", "friend_amount", "referrer_unit", "friend_unit", "reason_code", "reason_values",
+    "referral_id", "refunded", "referrer_amount", "friend_amount", "referrer_unit", "friend_unit",
+    "reason_code", "reason_values",
 )  # fmt: skip
-OUTCOME = ("state", "reason_code", "reason_values")  # columns of an event that say what became of it
 
 
 class Sides(NamedTuple):
@@ -45,12 +46,24 @@ class Sides(NamedTuple):
     friend: int
 
 
+class Outcome(NamedTuple):
+    """What became of an event, as its row says it."""
+
+    state: EventState
+    reason_code: str
+    reason_values: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Known:
-    """What happened in some referrals, what it earns, and what the rows of the events say of it so far."""
+    """What happened in some referrals, what it earns, and what the rows of the events say of it so far.
+
+    `rows` are those of the conversions that there are, by event: the id, and `COLUMNS`.
+    """
 
     earnings: list[Earning]
-    said: dict[int, dict[str, Any]]
+    said: dict[int, Outcome]
+    rows: dict[int, tuple[Any, ...]]
 
     @property
     def conversions(self) -> list[Earning]:
@@ -75,20 +88,21 @@ def reconcile(
 
     `causes` names the event by which each referral's earnings change. Nine statements at most, however many referrals.
     Where a cap for a member or a month is set, all of a referrer's sales are read, as earlier ones use the room up:
-    such a call costs as much as the referrer has sales.
+    such a call costs as much as the referrer has sales. The ledger has what the rows of conversions say, so that it is
+    only looked at for those that are no longer true.
     """
     sides = concerned(session, referral_ids)
     if not sides:
         return []
     lock(session, sides.values())
     known = know(session, sides)
-    changed = [
-        {"id": each.event.id} | outcome(each) for each in known.earnings if known.said[each.event.id] != outcome(each)
-    ]
-    if changed:
+    said = [(each.event.id, outcome(each)) for each in known.earnings]
+    if changed := [{"id": id_} | now_._asdict() for id_, now_ in said if known.said[id_] != now_]:
         session.execute(update(Event), changed)
-    conversions = _write_conversions(session, known.conversions, now)
-    entries.post_all(session, list(_postings(session, sides, known, conversions, causes or {})), now)
+    untrue = [each for each in known.conversions if known.rows.get(each.event.id, ())[1:] != columns(each)]
+    if untrue:
+        ids = _write_conversions(session, untrue, known.rows, now)
+        batches.post_all(session, list(_postings(session, sides, untrue, ids, known.rows, causes or {})), now)
     pending = ReferralState.PENDING
     return sorted({each.case.id for each in known.earnings if each.qualifies and each.case.state is pending})
 
@@ -98,22 +112,38 @@ def concerned(session: Session, referral_ids: Collection[int], referrer_ids: Col
 
     The cap of one counts what all bring, also those that began under other rules.
     """
+    rows = session.execute(_sides_of(), {"ids": sorted(referral_ids)}).all() if referral_ids else []
+    wide = {row.referrer_id for row in rows if row.capped} | set(referrer_ids)
+    if wide:
+        rows = [*rows, *session.execute(_sides_of_capped(), {"ids": sorted(wide)})]
+    return {row.id: Sides(row.referrer_id, row.friend_id) for row in rows}
+
+
+@cache  # building these queries took half of the time
+def _sides_of() -> Select[*tuple[Any, ...]]:
+    return _sides(Referral.id.in_(IDS))
+
+
+@cache
+def _sides_of_capped() -> Select[*tuple[Any, ...]]:
+    return _sides(Referral.referrer_id.in_(IDS), _capped())
+
+
+def _sides(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    return select(Referral.id, Referral.referrer_id, Referral.friend_id, _capped().label("capped")).where(*which)
+
+
+def _capped() -> ColumnElement[bool]:
+    """Whether one of the referrer's referrals has a cap that all of them share."""
     caps = select(Program.id).where(or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None)))
     other = aliased(Referral)
     theirs = select(other.id).where(other.referrer_id == Referral.referrer_id, other.program_id.in_(caps))
-    capped = and_(caps.exists(), theirs.exists())  # the first saves most programs a look at all of a member's referrals
-    query = select(Referral.id, Referral.referrer_id, Referral.friend_id, capped.label("capped"))
-    rows = session.execute(query.where(Referral.id.in_(sorted(referral_ids)))).all() if referral_ids else []
-    wide = {row.referrer_id for row in rows if row.capped} | set(referrer_ids)
-    if wide:
-        rows = [*rows, *session.execute(query.where(Referral.referrer_id.in_(sorted(wide)), capped)).all()]
-    return {row.id: Sides(row.referrer_id, row.friend_id) for row in rows}
+    return and_(caps.exists(), theirs.exists())  # the first saves most programs a look at all of a member's referrals
 
 
 def lock(session: Session, sides: Iterable[Sides], others: Iterable[int] = ()) -> None:
     """Let nobody else write to the ledgers of these members. A referral's state is read after that, by everybody."""
-    ids = {profile_id for pair in sides for profile_id in pair} | set(others)
-    entries.lock_profiles(session, Profile.id.in_(sorted(ids)))
+    entries.lock_profiles(session, {profile_id for pair in sides for profile_id in pair} | set(others))
 
 
 def know(session: Session, sides: Mapping[int, Sides]) -> Known:
@@ -121,45 +151,65 @@ def know(session: Session, sides: Mapping[int, Sides]) -> Known:
 
     The last is one for each referrer whose earnings are capped.
     """
+    referrals: dict[int, tuple[Any, ...]] = {}
     events: dict[int, list[Happened]] = defaultdict(list)
-    said = {}
-    query = select(
-        Event.referral_id, Event.id, Event.product, Event.own_id, Event.type, Event.customer_id, Event.organization_id,
-        Event.amount, Event.currency, Event.refund_of, Event.details, Event.occurred_at,
-        Event.state, Event.reason_code, Event.reason_values,
-    )  # fmt: skip
-    row: Any
-    for row in session.execute(query.where(Event.referral_id.in_(sorted(sides)))):
-        happened = Happened(*row[1 : -len(OUTCOME)])
-        events[row.referral_id].append(happened)
-        said[happened.id] = dict(zip(OUTCOME, row[-len(OUTCOME) :], strict=True))
-    states = select(Referral.id, Referral.state, Referral.visited_at, Referral.created, Program)
-    states = states.join(Program, Program.id == Referral.program_id).where(Referral.id.in_(sorted(sides)))
+    said, rows = {}, {}
+    for row in session.execute(_history(), {"ids": sorted(sides)}):
+        referral_id, event_id, conversion_id = row[0], row[OF_EVENT.start], row[OF_CONVERSION.start]
+        referrals[referral_id] = row[OF_REFERRAL]
+        if event_id is not None:
+            events[referral_id].append(Happened(*row[OF_EVENT]))
+            said[event_id] = Outcome(*row[OF_OUTCOME])
+        if conversion_id is not None:
+            rows[event_id] = row[OF_CONVERSION]
+    wanted = {program_id for *_, program_id in referrals.values()}
+    programs = {program.id: program for program in session.scalars(select(Program).where(Program.id.in_(wanted)))}
     cases: dict[int, list[Case]] = defaultdict(list)
-    for referral_id, state, visited_at, created, program in session.execute(states):
-        found = Case(referral_id, state, visited_at, created, program, events[referral_id])
+    for referral_id, state, visited_at, created, program_id in referrals.values():
+        found = Case(referral_id, state, visited_at, created, programs[program_id], events[referral_id])
         cases[sides[referral_id].referrer].append(found)
     earnings: list[Earning] = []
     for referrer_id, theirs in cases.items():
         capped = any(each.program.member_cap is not None for each in theirs)
         otherwise = entries.earned(session, referrer_id, by_events=False) if capped else {}
         earnings += earning.fold(theirs, otherwise)
-    return Known(earnings, said)
+    return Known(earnings, said, rows)
 
 
-def outcome(each: Earning) -> dict[str, Any]:
-    """Return what became of an event, as its row says it."""
+# Places of the columns of `_history`; those of an event are the fields of `Happened`.
+OF_REFERRAL, OF_EVENT, OF_OUTCOME, OF_CONVERSION = slice(0, 5), slice(5, 16), slice(16, 19), slice(19, None)
+
+
+@cache
+def _history() -> Select[*tuple[Any, ...]]:
+    """Make the query for referrals, each as often as there are events in it, with the conversions that there are."""
+    return (
+        select(
+            Referral.id, Referral.state, Referral.visited_at, Referral.created, Referral.program_id,
+            Event.id, Event.product, Event.own_id, Event.type, Event.customer_id, Event.organization_id,
+            Event.amount, Event.currency, Event.refund_of, Event.details, Event.occurred_at,
+            *(getattr(Event, name) for name in Outcome._fields),
+            Conversion.id, *(getattr(Conversion, name) for name in COLUMNS),
+        )
+        .select_from(Referral)
+        .outerjoin(Event, Event.referral_id == Referral.id)
+        .outerjoin(Conversion, Conversion.event_id == Event.id)
+        .where(Referral.id.in_(IDS))
+    )  # fmt: skip
+
+
+def outcome(each: Earning) -> Outcome:
+    """Return what became of an event."""
     state = EventState.KEPT if each.kept else EventState.ACCEPTED
-    return dict(zip(OUTCOME, (state, each.why.value if each.why else "", each.values), strict=True))
+    return Outcome(state, each.why.value if each.why else "", each.values)
 
 
-def columns(each: Earning) -> dict[str, Any]:
-    """Return what the row of a conversion says."""
-    said = (
-        each.refunded, each.referrer, each.friend, each.unit("referrer"), each.unit("friend"),
+def columns(each: Earning) -> tuple[Any, ...]:
+    """Return what the row of a conversion says in `COLUMNS`."""
+    return (
+        each.case.id, each.refunded, each.referrer, each.friend, each.unit("referrer"), each.unit("friend"),
         each.why.value if each.why else "", each.values,
     )  # fmt: skip
-    return {"referral_id": each.case.id, **dict(zip(COLUMNS, said, strict=True))}
 
 
 def due(each: Earning, sides: Sides) -> dict[tuple[int, str], tuple[int, str]]:
@@ -170,19 +220,25 @@ def due(each: Earning, sides: Sides) -> dict[tuple[int, str], tuple[int, str]]:
 
 def balances(session: Session, conversion_ids: Collection[int]) -> dict[int, dict[tuple[int, str], Balance]]:
     """Read what the members have of each conversion, in each unit. One query."""
+    found: dict[int, dict[tuple[int, str], Balance]] = defaultdict(dict)
+    for conversion_id, profile_id, unit, amount, referral_id, is_credited, available_at in session.execute(
+        _balances(), {"ids": sorted(conversion_ids)}
+    ):
+        found[conversion_id][profile_id, unit] = Balance(int(amount), referral_id, bool(is_credited), available_at)
+    return found
+
+
+@cache
+def _balances() -> Select[*tuple[Any, ...]]:
     credited = case((RewardEntry.kind.in_(CREDITS.values()), 1), else_=0)
-    query = (
+    return (
         select(
             RewardEntry.conversion_id, RewardEntry.profile_id, RewardEntry.unit, func.sum(RewardEntry.amount),
             func.max(RewardEntry.referral_id), func.max(credited), func.max(RewardEntry.available_at),
         )
-        .where(RewardEntry.conversion_id.in_(sorted(conversion_ids)))
+        .where(RewardEntry.conversion_id.in_(IDS))
         .group_by(RewardEntry.conversion_id, RewardEntry.profile_id, RewardEntry.unit)
     )  # fmt: skip
-    found: dict[int, dict[tuple[int, str], Balance]] = defaultdict(dict)
-    for conversion_id, profile_id, unit, amount, referral_id, is_credited, available_at in session.execute(query):
-        found[conversion_id][profile_id, unit] = Balance(int(amount), referral_id, bool(is_credited), available_at)
-    return found
 
 
 def given(session: Session, referral_id: int, profile_id: int) -> list[tuple[str, int]]:
@@ -198,43 +254,40 @@ def given(session: Session, referral_id: int, profile_id: int) -> list[tuple[str
     return [(unit, int(amount)) for unit, amount in session.execute(query)]
 
 
-def _write_conversions(session: Session, earnings: Sequence[Earning], now: datetime) -> dict[int, int]:
+def _write_conversions(
+    session: Session, untrue: Sequence[Earning], rows: Mapping[int, tuple[Any, ...]], now: datetime
+) -> dict[int, int]:
     """Make the rows what they are to be, and return which is which event's."""
-    if not earnings:
-        return {}
-    names = ("id", "event_id", "referral_id", *COLUMNS)
-    query = select(*(getattr(Conversion, name) for name in names))
-    there = session.execute(query.where(Conversion.event_id.in_([each.event.id for each in earnings])))
-    rows = {row.event_id: row._asdict() for row in there}
-    ids = {event_id: row["id"] for event_id, row in rows.items()}
-    new = [{"event_id": each.event.id, "created": now} | columns(each) for each in earnings if each.event.id not in ids]
-    if new:
-        made = insert(Conversion).returning(Conversion.event_id, Conversion.id)
-        ids |= {row.event_id: row.id for row in session.execute(made, new)}
-    wanted = [(rows[each.event.id], columns(each)) for each in earnings if each.event.id in rows]
-    changed = [{"id": row["id"]} | after for row, after in wanted if not after.items() <= row.items()]
+    values = {each.event.id: dict(zip(COLUMNS, columns(each), strict=True)) for each in untrue}
+    changed = [{"id": rows[event_id][0]} | after for event_id, after in values.items() if event_id in rows]
     if changed:
         session.execute(update(Conversion), changed)
-    announcing.conversions(
-        session, set(ids.values()) - {row["id"] for row in rows.values()}, {row["id"] for row in changed}, now
-    )
-    return ids
+    ids = {event_id: rows[event_id][0] for event_id in values if event_id in rows}
+    new = [{"event_id": event_id, "created": now} | after for event_id, after in values.items() if event_id not in rows]
+    made = {}
+    if new:
+        statement = insert(Conversion).returning(Conversion.event_id, Conversion.id)
+        made = {row.event_id: row.id for row in session.execute(statement, new)}
+    announcing.conversions(session, made.values(), ids.values(), now)
+    return ids | made
 
 
 def _postings(
     session: Session,
     sides: Mapping[int, Sides],
-    known: Known,
+    untrue: Sequence[Earning],
     conversions: Mapping[int, int],
+    rows: Mapping[int, tuple[Any, ...]],
     causes: Mapping[int, int],
 ) -> Iterator[Posting]:
     """Yield what the ledger lacks, in the order in which things happened.
 
     An event that is another referral's by now is taken back from the members of the one that it was in.
     """
-    there = balances(session, conversions.values()) if conversions else {}
+    before_now = [conversions[each.event.id] for each in untrue if each.event.id in rows]
+    there = balances(session, before_now) if before_now else {}
     by_referrer = {sides[referral_id].referrer: event_id for referral_id, event_id in causes.items()}
-    for each in known.conversions:
+    for each in untrue:
         conversion_id, pair = conversions[each.event.id], sides[each.case.id]
         wanted, have = due(each, pair), there.get(conversion_id, {})
         cause: int | None = causes.get(each.case.id) or by_referrer.get(pair.referrer)

@@ -33,8 +33,8 @@ def _of_referrals(session: Session, sides: Mapping[int, Sides]) -> Iterator[Drif
     for each in known.earnings:
         wanted, said = posting.outcome(each), known.said[each.event.id]
         if wanted != said:
-            values = {"event": each.event.id, "state": said["state"].value, "reason": said["reason_code"]}
-            recounted = {"recounted": wanted["state"].value, "recounted_reason": wanted["reason_code"]}
+            values = {"event": each.event.id, "state": said.state.value, "reason": said.reason_code}
+            recounted = {"recounted": wanted.state.value, "recounted_reason": wanted.reason_code}
             yield Drift("event_says_otherwise", values | recounted)
     waiting = {each.case.id for each in known.earnings if each.qualifies and each.case.state is ReferralState.PENDING}
     for referral_id in sorted(waiting):
@@ -43,7 +43,7 @@ def _of_referrals(session: Session, sides: Mapping[int, Sides]) -> Iterator[Drif
 
 
 def _conversions(session: Session, sides: Mapping[int, Sides], known: Known) -> Iterator[Drift]:
-    names = ("id", "event_id", "referral_id", *posting.COLUMNS)
+    names = ("id", "event_id", *posting.COLUMNS)
     query = select(*(getattr(Conversion, name) for name in names)).where(Conversion.referral_id.in_(sides))
     rows: dict[int, Any] = {row.event_id: row._asdict() for row in session.execute(query)}
     there = posting.balances(session, [row["id"] for row in rows.values()])
@@ -52,10 +52,9 @@ def _conversions(session: Session, sides: Mapping[int, Sides], known: Known) -> 
         if row is None:
             yield Drift("conversion_missing", {"event": each.event.id})
             continue
-        wanted = posting.columns(each)
-        for name in wanted:
-            if row[name] != wanted[name]:
-                values = {"conversion": row["id"], "what": name, "actual": row[name], "recounted": wanted[name]}
+        for name, wanted in zip(posting.COLUMNS, posting.columns(each), strict=True):
+            if row[name] != wanted:
+                values = {"conversion": row["id"], "what": name, "actual": row[name], "recounted": wanted}
                 yield Drift("conversion_differs", values)
         due, have = posting.due(each, sides[each.case.id]), there.get(row["id"], {})
         for profile_id, unit in sorted({*due, *have}):

@@ -3,8 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert
@@ -48,15 +50,12 @@ class Customers:
 
 def lock(session: Session, keys: Collection[Key], now: datetime) -> Customers:
     """Make the rows of customers that there are none of, and let nobody else work on these until the end."""
-    query = select(EventCustomer.id, EventCustomer.kind, EventCustomer.external_id, EventCustomer.referral_id)
-    numbers = {kind: sorted(number for each, number in keys if each is kind) for kind in CustomerKind}
-    wanted = [and_(EventCustomer.kind == kind, EventCustomer.external_id.in_(ids)) for kind, ids in numbers.items()]
-    query = query.where(or_(*wanted)).order_by(EventCustomer.id).with_for_update()
-    rows = session.execute(query).all()
+    numbers = {kind.value: sorted(number for each, number in keys if each is kind) for kind in CustomerKind}
+    rows = session.execute(_locking(), numbers).all()
     if missing := sorted(set(keys) - {(row.kind, row.external_id) for row in rows}):
         new = [{"kind": kind, "external_id": number, "created": now} for kind, number in missing]
         session.execute(insert(EventCustomer).on_conflict_do_nothing().returning(EventCustomer.id), new)
-        rows = session.execute(query).all()
+        rows = session.execute(_locking(), numbers).all()
     found = Customers()
     for row in rows:
         found.ids[row.kind, row.external_id] = row.id
@@ -65,6 +64,14 @@ def lock(session: Session, keys: Collection[Key], now: datetime) -> Customers:
             found.referrals[row.id] = row.referral_id
     _find_members(session, found)
     return found
+
+
+@cache  # building it took as long as asking
+def _locking() -> Select[*tuple[Any, ...]]:
+    numbers = {kind: EventCustomer.external_id.in_(bindparam(kind.value, expanding=True)) for kind in CustomerKind}
+    wanted = [and_(EventCustomer.kind == kind, one_of_them) for kind, one_of_them in numbers.items()]
+    columns = EventCustomer.id, EventCustomer.kind, EventCustomer.external_id, EventCustomer.referral_id
+    return select(*columns).where(or_(*wanted)).order_by(EventCustomer.id).with_for_update()
 
 
 def _find_members(session: Session, customers: Customers) -> None:

@@ -9,10 +9,11 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from time import sleep
 from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, aliased
 
@@ -132,9 +133,15 @@ def _result(told: Told, stored: Any, new: bool) -> Result:
 
 
 def _stored(session: Session, product: str, ids: Collection[str]) -> dict[str, Any]:
-    query = select(Event.own_id, Event.digest, Event.state, Event.reason_code)
-    rows = session.execute(query.where(Event.product == product, Event.own_id.in_(sorted(set(ids)))))
-    return {row.own_id: row for row in rows}
+    return {
+        row.own_id: row for row in session.execute(_by_own_ids(), {"product": product, "own_ids": sorted(set(ids))})
+    }
+
+
+@cache  # building it took as long as asking
+def _by_own_ids() -> Select[*tuple[Any, ...]]:
+    mine = Event.product == bindparam("product"), Event.own_id.in_(bindparam("own_ids", expanding=True))
+    return select(Event.own_id, Event.digest, Event.state, Event.reason_code).where(*mine)
 
 
 def _keys(sent: Sequence[Told]) -> set[Key]:
