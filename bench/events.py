@@ -2,7 +2,7 @@
 
 import json
 import sys
-from itertools import count, cycle
+from itertools import count
 from time import perf_counter
 
 from bench.browser import post_json
@@ -36,17 +36,21 @@ def measure(side: Side, seconds: float = SECONDS) -> dict[str, Sample]:
     A sample of batches counts events, not calls.
     """
     key = run_for_json(side.environment, "bench.events")["key"]
-    Load(side.server.port, [_sales(key, BATCH) for _ in range(AT_ONCE)]).run(WARM)
-    batches = Load(side.server.port, [_sales(key, BATCH) for _ in range(AT_ONCE)]).run(seconds)[""]
+    for length in (WARM, seconds):
+        several = [_sales(key, BATCH, number * BATCH) for number in range(AT_ONCE)]
+        batches = Load(side.server.port, several).run(length)[""]
     batches.latencies *= BATCH
     begin, every = perf_counter() + 0.1, SHOPS / RATE
-    scripts = [paced(_sales(key, 1), begin + number / RATE, every) for number in range(SHOPS)]
+    scripts = [
+        paced(_sales(key, 1, number * CUSTOMERS // SHOPS), begin + number / RATE, every) for number in range(SHOPS)
+    ]
     return {BATCHES: batches, SINGLE: Load(side.server.port, scripts).run(seconds, begin)[""]}
 
 
-def _sales(key: str, number: int) -> Script:
-    for place in cycle(range(CUSTOMERS)):
-        some = [_sale(place + each) for each in range(number)]
+def _sales(key: str, number: int, start: int) -> Script:
+    """Sell to all customers in turn, from the `start`-th on, to so many in each call."""
+    for first in count(start, number):
+        some = [_sale(place) for place in range(first, first + number)]
         yield Ask(post_json("/api/v1/events", some if number > 1 else some[0], f"Authorization: Bearer {key}"), (202,))
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, String, bindparam, func, insert, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ScalarSelect, Select, String, bindparam, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from referralhub.models import Profile, RewardEntry, RewardKind
 from referralhub.services.ledger import entries
@@ -40,7 +40,7 @@ def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> No
     for unit in {each.unit for each in postings}:
         wanted = {each.profile_id for each in postings if each.unit == unit}
         found = session.execute(_last_entries(), {"ids": sorted(wanted), "unit": unit})
-        last |= {(row.profile_id, unit): (row.number, row.balance) for row in found}
+        last |= {(row.profile_id, unit): (row.number or 0, row.balance or 0) for row in found}
     rows: list[dict[str, Any]] = []
     for each in postings:
         number, balance = last[each.profile_id, each.unit]
@@ -52,12 +52,13 @@ def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> No
 
 @cache
 def _last_entries() -> Select[int, int, int]:
-    unit = bindparam("unit", type_=String)
-    other = aliased(RewardEntry)
-    highest = select(func.max(other.number)).where(other.profile_id == Profile.id, other.unit == unit)
-    return (
-        select(RewardEntry.profile_id, RewardEntry.number, RewardEntry.balance)
-        .select_from(Profile)
-        .join(RewardEntry, RewardEntry.profile_id == Profile.id)
-        .where(Profile.id.in_(IDS), RewardEntry.unit == unit, RewardEntry.number == highest.scalar_subquery())
+    """Make the query for the number and the balance of each member's last entry: one look each into an index."""
+    mine = RewardEntry.profile_id == Profile.id, RewardEntry.unit == bindparam("unit", type_=String)
+
+    def last(column: InstrumentedAttribute[int]) -> ScalarSelect[int]:
+        return select(column).where(*mine).order_by(RewardEntry.number.desc()).limit(1).scalar_subquery()
+
+    number, balance = last(RewardEntry.number), last(RewardEntry.balance)
+    return select(Profile.id.label("profile_id"), number.label("number"), balance.label("balance")).where(
+        Profile.id.in_(IDS)
     )
