@@ -91,7 +91,15 @@ def reconcile(
     such a call costs as much as the referrer has sales. The ledger has what the rows of conversions say, so that it is
     only looked at for those that are no longer true.
     """
-    sides = concerned(session, referral_ids)
+    return _reconcile(session, concerned(session, referral_ids), now, causes or {})
+
+
+def reconcile_capped(session: Session, referrer_id: int, now: datetime) -> None:
+    """Do so where a member has earned otherwise, and a cap counts that, too. One query where there is no such cap."""
+    _reconcile(session, concerned(session, (), [referrer_id]), now, {})
+
+
+def _reconcile(session: Session, sides: Mapping[int, Sides], now: datetime, causes: Mapping[int, int]) -> list[int]:
     if not sides:
         return []
     lock(session, sides.values())
@@ -102,7 +110,7 @@ def reconcile(
     untrue = [each for each in known.conversions if known.rows.get(each.event.id, ())[1:] != columns(each)]
     if untrue:
         ids = _write_conversions(session, untrue, known.rows, now)
-        batches.post_all(session, list(_postings(session, sides, untrue, ids, known.rows, causes or {})), now)
+        batches.post_all(session, list(_postings(session, sides, untrue, ids, known.rows, causes)), now)
     pending = ReferralState.PENDING
     return sorted({each.case.id for each in known.earnings if each.qualifies and each.case.state is pending})
 

@@ -134,6 +134,7 @@ def credit(
         for unit, amount in posting.given(session, referral.id, referral.referrer_id):
             earned |= {"amount": amount, "unit": unit}
     entries.credit_milestone(session, referral, program, total, now)
+    posting.reconcile_capped(session, referral.referrer_id, now)
     evidence = {"given": given} | (evidence or {})
     record(session, referral, before, ReferralState.CONFIRMED, reason, evidence, now, actor)
     new_badges = badges.adjust(session, referral.referrer_id, total, now)

@@ -335,6 +335,18 @@ class TestRules:
         with app.app_context():
             assert not list(recount.drifts())
 
+    def test_a_cap_counts_what_is_earned_otherwise(self, shop, app, program, bob, code, records):
+        program(friend_amount=0, member_cap=1000)
+        tell(shop, event("1", "signup", code=code), sale("2"))
+        hosted = {"qualifies_on": "confirmed_address", "referrer_share": 0, "referrer_amount": 300}
+        program(friend_amount=0, member_cap=None, **hosted)
+        bob.click(f"/{code}/")
+        bob.sign_up()
+        bob.confirm_address()
+        assert balances(records) == {(1, "EUR"): 1000}
+        with app.app_context():
+            assert not list(recount.drifts())
+
     def test_no_event_confirms_an_address(self, shop, program, code, records):
         program(qualifies_on="confirmed_address", referrer_share=0, referrer_amount=700, friend_amount=0)
         tell(shop, event("1", "signup", code=code))
