@@ -37,7 +37,7 @@ def robots() -> Response:
     """
     home = url_for("landing.home")
     root = home.rstrip("/")
-    pages = [url_for(each) for each in (*PUBLIC[1:], "auth.login")]
+    pages = [url_for(each) for each in (*PUBLIC[1:], "auth.login", "auth.join")]
     opened = [f"{home}$", *(f"{page}{end}" for page in pages for end in ("$", "?"))]
     lines = [
         *(f"User-agent: {each}" for each in PREVIEWERS),

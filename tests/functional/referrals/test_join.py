@@ -128,6 +128,11 @@ class TestWhichOfTheTwo:
         assert visitor.get("/signup", 302).location == "/join"
         assert is_join(visitor.get("/join"))
 
+    def test_engines_find_the_plain_page_in_its_place(self, link: str, visitor: Visitor):
+        page = visitor.follow(visitor.get(link, 302))
+        assert page.one('link[rel="canonical"]')["href"] == "http://localhost/signup"
+        assert not page.all('meta[name="robots"]')
+
     def test_without_a_referrer_there_is_the_plain_page(self, link: str, visitor: Visitor):
         assert visitor.get("/join?utm_source=x", 302).location == "/signup?utm_source=x"
         assert visitor.get("/join", 302).location == "/signup"
