@@ -23,7 +23,7 @@ PART = re.compile(r"<[^>]*>")
 TRIES = 3  # addresses of one route that somebody tries for a page
 OTHERWISE = {FRIEND: ("/signup", "/join"), NEWCOMER: ("/dashboard/",)}  # pages that look another way for some
 # Members' links, which make a friend of who follows one; what pages load, what machines ask for, what takes a setting.
-NO_PAGES = ("/<code:code>/", "/brand/", "/login/provider", "/metrics", "/static/")
+NO_PAGES = ("/<code:code>/", "/api/v1/", "/brand/", "/login/provider", "/metrics", "/static/")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def crawl(site: Site) -> Found:
 
 def _walk(site: Site, who: str, rules: list[str], found: Found) -> None:
     """Open what there is for one of the people; what nothing leads to is asked for by a guess at the end."""
-    queue = deque([rule for rule in rules if "<" not in rule] + site.mailed_paths())
+    queue = deque([rule for rule in rules if "<" not in rule] + site.mailed_paths() + site.handed_out)
     guesses = [PART.sub(guess, rule) for guess in ("1", "nonsense") for rule in rules if "<" in rule]
     seen: set[str] = set()
     tried: dict[str, int] = {}

@@ -7,15 +7,22 @@ from datetime import datetime
 
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import select
 
 from referralhub import create_app
 from referralhub.clock import now
 from referralhub.config import DEMO_ADMIN, DEMO_MEMBER, DEMO_PASSWORD
 from referralhub.extensions import db
 from referralhub.migrations import upgrade
+from referralhub.models import Channel, User
+from referralhub.services.fraud.signals import RequestOrigin
+from referralhub.services.integration import members
+from referralhub.services.integration.members import Given
 from referralhub.services.perks import catalogue
 from referralhub.services.program import rules
+from referralhub.services.recourse import answers, missing
 from referralhub.services.sample import demo
+from referralhub.services.shared.audit import OPERATOR
 from tests import chromium, servers
 from tests.conftest import make_settings, sqlite_url
 from tests.people import links_in, path_of, read_letters
@@ -23,6 +30,7 @@ from tests.people import links_in, path_of, read_letters
 # Who looks, from who sees least to who sees most; the friend has followed a member's link, the newcomer just joined.
 VISITOR, FRIEND, NEWCOMER, MEMBER, ADMIN = PEOPLE = ("visitor", "friend", "newcomer", "member", "admin")
 SIGNED_IN = {NEWCOMER: "robin", MEMBER: DEMO_MEMBER, ADMIN: DEMO_ADMIN}
+FOUND_LATE = ("katherine", "dorothy")  # whom the member claims to have brought; the first agrees, the other is asked
 OLD_ADDRESS, NEW_ADDRESS = "robin@example.com", "robin@example.net"
 WIDTH, HEIGHT = 1280, 900
 
@@ -37,6 +45,7 @@ class Site:
     browser: Browser
     executable: str  # the browser's program
     people: dict[str, BrowserContext]
+    handed_out: list[str]  # paths that a product got for its customers
     link: str = ""  # the member's, as a path
 
     @property
@@ -72,11 +81,13 @@ def running() -> Iterator[Site]:
         hub = servers.ReferralHub(folder, f"sqlite:///{folder}/audit.sqlite3", valkey.url, RATELIMIT_ENABLED="false")
         app = create_app(settings)
         with app.app_context():
-            _fill(now())
+            paths = _fill(now())
         with hub:
             browser = playwright.chromium.launch(executable_path=executable, args=list(chromium.OPTIONS))
             people = {who: _context(browser, hub.base_url) for who in PEOPLE}
-            site = Site(hub, valkey, app, browser, executable, people)
+            site = Site(hub, valkey, app, browser, executable, people, paths)
+            hub.flask("webhooks", "add", "https://shop.example.com/webhooks")
+            hub.flask("webhooks", "test", "1")
             _come_in(site)
             yield site
             browser.close()
@@ -91,14 +102,21 @@ def _context(browser: Browser, base_url: str) -> BrowserContext:
     )
 
 
-def _fill(at: datetime) -> None:
-    """Load the demo, and what it has nothing of."""
+def _fill(at: datetime) -> list[str]:
+    """Load the demo, and what it has nothing of; return the paths of links that sign somebody in."""
     upgrade()
     demo.load(at, lambda _: None)
     rules.change({"personal_landing": True}, at)
     catalogue.add("Sticker sheet", "Twelve stickers, sent by post.", at, price=30)
     catalogue.add("A call with the founders", "", at, unlocked_at=10)
     catalogue.add("Poster", "", at, price=5000, stock=3)
+    claimant = db.session.scalars(select(User).where(User.username == DEMO_MEMBER)).one()
+    for name in FOUND_LATE:
+        members.put(name, Given(f"{name}@example.org"), OPERATOR, at)
+        missing.claim(claimant, f"{name}@example.org", at.date(), Channel.EMAIL, "She told me so.", at)
+    missing.ask_friends(at)
+    answers.answer(1, members.get(FOUND_LATE[0]).profile_id, True, RequestOrigin(), at)
+    return [f"/sign-in/{members.sign_in_token(FOUND_LATE[0], OPERATOR, at)[0]}"]
 
 
 def _come_in(site: Site) -> None:
@@ -122,7 +140,7 @@ def _come_in(site: Site) -> None:
         _send(page, "/dashboard/invite", addresses="ada@example.org, grace@example.org", words="You will like this.")
         with page.expect_navigation():
             page.locator("[name=send]").click()
-    wanted = ("/verify/", "/account/email/", "/password/reset/", "/account/unsubscribe/")
+    wanted = ("/verify/", "/account/email/", "/password/reset/", "/account/unsubscribe/", "/claims/")
     servers.wait_until(lambda: all(any(p.startswith(w) for p in site.mailed_paths()) for w in wanted), "mails", 60)
 
 

@@ -59,7 +59,9 @@ class TestSearchEngines:
 
         return allowed
 
-    @pytest.mark.parametrize("path", [*PUBLIC, "/login", "/join?visit=x", "/leaderboard?period=week", "/static/css/app.css?v=x"])
+    @pytest.mark.parametrize(
+        "path", [*PUBLIC, "/login", "/join?visit=x", "/leaderboard?period=week", "/static/css/app.css?v=x"]
+    )
     def test_public_pages_may_be_looked_at(self, robots, path: str):
         assert robots("*", path)
         assert robots("Twitterbot", path)
