@@ -12,7 +12,7 @@ LETTERS = {
         N_("Confirm your address for {brand}"),
         N_("""Hello {name},
 
-please confirm that this address is yours. One click, and your account is complete.
+Please confirm that this address is yours. One click, and your account is complete.
 
 Confirm my address: {url}
 
@@ -22,7 +22,7 @@ The link works for 24 hours. If you didn't make an account, do nothing: without 
         N_("Confirm your new address for {brand}"),
         N_("""Hello {name},
 
-you asked us to write to this address from now on.
+You asked us to write to this address from now on.
 
 Use this address: {url}
 
@@ -32,7 +32,7 @@ The link works for 24 hours. If that wasn't you, do nothing: then nothing change
         N_("Your address at {brand} was changed"),
         N_("""Hello {name},
 
-mail about your account goes to another address from now on, as you asked. This is the last one that comes here.
+Mail about your account goes to another address from now on, as you asked. This is the last one that comes here.
 
 If that wasn't you, somebody knows your password: write to those who run this site.
 
@@ -42,7 +42,7 @@ If that wasn't you, somebody knows your password: write to those who run this si
         N_("You have an account at {brand} already"),
         N_("""Hello {name},
 
-somebody, perhaps you, has just typed this address for another account at {brand}. It is that of yours, which is called {name}.
+Somebody, perhaps you, has just typed this address for another account at {brand}. It is that of yours, which is called {name}.
 
 Sign in to my account: {url}
 
@@ -52,7 +52,7 @@ If you forgot your password, you can set a new one there. If that wasn't you, do
         N_("Set a new password for {brand}"),
         N_("""Hello {name},
 
-here is the link to set a new password. It works for 20 minutes, once.
+Here is the link to set a new password. It works for 20 minutes, once.
 
 Set a new password: {url}
 
@@ -62,7 +62,7 @@ If you didn't ask for it, do nothing: your password stays as it is."""),
         N_("Your password at {brand} was changed"),
         N_("""Hello {name},
 
-your password was changed just now, and you are signed out everywhere else.
+Your password was changed just now, and you are signed out everywhere else.
 
 If that wasn't you, set a new one at once, by “Forgotten your password?” on the sign-in page.
 
@@ -122,7 +122,7 @@ See on your dashboard how it ends: {dashboard_url}"""),  # noqa: E501 - a paragr
         N_("A referral was taken back: {friend}"),
         N_("""Hello {name},
 
-the credit for {friend} was taken back. The reason: {reason}
+The credit for {friend} was taken back. The reason: {reason}
 
 You have {confirmed_friends} now. Every entry is on your rewards page.
 
@@ -156,7 +156,7 @@ See it on your dashboard: {dashboard_url}"""),
         N_("Your week: {joined} joined, {visits}"),
         N_("""Hello {name},
 
-last week your link was opened {opened}, and {joined} joined by it. Confirmed: {confirmed}.
+Last week your link was opened {opened}, and {joined} joined by it. Confirmed: {confirmed}.
 
 You have brought {friends} so far.
 
@@ -212,7 +212,7 @@ Open the review queue: {review_url}"""),
         N_("Webhooks to {site} are switched off"),
         N_("""Hello {name},
 
-for five days nothing of what {brand} has to tell arrived at {site}. It was switched off: nothing more is sent there.
+For five days nothing of what {brand} has to tell arrived at {site}. It was switched off: nothing more is sent there.
 
 The log says what was answered. Once that is mended, switch it on again, and send again what is missing.
 

@@ -29,24 +29,24 @@ class Paragraph(NamedTuple):
 
 SIGN_IN_CHANGES = {
     "two_factor_on": N_(
-        "you are asked for a code from your app after your password from now on, and you are signed out everywhere "
+        "You are asked for a code from your app after your password from now on, and you are signed out everywhere "
         "else."
     ),
-    "two_factor_off": N_("your password alone is enough from now on: no code is asked for after it any more."),
+    "two_factor_off": N_("Your password alone is enough from now on: no code is asked for after it any more."),
     "two_factor_taken_off": N_(
-        "those who run this site have taken off the code that was asked for after your password. Set it up again on "
+        "Those who run this site have taken off the code that was asked for after your password. Set it up again on "
         "the pages of your account."
     ),
-    "recovery_codes_renewed": N_("you have new recovery codes, and the ones of before work no more."),
+    "recovery_codes_renewed": N_("You have new recovery codes, and the ones of before work no more."),
     "recovery_code_used": N_(
-        "one of your recovery codes was used. {left}; you can make new ones on the pages of your account."
+        "One of your recovery codes was used. {left}; you can make new ones on the pages of your account."
     ),
     "provider_linked": N_(
-        "your account was opened through your organization's sign-in for the first time. Only whoever it knows as you "
+        "Your account was opened through your organization's sign-in for the first time. Only whoever it knows as you "
         "there gets in that way."
     ),
     "provider_unlinked": N_(
-        "those who run this site have ended the tie between your account and your organization's sign-in."
+        "Those who run this site have ended the tie between your account and your organization's sign-in."
     ),
 }
 
