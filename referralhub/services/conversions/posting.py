@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, update
+from sqlalchemy import Select, case, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import insert
@@ -121,7 +121,7 @@ def concerned(session: Session, referral_ids: Collection[int], referrer_ids: Col
     The cap of one counts what all bring, also those that began under other rules.
     """
     rows = session.execute(_sides_of(), {"ids": sorted(referral_ids)}).all() if referral_ids else []
-    wide = {row.referrer_id for row in rows if row.capped} | set(referrer_ids)
+    wide = {row.referrer_id for row in rows if row.any_caps} | set(referrer_ids)
     if wide:
         rows = [*rows, *session.execute(_sides_of_capped(), {"ids": sorted(wide)})]
     return {row.id: Sides(row.referrer_id, row.friend_id) for row in rows}
@@ -129,24 +129,24 @@ def concerned(session: Session, referral_ids: Collection[int], referrer_ids: Col
 
 @cache  # building these queries took half of the time
 def _sides_of() -> Select[*tuple[Any, ...]]:
-    return _sides(Referral.id.in_(IDS))
+    any_caps = _capping().exists().label("any_caps")  # which saves most programs a look at all of a member's referrals
+    return select(Referral.id, Referral.referrer_id, Referral.friend_id, any_caps).where(Referral.id.in_(IDS))
 
 
 @cache
 def _sides_of_capped() -> Select[*tuple[Any, ...]]:
-    return _sides(Referral.referrer_id.in_(IDS), _capped())
+    """Make the query for all referrals of those members, of these, who have a cap that their referrals share.
 
-
-def _sides(*which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    return select(Referral.id, Referral.referrer_id, Referral.friend_id, _capped().label("capped")).where(*which)
-
-
-def _capped() -> ColumnElement[bool]:
-    """Whether one of the referrer's referrals has a cap that all of them share."""
-    caps = select(Program.id).where(or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None)))
+    Who is capped is found once, not for each of their referrals: who has brought thousands has thousands.
+    """
     other = aliased(Referral)
-    theirs = select(other.id).where(other.referrer_id == Referral.referrer_id, other.program_id.in_(caps))
-    return and_(caps.exists(), theirs.exists())  # the first saves most programs a look at all of a member's referrals
+    capped = select(other.referrer_id).where(other.referrer_id.in_(IDS), other.program_id.in_(_capping()))
+    columns = Referral.id, Referral.referrer_id, Referral.friend_id
+    return select(*columns).where(_capping().exists(), Referral.referrer_id.in_(capped))
+
+
+def _capping() -> Select[int]:
+    return select(Program.id).where(or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None)))
 
 
 def lock(session: Session, sides: Iterable[Sides], others: Iterable[int] = ()) -> None:

@@ -13,7 +13,9 @@ from referralhub.models import RewardEntry, RewardKind
 BATCH = 500  # credits of one query
 
 _reversal = aliased(RewardEntry)
-REVERSED = select(_reversal.id).where(_reversal.reverses_id == RewardEntry.id).exists()  # with a row of the ledger
+# With a row of the ledger. It is looked up for each: a join for many reads on through all reversals there are.
+_reversed_by = select(_reversal.id).where(_reversal.reverses_id == RewardEntry.id).scalar_subquery()
+REVERSED = _reversed_by.is_not(None)
 
 
 def of(session: Session, entry_ids: Collection[int]) -> dict[int, int]:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import Select, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from referralhub.models import Redemption, Referral, Reward, WebhookAttempt, WebhookDelivery, WebhookMessage
@@ -17,7 +17,7 @@ def forget(session: Session, user_id: int, profile_id: int) -> None:
 
     The product's own number of the member stays, as long as the message: it says whom the product is to forget.
     """
-    messages = session.scalars(select(WebhookMessage).where(_about(user_id, profile_id))).all()
+    messages = session.scalars(_about(user_id, profile_id)).all()
     for message in messages:
         body = json.loads(message.body)
         message.body = text_of(body | {"data": _without(body["data"])})
@@ -26,16 +26,16 @@ def forget(session: Session, user_id: int, profile_id: int) -> None:
         session.execute(update(WebhookAttempt).where(WebhookAttempt.delivery_id.in_(theirs)).values(said=""))
 
 
-def _about(user_id: int, profile_id: int) -> ColumnElement[bool]:
-    ids: dict[str, Select[int]] = {
-        "referral": select(Referral.id).where(Referral.friend_id == profile_id),
-        "claim": select(Redemption.id).where(Redemption.profile_id == profile_id),
-        "reward": select(Reward.id).where(Reward.profile_id == profile_id),
-    }
-    return or_(
-        and_(WebhookMessage.object == "member", WebhookMessage.object_id == user_id),
-        *(and_(WebhookMessage.object == name, WebhookMessage.object_id.in_(query)) for name, query in ids.items()),
-    )
+def _about(user_id: int, profile_id: int) -> Select[WebhookMessage]:
+    """Find the messages by what they are about; with an "or" all that there are would be read."""
+    objects = union_all(
+        select(literal("member").label("object"), literal(user_id).label("object_id")),
+        select(literal("referral"), Referral.id).where(Referral.friend_id == profile_id),
+        select(literal("claim"), Redemption.id).where(Redemption.profile_id == profile_id),
+        select(literal("reward"), Reward.id).where(Reward.profile_id == profile_id),
+    ).subquery()
+    same = (WebhookMessage.object == objects.c.object) & (WebhookMessage.object_id == objects.c.object_id)
+    return select(WebhookMessage).join(objects, same)
 
 
 def _without(data: dict[str, Any]) -> dict[str, Any]:
