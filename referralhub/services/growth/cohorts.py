@@ -11,7 +11,7 @@ from math import sqrt
 from statistics import NormalDist
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select
 
 from referralhub.database import reading
 from referralhub.models import Profile, Referral, ReferralState
@@ -146,14 +146,14 @@ def _brought(months: DateRange) -> Select[*tuple[Any, ...]]:
 
     Few counts that are added up here take a third of the time of many that each row is asked for.
     """
+    joined = _joined_in(months)
     friends = (
         select(
-            local_day(Profile.created, months).label("day"),
+            local_day(joined.c.created, months).label("day"),
             Referral.state,
-            seconds_between(Profile.created, Referral.created).label("age"),
+            seconds_between(joined.c.created, Referral.created).label("age"),
         )
-        .join(Profile, Profile.id == Referral.referrer_id)
-        .where(*_joined_in(months))
+        .join(joined, joined.c.id == Referral.referrer_id)
         .offset(0)  # so that PostgreSQL works out each day and age once, and guesses few of them
         .subquery()
     )
@@ -164,15 +164,15 @@ def _brought(months: DateRange) -> Select[*tuple[Any, ...]]:
 
 def _squares(months: DateRange) -> Select[*tuple[Any, ...]]:
     """Add up by day of joining the squares of what each member brought within K's window."""
+    joined = _joined_in(months)
     each = (
-        select(func.max(Profile.created).label("joined"), func.count().label("n"))
-        .join(Referral, Referral.referrer_id == Profile.id)
+        select(func.max(joined.c.created).label("joined"), func.count().label("n"))
+        .join(Referral, Referral.referrer_id == joined.c.id)
         .where(
-            *_joined_in(months),
             Referral.state == ReferralState.CONFIRMED,
-            seconds_between(Profile.created, Referral.created) <= K_WINDOW * DAY,
+            seconds_between(joined.c.created, Referral.created) <= K_WINDOW * DAY,
         )
-        .group_by(Profile.id)
+        .group_by(joined.c.id)
         .subquery()
     )
     day = local_day(each.c.joined, months).label("day")
@@ -190,5 +190,10 @@ def _named(state: ReferralState, within: int, friends: int, seconds: int) -> dic
     return found
 
 
-def _joined_in(months: DateRange) -> tuple[ColumnElement[bool], ...]:
-    return Profile.created >= months.since, Profile.created < months.until
+def _joined_in(months: DateRange) -> Subquery:
+    """Find who joined in these months, and when, in an order in which an index has both, and another their friends.
+
+    So they are put together as they come: else PostgreSQL reads all rows of both tables, which are twice as much.
+    """
+    members = select(Profile.id, Profile.created).where(Profile.created >= months.since, Profile.created < months.until)
+    return members.order_by(Profile.id).offset(0).subquery()
