@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
 
+UNUSED = text("state IN ('kept', 'refused')")
 NullableJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
@@ -55,7 +56,8 @@ class Event(Base):
         CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="amount_in_currency"),
         Index("ix_event_referral_occurred", "referral_id", "occurred_at", "id"),
-        Index("ix_event_type_id", "type", "id"),
+        Index("ix_event_product_id", "product", "id"),
+        Index("ix_event_product_type_id", "product", "type", "id", "state"),  # those in a state, without the rows
         Index("ix_event_type_created", "type", "created", "state"),  # what came of each type, without the rows
         Index(
             "ix_event_kept_reason_created",
@@ -64,7 +66,9 @@ class Event(Base):
             sqlite_where=text("state = 'kept'"),
             postgresql_where=text("state = 'kept'"),
         ),
-        Index("ix_event_kept", "id", sqlite_where=text("state = 'kept'"), postgresql_where=text("state = 'kept'")),
+        # Those that were of no use, or not yet: few of many.
+        Index("ix_event_unused", "product", "state", "id", sqlite_where=UNUSED, postgresql_where=UNUSED),
+        Index("ix_event_unused_type", "product", "type", "state", "id", sqlite_where=UNUSED, postgresql_where=UNUSED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

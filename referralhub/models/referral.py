@@ -89,7 +89,7 @@ class Referral(Base):
         Index("ix_referral_referrer_created", "referrer_id", "created"),
         Index("ix_referral_referrer_id_id", "referrer_id", "id"),
         Index("ix_referral_state_decided", "state", "decided_at"),
-        Index("ix_referral_state_id", "state", "id"),
+        Index("ix_referral_state_created_id", "state", "created", "id"),  # the newest in a state, of a span of time
         Index("ix_referral_referrer_state_created", "referrer_id", "state", "created"),  # cohorts, without the rows
         # What a member's dashboard counts by state, day and channel, without the rows.
         Index("ix_referral_referrer_decided", "referrer_id", "decided_at", "state", "channel"),

@@ -58,7 +58,7 @@ class RewardEntry(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     profile_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
-    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"))
+    referral_id: Mapped[int | None] = mapped_column(ForeignKey("referral.id"), index=True)
     conversion_id: Mapped[int | None] = mapped_column(ForeignKey("conversion.id"), index=True)
     cause_id: Mapped[int | None] = mapped_column(ForeignKey("event.id"))  # which event changed what a conversion earns
     reverses_id: Mapped[int | None] = mapped_column(ForeignKey("reward_entry.id"), unique=True)

@@ -34,6 +34,13 @@ class User(Base):
             postgresql_where=text("verified_at IS NOT NULL"),
         ),
         Index("ix_user_unverified", "id", sqlite_where=UNVERIFIED, postgresql_where=UNVERIFIED),  # few of many
+        Index(  # closed accounts, also few
+            "ix_user_closed",
+            "created",
+            "id",
+            sqlite_where=text("is_active = 0"),
+            postgresql_where=text("NOT is_active"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -85,9 +85,9 @@ def plain(line: RewardLine) -> dict[str, Any]:
 
 
 def newest(state: RewardState | None = None, after: int | None = None) -> Part[RewardLine]:
-    """Read one part of the list of rewards, or of those in one state, the newest first. One query."""
-    query = _lines() if state is None else _lines().where(Reward.state == state)
-    rows = reading().execute(parts.newest(query, Reward.id, after))
+    """Read one part of the list of rewards, or of those in one state, the newest first. Two queries."""
+    ids = select(Reward.id) if state is None else select(Reward.id).where(Reward.state == state)
+    rows = parts.newest_of(reading(), _lines(), ids, Reward.id, after)
     return parts.part([RewardLine(*row) for row in rows], after)
 
 

@@ -112,18 +112,22 @@ def newest(
     until: datetime | None = None,
     active: bool | None = None,
 ) -> Part[Member]:
-    """Read one part of the list of members, the newest first: those made from `since` on and before `until`. One query.
+    """Read one part of the list of members, the newest first: those made from `since` on and before `until`.
 
-    `active` leaves out those whose account is closed, or all others.
+    `active` leaves out those whose account is closed, or all others. Two queries.
     """
-    query = _members()
-    if since is not None:
-        query = query.where(ExternalMember.created >= since)
-    if until is not None:
-        query = query.where(ExternalMember.created < until)
+    id_, created = ExternalMember.user_id, ExternalMember.created
+    if active is False:  # which are few of all accounts, and made in the same moment as their members
+        id_, created = User.id, User.created
+    ids = select(id_)
     if active is not None:
-        query = query.where(User.is_active == active)
-    rows = reading().execute(parts.newest(query, ExternalMember.user_id, after))
+        ids = ids.join_from(ExternalMember, User).where(User.is_active if active else ~User.is_active)
+    if since is not None:
+        ids = ids.where(created >= since)
+    if until is not None:
+        ids = ids.where(created < until)
+    at = select(User.created).where(User.id == after)  # there also where the member was erased since
+    rows = parts.latest_of(reading(), _members(), ids, id_, created, after, at)
     return parts.part([_member(row) for row in rows], after)
 
 

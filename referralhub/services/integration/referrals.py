@@ -43,15 +43,15 @@ def newest(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Part[Line]:
-    """Read one part of the list, the newest first: begun from `since` on and before `until`. One query."""
-    query = _referrals()
+    """Read one part of the list, the newest first: begun from `since` on and before `until`. Two queries."""
+    ids, at = select(Referral.id), select(Referral.created).where(Referral.id == after)
     if state is not None:
-        query = query.where(Referral.state == state)
+        ids = ids.where(Referral.state == state)
     if since is not None:
-        query = query.where(Referral.created >= since)
+        ids = ids.where(Referral.created >= since)
     if until is not None:
-        query = query.where(Referral.created < until)
-    rows = reading().execute(parts.newest(query, Referral.id, after))
+        ids = ids.where(Referral.created < until)
+    rows = parts.latest_of(reading(), _referrals(), ids, Referral.id, Referral.created, after, at)
     return parts.part([_line(row) for row in rows], after)
 
 

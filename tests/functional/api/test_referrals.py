@@ -1,5 +1,6 @@
 """A product reads who brought whom, and decides."""
 
+from datetime import timedelta
 from functools import partial
 
 import pytest
@@ -38,6 +39,17 @@ def test_all_are_listed_with_the_products_own_numbers(shop, held: int):
         {"external_id": None, "name": "alice"},
     )
     assert (found["state"], found["reason"], found["why"]) == ("held", "stated", "looks odd")
+
+
+def test_who_is_told_of_late_stands_where_they_belong_in_time(shop, link: str, clock):
+    code = shop.ask("GET", "/members/42")["code"]
+    clock.advance(hours=3)
+    for number, hours in (("cy", 0), ("di", 2), ("ed", 1)):
+        at = (clock() - timedelta(hours=hours)).isoformat()
+        told = {"id": number, "type": "signup", "customer": {"external_id": number}, "code": code, "occurred_at": at}
+        shop.ask("POST", "/events", told, 202)
+    found = shop.ask("GET", "/referrals")["referrals"]
+    assert [each["friend"]["external_id"] for each in found] == ["cy", "ed", "di"]
 
 
 def test_are_found_by_state_and_time_in_parts(shop, link: str, app: Flask, clock, alice: Person):

@@ -29,6 +29,21 @@ class TestMembers:
         assert found(active="false") == found(created_to=clock().isoformat()) == ["1"]
         assert shop.ask("GET", "/members?active=1", expect=422)["errors"][0]["field"] == "active"
 
+    @pytest.mark.parametrize("query", ["", "?active=true", "?active=false", "?created_to=2100-01-01T00:00:00Z"])
+    def test_come_in_parts_however_they_are_asked_for(self, shop, records: Records, query: str):
+        """Also behind one who is forgotten meanwhile."""
+        for number in range(45):
+            shop.ask("PUT", f"/members/{number}", {}, 201)
+        if query == "?active=false":
+            records.change(partial(db.session.execute, update(User).values(is_active=False)))
+        found, after = [], ""
+        while after is not None:
+            part = shop.ask("GET", f"/members{query}{after}")
+            found += [each["external_id"] for each in part["members"]]
+            shop.ask("DELETE", f"/members/{found[-1]}", expect=204)
+            after = part["next"] and f"{'&' if query else '?'}after={part['next']}"
+        assert found == [str(number) for number in range(44, -1, -1)]
+
     def test_are_forgotten_however_often_that_is_asked(self, shop, alice: Person, records: Records):
         link = shop.ask("PUT", "/members/42", BO, 201)["link"]
         alice.click(path_of(link))
