@@ -9,18 +9,22 @@ from referralhub.services.accounts import passwords
 from tests import two_factor
 from tests.claims import CLAIMS, answer, claim
 from tests.people import Person, PostOffice, path_of
+from tests.pictures import picture
 
 PERIODS = ("all", "month", "week")
 NETWORK = "/dashboard/network"
 STOP = "List-Unsubscribe"
 CRAWLER = {"User-Agent": "Twitterbot/1.0"}
 PAGES = (
-    "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dashboard/", "/dashboard/stats", "/dashboard/recent",
-    "/dashboard/next", "/dashboard/network", "/dashboard/qr.svg", "/dashboard/qr.png", "/dashboard/picture/square.png",
-    "/dashboard/picture/tall.png", "/dashboard/invite", "/account/", "/account/profile", "/account/code",
-    "/account/email", "/account/password", "/account/confirm", "/account/sessions", "/account/notifications",
-    "/account/data", "/account/two-factor", "/account/referrer", "/login/provider", "/login/provider/return",
-    "/account/export", "/login", "/signup", "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
+    "/", "/privacy", "/readyz", "/healthz", "/dev/mailbox", "/dev/styleguide", "/picture.png", "/robots.txt",
+    "/sitemap.xml", "/llms.txt", "/manifest.webmanifest", "/brand/e5342b.css", "/brand/e5342b/sample.css",
+    "/brand/e5342b.svg", "/brand/icon-192.png", f"/brand/logo/{'0' * 64}.png", "/dashboard/", "/dashboard/stats",
+    "/dashboard/recent", "/dashboard/next", "/dashboard/network", "/dashboard/qr.svg", "/dashboard/qr.png",
+    "/dashboard/picture/square.png", "/dashboard/picture/tall.png", "/dashboard/invite", "/account/",
+    "/account/profile", "/account/code", "/account/language", "/account/email", "/account/password",
+    "/account/confirm", "/account/sessions", "/account/notifications", "/account/data", "/account/two-factor",
+    "/account/referrer", "/login/provider", "/login/provider/return", "/account/export", "/login", "/signup", "/join",
+    "/password/forgot", *(f"/leaderboard?period={each}" for each in PERIODS),
 )  # fmt: skip
 
 
@@ -47,7 +51,8 @@ def look_around(member: Person) -> None:
         *(f"/dashboard/referrals{each}" for each in ("", *states)),
     ):
         turn_to_the_end(member, path)
-    turn_to_the_end(member, "/dashboard/rewards", "claims_after")
+    for mark in ("claims_after", "handed_over_after"):
+        turn_to_the_end(member, "/dashboard/rewards", mark)
     turn_to_the_end(member, NETWORK)
     for link in branches(member):
         turn_to_the_end(member, link)
@@ -69,6 +74,9 @@ def fill_in_forms(member: Person, number: int) -> None:
     """Send every form of a member, `number` being the member's own."""
     member.submit(member.get("/account/profile").form("/account/profile"), display_name=f"Walker {number}")
     member.submit(member.get("/account/code").form("/account/code"), code=f"walker-{number}")
+    for language in ("de", "browser"):
+        member.submit(member.get("/account/language").form("/account/language"), language=language)
+    show_oneself(member)
     member.submit(member.get("/account/notifications").form("/account/notifications"))
     member.submit(member.get("/account/confirm").form("/account/confirm"), password=member.password)
     member.post("/verify/resend", token_of(member), 303)
@@ -83,6 +91,17 @@ def fill_in_forms(member: Person, number: int) -> None:
         member.submit(forms[0], None)
     seek_credit(member, number)
     change_secrets(member, number)
+
+
+def show_oneself(member: Person) -> None:
+    """Put up a picture, look at it, take it down, and put up another."""
+    profile, picture_form = "/account/profile", "/account/picture"
+    for size in ((40, 20), (50, 20)):
+        member.upload(member.get(profile).form(picture_form), picture=picture(size=size))
+        shown = [image["src"] for image in member.get(profile).all("img") if image["src"].startswith("/brand/avatar/")]
+        assert member.file(shown[0]).status_code == 200
+        if size == (40, 20):
+            member.post(f"{picture_form}/remove", token_of(member), 303)
 
 
 def seek_credit(member: Person, number: int) -> None:
