@@ -44,6 +44,7 @@ PAGES = (
     "/admin/referrals/?flt_state=held", "/admin/referrals/?search=mira&flt_state=confirmed&sort=0",
     *(f"/admin/growth/{table.value}.csv" for table in Table),
     "/admin/rewards/?flt_kind=reversal", "/admin/members/?flt_joined_since=2026-06-01&flt_active=1",
+    "/admin/rewards-due/", "/admin/review/missing/", "/admin/customers/", "/admin/webhooks/", "/admin/connection/",
 )  # fmt: skip
 
 
