@@ -132,7 +132,7 @@ _CUT_CELLS = """() => {
     if (frame && frame.scrollWidth > frame.clientWidth + 1) {
       const named = frame.ariaLabel || document.getElementById(frame.getAttribute('aria-labelledby'))?.textContent;
       const scrolls = ['auto', 'scroll'].includes(getComputedStyle(frame).overflowX);
-      if (!scrolls || frame.tabIndex !== 0 || frame.role !== 'region' || !named) cut.push('a frame to be scrolled');
+      if (!scrolls || frame.tabIndex !== 0 || frame.role !== 'group' || !named) cut.push('a frame to be scrolled');
     }
     for (const cell of table.querySelectorAll('th, td')) {
       const inside = (it, edge) => it.left >= edge.left - 1 && it.right <= edge.right + 1;
