@@ -79,7 +79,8 @@ def running(url: str, folder: Path, redis_url: str) -> Iterator[Flask]:
             connection.connection.driver_connection.execute(YEAR)
         signup.create_admin("warden", "warden@example.com", "warden likes tea", now)
         catalogue.add("Cup", "", now, price=10)
-        administration.adjust(10, 50, Unit.POINTS, "a present", "a-present", OPERATOR, now)
+        for unit in (Unit.POINTS, "EUR"):  # each is asked for by itself, and who has brought many has both
+            administration.adjust(10, 50, unit, "a present", f"a-present-of-{unit}", OPERATOR, now)
         claims.redeem(10, 1, "the-first-one", now)
         db.session.commit()
         look_at_tables()
