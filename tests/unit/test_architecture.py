@@ -194,7 +194,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
         "services.program services.integration",
         "flask redis sqlalchemy",
     ),
-    "commits": ("extensions services.shared services.ledger services.fulfilment", "flask sqlalchemy"),
+    "commits": ("extensions services.shared services.ledger services.webhooks services.fulfilment", "flask sqlalchemy"),
     "tasks": (
         "clock extensions mail_content mail_transport observing webhook_content webhook_transport services.shared "
         "services.ledger services.mailing services.webhooks services.fulfilment services.fraud services.links "

@@ -276,7 +276,7 @@ def _write_conversions(
     if new:
         statement = insert(Conversion).returning(Conversion.event_id, Conversion.id)
         made = {row.event_id: row.id for row in session.execute(statement, new)}
-    announcing.conversions(session, made.values(), ids.values(), now)
+    announcing.note_conversions(session, made.values(), ids.values(), now)
     return ids | made
 
 

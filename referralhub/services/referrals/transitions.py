@@ -90,7 +90,8 @@ def record(
             created=now,
         )
     )
-    announcing.referral(session, referral.id, after, now)
+    if after is not before:  # a verdict that is only kept is no news
+        announcing.referral(session, referral.id, after, now)
 
 
 def audited(

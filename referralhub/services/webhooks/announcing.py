@@ -3,15 +3,16 @@
 from collections.abc import Collection
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from referralhub.models import Badge, Profile, ReferralState, RewardState, WebhookType
 from referralhub.services.webhooks import states
 from referralhub.services.webhooks.emitting import emit, is_wanted
 
+CONVERSIONS = "conversions_to_tell"  # in session.info: those that this transaction made or changed
 OF_REFERRAL = {
     ReferralState.PENDING: WebhookType.REFERRAL_CREATED,
     ReferralState.CONFIRMED: WebhookType.REFERRAL_CONFIRMED,
@@ -26,6 +27,15 @@ OF_REWARD = {
     RewardState.FAILED: WebhookType.REWARD_FAILED,
     RewardState.WITHDRAWN: WebhookType.REWARD_WITHDRAWN,
 }
+
+
+class Noted(NamedTuple):
+    """A conversion that is new or has changed, when, and in which part of the transaction that can be undone alone."""
+
+    id: int
+    is_new: bool
+    now: datetime
+    part: SessionTransaction | None
 
 
 def member(session: Session, user_id: int, now: datetime, *, created: bool = False) -> None:
@@ -56,14 +66,34 @@ def referral(session: Session, referral_id: int, state: ReferralState, now: date
     )
 
 
-def conversions(session: Session, new: Collection[int], changed: Collection[int], now: datetime) -> None:
-    """Tell which conversions are new, and of which others what they earn has changed."""
-    for type_, ids in ((WebhookType.CONVERSION_CREATED, new), (WebhookType.CONVERSION_CHANGED, changed)):
+def note_conversions(session: Session, new: Collection[int], changed: Collection[int], now: datetime) -> None:
+    """Note which conversions are new, and of which others what they earn has changed, to be told before the commit."""
+    part = session.get_nested_transaction()
+    noted: list[Noted] = session.info.setdefault(CONVERSIONS, [])
+    noted += [Noted(each, is_new, now, part) for is_new, ids in ((True, new), (False, changed)) for each in ids]
+
+
+def conversions(session: Session) -> None:
+    """Tell of each conversion that the transaction made or changed: once, as it is in the end. See `commits.py`."""
+    noted: list[Noted] = session.info.pop(CONVERSIONS, [])
+    moments = {each.id: each.now for each in noted}
+    new = {each.id for each in noted if each.is_new}
+    for type_, ids in ((WebhookType.CONVERSION_CREATED, new), (WebhookType.CONVERSION_CHANGED, moments.keys() - new)):
         if ids and is_wanted(session, type_):
             for each in sorted(ids):
                 key = f"{type_}:{each}" if type_ is WebhookType.CONVERSION_CREATED else ""
                 read = partial(states.conversion, conversion_id=each)
-                emit(session, type_, "conversion", each, read, now, key=key)
+                emit(session, type_, "conversion", each, read, moments[each], key=key)
+
+
+def forget_conversions(session: Session, undone: SessionTransaction) -> None:
+    """Forget what was noted in a part of the transaction that was undone, and in the parts of that."""
+
+    def is_undone(part: SessionTransaction | None) -> bool:
+        return part is not None and (part is undone or is_undone(part.parent))
+
+    if noted := session.info.get(CONVERSIONS):
+        session.info[CONVERSIONS] = [each for each in noted if not is_undone(each.part)]
 
 
 def reward(session: Session, reward_id: int, state: RewardState, now: datetime) -> None:

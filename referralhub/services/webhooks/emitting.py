@@ -35,7 +35,8 @@ def emit(
     without a key each call is a cause of its own. `only` is for one endpoint, whatever it wants to be told of.
 
     Of messages about one object, that with the higher `sequence` has the newer state: the number is taken under a lock,
-    which others wait for, and the state is read after that. Call it last, before the audit log is written.
+    which others wait for, and the state is read after that. Call it last, before the audit log is written; what
+    `commits.py` tells of comes after that, in the one order in which everybody does it.
     """
     concerned = [only] if only is not None else _concerned(session, type_)
     if not concerned or (key and _is_told(session, key)):
