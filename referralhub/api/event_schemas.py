@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from referralhub.api.schemas import PLAIN, After, Email, Moment, Money
+from referralhub.api.schemas import FORM, PLAIN, After, Email, Moment, Money
 from referralhub.models import EventState
 from referralhub.problems import FieldProblem
 
-OwnNumber = Annotated[str, Meta(min_length=1, max_length=255, pattern=PLAIN)]
+OwnNumber = Annotated[str, Meta(min_length=1, max_length=255, pattern=PLAIN, examples=["43"])]
 
 
 class CustomerIn(Struct, forbid_unknown_fields=True):
@@ -35,8 +35,26 @@ class TrackedIn(Struct, forbid_unknown_fields=True, kw_only=True):
         Annotated[str, Meta(max_length=1000, description="The `rh` of the address that the friend came to.")] | None
     ) = None
     code: Annotated[str, Meta(max_length=100, description="A member's code that the friend typed in.")] | None = None
-    amount: Annotated[int, Meta(ge=0, le=10**12, description="In the smallest unit of the currency.")] | None = None
-    currency: Annotated[str, Meta(pattern="^[A-Za-z]{3}$", description="ISO 4217.")] | None = None
+    amount: (
+        Annotated[
+            int,
+            Meta(
+                ge=0, le=10**12, description="In the smallest unit of the currency.", examples=[4900],
+                extra={FORM: "a whole number of the smallest unit, such as 4900 for 49.00 EUR"},
+            ),
+        ]
+        | None
+    ) = None  # fmt: skip
+    currency: (
+        Annotated[
+            str,
+            Meta(
+                pattern="^[A-Za-z]{3}$", description="ISO 4217.", examples=["EUR"],
+                extra={FORM: "three letters, such as EUR"},
+            ),
+        ]
+        | None
+    ) = None  # fmt: skip
     occurred_at: Annotated[Moment, Meta(description="Now, if it is left out.")] | None = None
     refund_of: Annotated[OwnNumber, Meta(description="The `id` of the purchase, of a refund.")] | None = None
     metadata: Annotated[dict[str, Any], Meta(description="Yours; the program's condition can ask for it.")] = {}
@@ -46,7 +64,13 @@ class TrackedIn(Struct, forbid_unknown_fields=True, kw_only=True):
 class EventIn(TrackedIn, kw_only=True):
     """Something that a customer did. `id` is your own number of it, by which it is known when you send it again."""
 
-    type: Annotated[str, Meta(pattern="^[a-z][a-z0-9_.]{0,39}$", description="signup, purchase, refund, or your own.")]
+    type: Annotated[
+        str,
+        Meta(
+            pattern="^[a-z][a-z0-9_.]{0,39}$", description="signup, purchase, refund, or your own.",
+            extra={FORM: "signup, purchase, refund, or a name of your own in small letters, such as trial.started"},
+        ),
+    ]  # fmt: skip
 
 
 class EventsIn(Struct, forbid_unknown_fields=True):

@@ -6,31 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from flask import request
 
+from referralhub.api import faults
+from referralhub.api.faults import Wrong
 from referralhub.problems import FieldProblem, Refused
 
 DEEPEST = 20  # levels of what is kept as it came
 LEAST, MOST = -(2**63), 2**63 - 1  # of a whole number, as far as it can be given back
-KINDS = {  # how msgspec says it, and what we call it for good
-    r"Object contains unknown field `(?P<name>.*)`": "unknown",
-    r"Object missing required field `(?P<name>.*)`": "missing",
-    r".* of length ": "length",
-    r".* matching regex ": "pattern",
-    r"Expected `\S+` (>=|<=|>|<) ": "range",
-    r"Invalid enum value ": "choice",
-    r"Expected `.*` with a timezone ": "timezone",
-    r"Expected `.*`, got ": "type",
-}
-
-
-class _Wrong(NamedTuple):
-    place: str
-    code: str
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -53,7 +39,7 @@ def bodies(kind: type, most: int) -> Bodies:
         return Bodies([_read(sent, kind)], alone=True)
     several: list[msgspec.Raw] = _decoded(sent, list[msgspec.Raw])
     if len(several) > most:
-        raise Refused(422, "body_invalid", f"At most {most} at once.", [FieldProblem("", "length", "")])
+        raise _refused_body(Wrong("", "length", f"At most {most} at once."))
     found: list[Any] = []
     for each in several:
         try:
@@ -80,15 +66,15 @@ def _decoded(data: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
-        raise _refused_body(_wrong(str(error))) from None
+        raise _refused_body(faults.read(str(error), kind)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused(400, "json_malformed", str(error)) from None
     except RecursionError:
-        raise _refused_body(_Wrong("", "depth", f"More than {DEEPEST} levels.")) from None
+        raise _refused_body(Wrong("", "depth", f"More than {DEEPEST} levels.")) from None
 
 
-def _refused_body(wrong: _Wrong) -> Refused:
-    return Refused(422, "body_invalid", wrong.detail, [FieldProblem(*wrong)])
+def _refused_body(wrong: Wrong) -> Refused:
+    return _refused("body_invalid", wrong)
 
 
 def query(kind: type) -> Any:
@@ -98,49 +84,43 @@ def query(kind: type) -> Any:
     for name, (text, *others) in request.args.lists():
         if name not in types:
             known = ", ".join(types) or "none"
-            raise _refused_query(_Wrong(name, "unknown", f"There is no such parameter; there are: {known}."))
+            raise _refused_query(Wrong(name, "unknown", f"There is no such parameter; there are: {known}."))
         if others:
-            raise _refused_query(_Wrong(name, "repeated", "Once, please."))
+            raise _refused_query(Wrong(name, "repeated", "Once, please."))
         values[name] = _literal(text, types[name])
     try:
         found: Any = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
-        raise _refused_query(_wrong(str(error))) from None
+        raise _refused_query(faults.read(str(error), kind, described=False)) from None
     for field in msgspec.structs.fields(kind):
         value = getattr(found, field.name)
         if isinstance(value, datetime) and not _is_in_years(value):
-            raise _refused_query(_Wrong(field.encode_name, "range", "This is before or after all years."))
+            raise _refused_query(Wrong(field.encode_name, "range", "This is before or after all years."))
     return found
 
 
-def _refused_query(wrong: _Wrong) -> Refused:
-    return Refused(422, "query_invalid", wrong.detail, [FieldProblem(*wrong)])
+def _refused_query(wrong: Wrong) -> Refused:
+    return _refused("query_invalid", wrong)
 
 
-def _wrong(said: str) -> _Wrong:
-    """Return where a value is at fault, and how, from what msgspec says."""
-    what, _, place = said.partition(" - at `$")
-    place = place.rstrip("`").lstrip(".")
-    for pattern, code in KINDS.items():
-        if found := re.match(pattern, what):
-            name = found.groupdict().get("name")
-            return _Wrong(".".join(filter(None, (place, name))), code, what)
-    return _Wrong(place, "invalid", what)
+def _refused(code: str, wrong: Wrong) -> Refused:
+    detail = f"{wrong.place}: {wrong.detail}" if wrong.place else wrong.detail
+    return Refused(422, code, detail, [FieldProblem(*wrong)])
 
 
-def _unkeepable(value: Any, place: str = "", depth: int = 0) -> _Wrong | None:
+def _unkeepable(value: Any, place: str = "", depth: int = 0) -> Wrong | None:
     """Find what JSON can say, but no database keeps or nobody can give back."""
     if depth > DEEPEST:
-        return _Wrong(place, "depth", f"More than {DEEPEST} levels.")
+        return Wrong(place, "depth", f"More than {DEEPEST} levels.")
     if isinstance(value, str) and "\0" in value:
-        return _Wrong(place, "pattern", "A character that cannot be kept: U+0000.")
+        return Wrong(place, "pattern", "A character that cannot be kept: U+0000.")
     if isinstance(value, int) and not LEAST <= value <= MOST:
-        return _Wrong(place, "range", "A number of more than 64 bits.")
+        return Wrong(place, "range", "A number of more than 64 bits.")
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inner:
         below = f"{place}[{key}]" if isinstance(key, int) else f"{place}.{key}".lstrip(".")
         if isinstance(key, str) and "\0" in key:
-            return _Wrong(place, "pattern", "A name that cannot be kept: U+0000.")
+            return Wrong(place, "pattern", "A name that cannot be kept: U+0000.")
         if wrong := _unkeepable(each, below, depth + 1):
             return wrong
     return None

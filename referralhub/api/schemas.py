@@ -11,6 +11,7 @@ from referralhub.services.shared.parts import LARGEST
 
 PLAIN = r"^[^\x00-\x1f\x7f]*$"  # no control characters, which no database stores
 SOMETHING = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"  # the same, and not blanks alone
+FORM = "form"  # in the `extra` of a value: what it is to look like, where its type alone would not say it
 
 Name = Annotated[
     str, Meta(max_length=40, pattern=PLAIN, description="Shown to others instead of a user name.", examples=["Bo"])
@@ -20,6 +21,7 @@ Language = Annotated[
     Meta(
         max_length=10, pattern=r"^([A-Za-z]{2,3}([-_][A-Za-z0-9]{2,4})?)?$", examples=["de"],
         description="In which they are written to; one that we do not speak is taken for English.",
+        extra={FORM: "the tag of a language, such as de"},
     ),
 ]  # fmt: skip
 Email = Annotated[
