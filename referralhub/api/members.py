@@ -138,8 +138,9 @@ def make_sign_in_link(external_id: str) -> tuple[int, SignInLinkOut]:
 
 def _entry(line: Line) -> EntryOut:
     return EntryOut(
-        line.id, line.kind.value, line.amount, line.unit, line.balance, line.note, line.available_at, line.created
-    )
+        line.id, line.kind.value, line.amount, line.unit, line.balance, line.note, line.available_at, line.created,
+        line.referral_id, line.event_id,
+    )  # fmt: skip
 
 
 def _shown(member: Member) -> MemberOut:

@@ -81,7 +81,7 @@ class JudgementOut(Struct):
     incomplete: list[str]
 
 
-class ReferralEntryOut(EntryOut):
+class ReferralEntryOut(EntryOut, kw_only=True):
     """An entry of the ledger that a referral caused, and whose it is."""
 
     member: str

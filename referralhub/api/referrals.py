@@ -54,7 +54,7 @@ def get_referral(number: int) -> tuple[int, ReferralDetailOut]:
         **_values(line),
         trail=[_step(each) for each in found.steps],
         judgement=_judgement(found.explanation) if found.explanation else None,
-        entries=[_entry(each) for each in found.entries],
+        entries=[_entry(each, number) for each in found.entries],
     )
 
 
@@ -117,9 +117,9 @@ def _judgement(found: Explanation) -> JudgementOut:
     return JudgementOut(found.verdict, found.score, found.version, found.judged_at, findings, found.incomplete)
 
 
-def _entry(entry: RewardEntry) -> ReferralEntryOut:
-    user = entry.profile.user
+def _entry(entry: RewardEntry, number: int) -> ReferralEntryOut:
+    user, event_id = entry.profile.user, entry.conversion.event.own_id if entry.conversion else None
     return ReferralEntryOut(
         entry.id, entry.kind.value, entry.amount, entry.unit, entry.balance, entry.note, entry.available_at,
-        entry.created, member_name(user.display_name or user.username),
+        entry.created, number, event_id, member=member_name(user.display_name or user.username),
     )  # fmt: skip

@@ -146,7 +146,11 @@ class ReferralsOut(Struct):
 
 
 class EntryOut(Struct):
-    """An entry of the ledger: an amount that was given or taken, the balance after it, and when it can be spent."""
+    """An entry of the ledger: an amount that was given or taken, the balance after it, and when it can be spent.
+
+    `referral_id` is the referral that it is for, `event_id` which of your events earned it, also where a refund takes
+    a part of that back; null where there is none.
+    """
 
     id: int
     kind: str
@@ -156,6 +160,8 @@ class EntryOut(Struct):
     note: str
     available_at: Moment
     created: Moment
+    referral_id: int | None = None
+    event_id: str | None = None
 
 
 class LedgerOut(Struct):

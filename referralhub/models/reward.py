@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, U
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from referralhub.models.base import Base, UtcDateTime, stored_by_value
+from referralhub.models.event import Conversion
 from referralhub.models.external_member import ExternalMember
 from referralhub.models.profile import Profile
 from referralhub.models.program import unit_of_amounts
@@ -74,6 +75,7 @@ class RewardEntry(Base):
     created: Mapped[datetime] = mapped_column(UtcDateTime)
 
     profile: Mapped[Profile] = relationship(lazy="raise_on_sql", viewonly=True)
+    conversion: Mapped[Conversion | None] = relationship(lazy="raise_on_sql", viewonly=True)
 
 
 class RewardState(StrEnum):

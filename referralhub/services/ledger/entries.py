@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, aliased
 
 from referralhub.database import reading
 from referralhub.models import (
+    Conversion,
+    Event,
     Profile,
     Program,
     Referral,
@@ -59,6 +61,8 @@ class Line:
     created: datetime
     conversion: bool  # it is for an event
     own: bool  # and for one of the member's own, as a friend
+    referral_id: int | None
+    event_id: str | None  # the product's own, of the event that earned it, also of what is taken back of that
 
 
 def lock_profile(session: Session, profile_id: int) -> None:
@@ -262,11 +266,15 @@ def lines(profile_id: int, after: int | None = None) -> Part[Line]:
             RewardEntry.created,
             RewardEntry.conversion_id.is_not(None),
             func.coalesce(Referral.friend_id == RewardEntry.profile_id, false()),
+            Referral.id,
+            Event.own_id,
         )
         .outerjoin(original, original.id == RewardEntry.reverses_id)
         .outerjoin(Referral, Referral.id == func.coalesce(RewardEntry.referral_id, original.referral_id))
         .outerjoin(friend, friend.id == Referral.friend_id)
         .outerjoin(User, User.id == friend.user_id)
+        .outerjoin(Conversion, Conversion.id == RewardEntry.conversion_id)
+        .outerjoin(Event, Event.id == Conversion.event_id)
         .where(RewardEntry.profile_id == profile_id)
     )
     rows = reading().execute(parts.newest(query, RewardEntry.id, after))

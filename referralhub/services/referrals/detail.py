@@ -6,7 +6,7 @@ from sqlalchemy import select, union
 from sqlalchemy.orm import joinedload
 
 from referralhub.database import reading
-from referralhub.models import Appeal, Profile, Referral, ReferralEvent, RewardEntry, User
+from referralhub.models import Appeal, Conversion, Event, Profile, Referral, ReferralEvent, RewardEntry, User
 from referralhub.services.conversions import lines
 from referralhub.services.conversions.lines import ConversionLine
 from referralhub.services.fraud import explanations
@@ -59,7 +59,10 @@ def of_referral(referral_id: int) -> ReferralDetail:
     entries = reading().scalars(
         select(RewardEntry)
         .where(RewardEntry.id.in_(union(own, taken_back)))  # with an "or" the whole ledger would be read
-        .options(joinedload(RewardEntry.profile).joinedload(Profile.user))
+        .options(
+            joinedload(RewardEntry.profile).joinedload(Profile.user),
+            joinedload(RewardEntry.conversion).joinedload(Conversion.event).load_only(Event.own_id),
+        )
         .order_by(RewardEntry.id)
     )
     steps = [Step(event, who) for event, who in trail]

@@ -173,6 +173,38 @@ class TestCredits:
         assert balances(records)[1, "EUR"] == 1000
 
 
+def test_entries_of_the_ledger_name_their_referral_and_their_event(shop, program, signed_up, alice, clock, app):
+    tell(shop, sale("2"), refund("3", 4000, refund_of="2"))
+    tell(shop, refund("4", 1000, refund_of="2"))
+    shop.ask("POST", "/members/bo/adjustments", {"amount": 5, "reason": "a gift"}, 201)
+    causes = [(each["kind"], each["referral_id"], each["event_id"]) for each in ledger_of(shop, "bo")]
+    assert causes == [("adjustment", None, None), ("refund", 1, "2"), ("friend", 1, "2")]
+    entries = shop.ask("GET", "/referrals/1")["entries"]
+    assert {(each["referral_id"], each["event_id"]) for each in entries} == {(1, "2")}
+    shop.ask("POST", "/referrals/1/reverse", {"reason": "odd"})
+    assert [(each["kind"], each["referral_id"], each["event_id"]) for each in ledger_of(shop, "bo")[:2]] == [
+        ("reversal", 1, "2"), ("reversal", 1, "2"),
+    ]  # fmt: skip
+    assert {(each["referral_id"], each["event_id"]) for each in shop.ask("GET", "/referrals/1")["entries"]} == {
+        (1, "2")
+    }
+
+
+def ledger_of(shop, number: str) -> list[dict[str, Any]]:
+    return shop.ask("GET", f"/members/{number}/ledger")["entries"]
+
+
+def test_after_a_refusal_with_errors_the_same_id_is_free(shop, signed_up):
+    assert tell(shop, sale("2", currency="XXX"), sale("3")) == [
+        ("refused", "event_currency_unknown"),
+        ("accepted", None),
+    ]
+    shop.ask("POST", "/events", sale("4", amount="49.00"), 422)
+    assert tell(shop, sale("2"), sale("4")) == [("accepted", None)] * 2
+    assert tell(shop, event("5", "signup", "di", click="x")) == [("refused", "click_broken")]
+    assert shop.ask("POST", "/events", event("5", "signup", "di"), 409)["code"] == "event_id_taken"
+
+
 class TestQueries:
     def test_are_as_many_for_many_sales_as_for_few(self, shop, program, code: str, count_queries):
         program()
