@@ -82,5 +82,14 @@ def _lines(reports: Sequence[Report]) -> Iterator[str]:
             text = words.remark(remark)
             yield f"         {text.wrong}"
             yield f"         → {text.remedy}"
-    findings = sum(report.status is Status.FINDING for report in reports)
-    yield "All is well." if not findings else f"Findings: {findings} of {len(reports)} checks."
+    yield _result(reports)
+
+
+def _result(reports: Sequence[Report]) -> str:
+    """Say what came of all of it: a hint is nothing broken, but to be read."""
+    if findings := sum(report.status is Status.FINDING for report in reports):
+        return f"Findings: {findings} of {len(reports)} checks."
+    hints = sum(len(report.remarks) for report in reports)
+    if not hints:
+        return "All is well."
+    return f"Nothing is broken; {hints} {'hint' if hints == 1 else 'hints'}."

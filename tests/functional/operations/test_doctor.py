@@ -21,6 +21,7 @@ from referralhub.config import PROJECT, Settings
 from referralhub.extensions import db
 from referralhub.migrations import downgrade
 from referralhub.services.operations.checks import CHECKS
+from referralhub.services.operations.doctor import Check, Level, Remark
 from tests.conftest import extra_database, make_settings, sqlite_url
 from tests.doctors import Examine, examined, says
 from tests.mail_server import MailServer
@@ -40,6 +41,13 @@ class TestHealth:
         assert result.exit_code == 0
         assert result.stdout.splitlines() == [*(f"ok       {check.name}" for check in CHECKS), "All is well."]
         assert result.stderr == ""
+
+    @pytest.mark.parametrize(("number", "said"), [(1, "1 hint"), (2, "2 hints")])
+    def test_hints_are_counted_and_are_nothing_broken(self, settled: Flask, monkeypatch, number: int, said: str):
+        hints = [Remark("database_not_chosen", level=Level.HINT)] * number
+        monkeypatch.setattr(import_module("referralhub.cli.doctor"), "CHECKS", [Check("database", lambda _: hints)])
+        result = settled.test_cli_runner().invoke(args=["doctor"])
+        assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, f"Nothing is broken; {said}.")
 
     def test_looking_changes_nothing(self, examine: Examine, records):
         before = records.everything()
