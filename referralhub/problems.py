@@ -117,6 +117,6 @@ def of_rule(error: DomainError) -> Response:
             status = HTTPStatus.CONFLICT
         case _:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-    told: dict[str, Any] = by_field(error)
+    told: dict[str, Any] = by_field(error, to_program=True)
     errors = [FieldProblem(field, error.fields[field], told[field]) for field in error.fields if field]
-    return answer(status, error.code, say(error), errors)
+    return answer(status, error.code, say(error, to_program=True), errors)

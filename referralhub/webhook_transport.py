@@ -14,12 +14,14 @@ from typing import Any
 
 from referralhub.config import Settings
 from referralhub.services.webhooks import addresses
-from referralhub.services.webhooks.addresses import Found, Resolve
+from referralhub.services.webhooks.addresses import Found, Refused, Resolve
 from referralhub.services.webhooks.delivery import SAID, Answer, Post
 
 CONNECT_PATIENCE = 3.0  # seconds for each address of a name, encryption included
 PATIENCE = 10.0  # seconds for all of it, however little comes at a time
 LONGEST = 4 * SAID  # bytes of an answer that are read, of at most four a character
+# Most whom this is said to are developers, who have set it for a command and not for the worker, or not at all.
+WITHOUT = "and the server runs without WEBHOOK_PRIVATE_ADDRESSES=true"
 
 
 def transport(
@@ -36,8 +38,11 @@ def transport(
         encrypted, host, port, path = addresses.target(url)
         until = monotonic() + patience
         if not encrypted and not private:
-            raise addresses.Refused(url)
-        found = addresses.checked(host, port, private, resolve)
+            raise Refused(f"{url} is not https, {WITHOUT}")
+        try:
+            found = addresses.checked(host, port, private, resolve)
+        except Refused as refusal:
+            raise Refused(f"{refusal} is a private address, {WITHOUT}") from None
         with _connected(found, port, until) as plain:
             line = (trust or _trust()).wrap_socket(plain, server_hostname=host) if encrypted else plain
             with line:

@@ -49,7 +49,7 @@ def _command(step: Step, program: Program) -> str:
         sale["metadata"] = program.condition
     commands = {
         Step.KEY: _flask("api-keys create --name shop --scope read,events,manage"),
-        Step.MEMBER: _curl("PUT", "members/42", {"email": "bo@example.com", "name": "Bo"}),
+        Step.MEMBER: _curl("PUT", "members/42", {"email": "bo@mail.example.com", "name": "Bo"}),
         Step.DESTINATION: _flask("program set destination https://shop.example.com/welcome"),
         Step.CLICK: "",
         Step.SIGNUP: _curl("POST", "events", event),

@@ -28,6 +28,7 @@ from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.integration import event_list, events, told
 from referralhub.services.integration.event_list import EventLine
 from referralhub.services.integration.events import ID_TAKEN, MOST, Result
+from referralhub.services.integration.signups import Why
 from referralhub.services.integration.told import Customer, Told
 from referralhub.services.program.rules import REFUND
 from referralhub.services.referrals import clicks
@@ -37,6 +38,9 @@ from referralhub.words.events import why
 
 LIMIT = "6000 per minute"  # a shop tells of each sale as it comes
 LONGEST_AGENT = 500  # characters of a user agent that are looked at
+FIELDS = {  # which value a reason is about
+    Why.BROKEN_CLICK.value: "click", Why.CLICK_USED.value: "click", Why.CLICK_TOO_OLD.value: "click", ID_TAKEN: "id",
+}  # fmt: skip
 PROBLEMS = {
     409: "Another event was sent under this number before.",
     422: "A value cannot be. Of several events, those that can be are taken in.",
@@ -113,8 +117,14 @@ def _receive(body: Bodies, type_: str | None) -> tuple[int, EventResultsOut]:
         raise Conflict(ID_TAKEN, "id")
     taken = iter(found)
     results = [malformed[number] if number in malformed else _result(next(taken)) for number in range(len(body.each))]
-    problems.count((each.errors, each.reason or "") for each in results if each.status == EventState.REFUSED)
+    problems.count((_faults(each), each.reason or "") for each in results if each.status == EventState.REFUSED)
     return 202, EventResultsOut(results)
+
+
+def _faults(result: EventResultOut) -> list[FieldProblem]:
+    """Return what is counted of a refused event; its answer has `errors` only where it is not stored."""
+    field = FIELDS.get(result.reason or "")
+    return result.errors or ([FieldProblem(field, result.reason or "", "")] if field else [])
 
 
 def _told(sent: TrackedIn, type_: str | None) -> Told:

@@ -108,7 +108,10 @@ ERRORS: dict[str, Text] = {
     "webhook_url_not_https": N_("The address must begin with https://."),
     "webhook_url_with_credentials": N_("Leave the name and the password out of the address: a signature proves us."),
     "webhook_url_malformed": N_("This is no address that can be called, such as https://shop.example.com/webhooks."),
-    "webhook_url_private": N_("This is an address of a private network. Name one that everybody can reach."),
+    "webhook_url_private": N_(
+        "This is an address of a private network. Name one that everybody can reach. To develop on your own machine, "
+        "set WEBHOOK_PRIVATE_ADDRESSES=true for the server and for commands."
+    ),
     "webhook_there_already": N_("This address is told already. If its secret was not kept, make another one."),
     "webhook_type_unknown": N_("There is no such type."),
     "webhook_as_before": N_("It is told of these types already."),
@@ -269,14 +272,24 @@ ERRORS: dict[str, Text] = {
 }
 
 
-def by_field(error: DomainError) -> dict[str, str]:
+# What is said instead to a program, which does something for a member and is none.
+FOR_PROGRAMS: dict[str, Text] = {
+    "account_taken": N_("Another account has these details."),
+    "email_taken": N_("Another account has proven this address."),
+    "own_code_once_a_month": N_("This member chose a code this month, and can choose another one from {free_on} on."),
+    "perk_too_dear": N_("This costs {price}, and the member can spend {available} today."),
+}
+
+
+def by_field(error: DomainError, *, to_program: bool = False) -> dict[str, str]:
     """Return what is wrong with each value at fault, by its name; "" is the whole."""
-    return {field: fill(ERRORS[code], error.values) for field, code in error.fields.items()}
+    texts = ERRORS | FOR_PROGRAMS if to_program else ERRORS
+    return {field: fill(texts[code], error.values) for field, code in error.fields.items()}
 
 
-def say(error: DomainError) -> str:
+def say(error: DomainError, *, to_program: bool = False) -> str:
     """Return what is wrong, for one who does not see a form beside it."""
-    words = by_field(error)
+    words = by_field(error, to_program=to_program)
     if isinstance(error, BadSetting):
         return f"{error.key}: {words[error.key]}"
     return " ".join(words.values())

@@ -17,7 +17,7 @@ from referralhub.services.referrals.invitations import Objection
 from referralhub.services.shared import errors
 from referralhub.services.shared.errors import DomainError
 from referralhub.words.customers import LINES
-from referralhub.words.errors import ERRORS
+from referralhub.words.errors import ERRORS, FOR_PROGRAMS
 from referralhub.words.fraud import FINDINGS, VERDICTS
 from referralhub.words.operations import DRIFTS, REMARKS
 from referralhub.words.referrals import OBJECTIONS, REASONS
@@ -86,6 +86,7 @@ def test_each_error_has_its_words_and_no_words_are_left_over():
     of_classes = {getattr(errors, name, DomainError).code for name in ERROR_CLASSES} - {""}
     named = {"username_taken", "email_taken", ID_TAKEN}
     assert codes(*ERROR_CLASSES, files=EVERYWHERE) | of_classes | named == set(ERRORS)
+    assert set(FOR_PROGRAMS) < set(ERRORS)
 
 
 def test_each_finding_of_a_rule_has_its_words():

@@ -19,6 +19,7 @@ from referralhub.models import (
     Event,
     EventState,
     ExternalMember,
+    Profile,
     Program,
     Reward,
     RewardEntry,
@@ -79,7 +80,6 @@ class Clicks:
 
     day: int
     week: int
-    first: date | None
     last: date | None
 
 
@@ -115,14 +115,16 @@ def read(now: datetime) -> Connection:
     """Read everything. Seven queries, whatever there is. Days are those of the program's time zone."""
     program = rules.current()
     today = now.astimezone(ZoneInfo(program.timezone)).date()
-    facts = reading().execute(_facts(now, today)).one()
+    every = keys.every()
+    since = min((key.created for key in every), default=now).astimezone(ZoneInfo(program.timezone)).date()
+    facts = reading().execute(_facts(now, today, since)).one()
     came = seen(now)
-    valid = [key for key in keys.every() if is_valid(key, now)]
+    valid = [key for key in every if is_valid(key, now)]
     steps = {
         Step.KEY: min((key.created for key in valid), default=None),
         Step.MEMBER: facts.member,
         Step.DESTINATION: facts.destination if program.destination else None,
-        Step.CLICK: facts.first_click,
+        Step.CLICK: facts.followed if every else None,
         Step.SIGNUP: came.get(SIGNUP, Seen()).first,
         Step.CREDIT: facts.credit,
         Step.WEBHOOK: facts.first_webhook,
@@ -132,7 +134,7 @@ def read(now: datetime) -> Connection:
         del steps[Step.FULFILLED]
     usual = dict.fromkeys((SIGNUP, PURCHASE if not program.terms.by_event else program.qualifies_on, REFUND), Seen())
     return Connection(
-        clicks=Clicks(facts.clicks_day or 0, facts.clicks_week or 0, facts.first_click, facts.last_click),
+        clicks=Clicks(facts.clicks_day or 0, facts.clicks_week or 0, facts.last_click),
         events=usual | came,
         webhooks=Seen(facts.webhooks_day, facts.webhooks_week, facts.first_webhook, facts.last_webhook),
         backlog=webhook_log.backlog(now),
@@ -204,8 +206,15 @@ def _each(column: InstrumentedAttribute[str], *where: ColumnElement[bool]) -> An
     return found.union_all(select(following).where(found.c.value.is_not(None)))
 
 
-def _facts(now: datetime, today: date) -> Select[*tuple[Any, ...]]:
+def _facts(now: datetime, today: date, since: date) -> Select[*tuple[Any, ...]]:
+    """Make the query for the rest; a click before the first key, which was made on the day `since`, connects nothing.
+
+    Of that day it is not known which clicks came before: those on links of the product's customers came after.
+    """
     visited = select(VisitDaily.day).where(VisitDaily.day > FOLDED, VisitDaily.visits > 0).limit(1)
+    customers = select(ExternalMember.user_id).join(Profile, Profile.user_id == ExternalMember.user_id)
+    of_customer = customers.where(Profile.id == VisitDaily.profile_id).exists()
+    followed = visited.where(VisitDaily.day >= since, (VisitDaily.day > since) | of_customer)
     visits = select(func.sum(VisitDaily.visits))
     delivered = WebhookDelivery.delivered_at
     credited = select(RewardEntry.created).where(RewardEntry.conversion_id.is_not(None))
@@ -213,7 +222,7 @@ def _facts(now: datetime, today: date) -> Select[*tuple[Any, ...]]:
     facts: dict[str, Select[Any]] = {
         "member": select(func.min(ExternalMember.created)),
         "destination": select(func.min(Program.created)).where(Program.destination.is_not(None)),
-        "first_click": visited.order_by(VisitDaily.day),
+        "followed": followed.order_by(VisitDaily.day),
         "last_click": visited.order_by(VisitDaily.day.desc()),
         "clicks_day": visits.where(VisitDaily.day >= today),
         "clicks_week": visits.where(VisitDaily.day > today - WEEK),

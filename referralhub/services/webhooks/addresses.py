@@ -33,13 +33,14 @@ def normal(url: str, private: bool) -> str:
     Refuses what is wrong for sure: what a name stands for can change, and is judged when it is called. Raises BadUrl.
     """
     parts, host = _parts(url.strip())
+    is_ours = not private and _is_ours(host)
     if parts.scheme == "http" and not private:
-        raise BadUrl("webhook_url_not_https")
+        raise BadUrl("webhook_url_private" if is_ours else "webhook_url_not_https")
     if parts.username is not None or parts.password is not None:
         raise BadUrl("webhook_url_with_credentials")
     if parts.fragment or any(not 32 < ord(each) < 127 for each in f"{parts.path}{parts.query}"):
         raise BadUrl("webhook_url_malformed")
-    if not private and _is_ours(host):
+    if is_ours:
         raise BadUrl("webhook_url_private")
     port = f":{parts.port}" if parts.port and parts.port != PORTS[parts.scheme] else ""
     shown = f"[{host}]" if ":" in host else host

@@ -1,16 +1,17 @@
 """Whether a connection works, as the panel, the doctor and who watches are told."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from redis import RedisError
 from redis.client import Pipeline
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
-from referralhub.database import transaction
-from referralhub.models import Channel, Scope, VisitDaily, WebhookDelivery
+from referralhub.database import reading, transaction
+from referralhub.models import Channel, Profile, Scope, VisitDaily, WebhookDelivery
 from referralhub.services.integration import connection, keys, refusals
 from referralhub.services.operations import metrics
 from referralhub.services.program import rules
@@ -108,6 +109,40 @@ def test_the_first_hour(app, admin: Person, visitor, shop_with, change, records:
     assert row(admin.get(PAGE), "purchase") == ["2 days ago", "0", "1"]
 
 
+def test_clicks_before_the_first_key_connect_nothing(app, admin: Person, alice: Person, shop_of, change, clock: Clock):
+    alice.sign_up()
+
+    def follow(days_ago: int, profile_id: int) -> None:
+        with app.app_context(), transaction() as session:
+            day = clock().date() - timedelta(days=days_ago)
+            session.add(VisitDaily(profile_id=profile_id, day=day, channel=Channel.LINK, visits=1, visitors=1, bots=0))
+
+    number = newest(app)
+    follow(5, number)
+    follow(0, number)  # perhaps after the key; nobody knows
+    assert [each["data-step"] for each in admin.get(PAGE).all("[data-done]")] == []
+    shop = shop_of(app)
+    shop.ask("PUT", "/members/42", {}, 201)
+    change(destination="https://shop.example.com/")
+    page = admin.get(PAGE)
+    assert next_of(page) == "click" and row(page, "clicks")[1:] == ["1", "2"]
+    follow(0, number + 1)
+    assert next_of(admin.get(PAGE)) == "signup"
+    clock.advance(days=1)
+    with app.app_context(), transaction() as session:
+        session.execute(delete(VisitDaily).where(VisitDaily.profile_id == number + 1))
+    admin.submit(admin.get("/account/confirm").form("/account/confirm"), password=admin.password)
+    assert next_of(admin.get(PAGE)) == "click"
+    follow(0, number)
+    assert next_of(admin.get(PAGE)) == "signup"
+
+
+def newest(app: Flask) -> int:
+    """Give the number of the newest member's profile."""
+    with app.app_context():
+        return max(reading().scalars(select(Profile.id)))
+
+
 def test_what_waits_is_told_by_reason(admin: Person, shop, change):
     change(**SALES)
     shop.ask("POST", "/events", [sale("1"), sale("2"), event("3", "signup", code="nobodys1")], 202)
@@ -136,7 +171,7 @@ class TestRefused:
         shop.ask("POST", "/nothing", {}, 404)
         assert self.told(admin) == {
             "amount:range": "2", "currency:event_currency_unknown": "1", "customer:missing": "1",
-            "unknown:unknown": "2", ":click_broken": "1", "metadata:pattern": "1", ":key_missing": "1",
+            "unknown:unknown": "2", "click:click_broken": "1", "metadata:pattern": "1", ":key_missing": "1",
             ":scope_missing": "1", ":not_found": "1",
         }  # fmt: skip
         redis = app.extensions["redis"]

@@ -76,6 +76,7 @@ def test_with_an_address_that_somebody_has_proven_is_refused(shop, alice: Person
     for _ in range(2):
         problem = shop.ask("PUT", "/members/42", {"email": "Alice@Example.com"}, 422)
         assert [each["code"] for each in problem["errors"]] == ["email_taken"]
+        assert (problem["code"], problem["detail"]) == ("account_taken", "Another account has proven this address.")
     shop.ask("PUT", "/members/42", {"name": "Bo"}, 201)
     shop.ask("PUT", "/members/42", {"email": "alice@example.com", "name": "B"}, 422)
     assert shop.ask("GET", "/members/42")["name"] == "Bo"

@@ -12,7 +12,8 @@ from pytest import MonkeyPatch
 
 from referralhub import webhook_transport
 from referralhub.services.webhooks.addresses import BadUrl, Refused, is_public, normal
-from referralhub.services.webhooks.delivery import Post
+from referralhub.services.webhooks.delivery import SAID, Post
+from referralhub.words.errors import ERRORS
 from tests.conftest import make_settings
 from tests.receiver import Receiver, Taken
 from tests.servers import certify, silence
@@ -59,11 +60,20 @@ def listening() -> Iterator[Receiver]:
         assert receiver.taken == []
 
 
+@pytest.mark.parametrize("scheme", ["https", "http"])
 @pytest.mark.parametrize("host", INSIDE.values(), ids=INSIDE)
-def test_an_address_inside_is_refused_when_entered(host: str):
+def test_an_address_inside_is_refused_when_entered(host: str, scheme: str):
     with pytest.raises(BadUrl) as refusal:
-        normal(f"https://{host}/hooks", private=False)
+        normal(f"{scheme}://{host}/hooks", private=False)
     assert refusal.value.code == "webhook_url_private"
+
+
+def test_a_developer_is_told_which_setting_allows_it(post: Post):
+    assert "WEBHOOK_PRIVATE_ADDRESSES=true" in ERRORS["webhook_url_private"]
+    for url, what in (("http://127.0.0.1:8139/hook", "http://127.0.0.1:8139/hook is"), ("https://127.0.0.1/", "127.0")):
+        with pytest.raises(Refused, match=f"^{what}.*WEBHOOK_PRIVATE_ADDRESSES=true") as refusal:
+            post(url, {}, b"{}")
+        assert len(str(refusal.value)) < SAID
 
 
 @pytest.mark.parametrize("host", [host for name, host in INSIDE.items() if name != "name below"])
