@@ -12,7 +12,7 @@ INSTALL = VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --r
 run: .venv/run ## Set everything up and start it: http://127.0.0.1:8000 (HOST= and PORT= change that)
 	@exec env HOST=$(HOST) PORT=$(PORT) REFERRALHUB_ENV=$${REFERRALHUB_ENV:-development} $(BIN)/python -m referralhub.launch --stop-with-parent
 
-example: .venv/run ## ReferralHub and a shop that is connected with it: http://127.0.0.1:8000 and 8001 (HOST= and PORT= change that)
+example: .venv/run ## ReferralHub and a shop that is connected with it: http://127.0.0.1:8000 and 8001 (HOST= and PORT= change that; the shop takes PORT+1)
 	@exec env HOST=$(HOST) PORT=$(PORT) $(BIN)/python -m examples.start --stop-with-parent
 
 # As many as there are cores; a third is no quicker.
