@@ -49,7 +49,7 @@ UNKNOWN = {404: "No member has this number."}
 def put_member(external_id: str, body: MemberIn) -> tuple[int, MemberOut]:
     """Make the member with your number, or change what you name."""
     language = body.language and languages.negotiated(body.language.replace("_", "-"))
-    given = Given(body.email, body.name, language, body.metadata, body.code)
+    given = Given(body.email, body.name, language, body.metadata, body.code, body.listed)
     # A code is one of a month of the program's time zone.
     at = now() if body.code is None else local_now()
     member, made = members.put(external_id, given, actor(), at, first_words())
@@ -150,8 +150,8 @@ def _shown(member: Member) -> MemberOut:
 def _values(member: Member) -> dict[str, Any]:
     return {
         "external_id": member.external_id, "code": member.code, "link": public_url("landing.follow", code=member.code),
-        "email": member.email, "name": member.name, "language": member.language, "metadata": member.metadata,
-        "active": member.is_active, "created": member.created,
+        "email": member.email, "name": member.name, "language": member.language, "listed": member.listed,
+        "metadata": member.metadata, "active": member.is_active, "created": member.created,
     }  # fmt: skip
 
 

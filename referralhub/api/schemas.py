@@ -31,6 +31,9 @@ Code = Annotated[
     str,
     Meta(max_length=40, pattern=PLAIN, description="A code of their own for their link; another one once a month."),
 ]
+Listed = Annotated[
+    bool, Meta(description="Whether the leaderboard shows them, by name; it does unless somebody says otherwise.")
+]
 Number = Annotated[int, Meta(ge=1, le=LARGEST)]
 Why = Annotated[
     str, Meta(max_length=SAID, pattern=SOMETHING, description="Why. The member reads it.", examples=["a gift"])
@@ -63,6 +66,7 @@ class MemberIn(Struct, forbid_unknown_fields=True):
     name: Name | None = None
     code: Code | None = None
     language: Language | None = None
+    listed: Listed | None = None
     metadata: (
         Annotated[dict[str, Any], Meta(description="Yours; given back as it came.", examples=[{"plan": "pro"}])] | None
     ) = None
@@ -108,6 +112,7 @@ class MemberOut(Struct):
     email: str | None
     name: str
     language: str | None
+    listed: bool
     metadata: dict[str, Any]
     active: bool
     created: Moment

@@ -36,6 +36,7 @@ class Given:
     language: str | None = None
     metadata: dict[str, Any] | None = None
     code: str | None = None
+    listed: bool | None = None  # on the leaderboard
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Member:
     name: str
     language: str | None
     metadata: dict[str, Any]
+    listed: bool
     is_active: bool
     created: datetime
 
@@ -204,6 +206,9 @@ def _change(
                 session.execute(update(User).where(User.id == user_id).values(values))
         except IntegrityError:
             raise Taken(username=False, email=True) from None
+    if given.listed is not None and given.listed != (found is None or found.listed):
+        changed.add("listed")
+        session.execute(update(Profile).where(Profile.user_id == user_id).values(listed=given.listed))
     if given.metadata is not None and (found is None or given.metadata != found.metadata):
         changed.add("metadata")
     if changed:
@@ -242,7 +247,7 @@ def _members() -> Select[*tuple[Any, ...]]:
             ExternalMember.external_id, User.id.label("user_id"), Profile.id.label("profile_id"),
             Profile.shown_code.label("code"),
             User.email, func.coalesce(User.display_name, "").label("name"), User.language,
-            ExternalMember.details.label("metadata"), User.is_active, ExternalMember.created,
+            ExternalMember.details.label("metadata"), Profile.listed, User.is_active, ExternalMember.created,
         )
         .join(User, User.id == ExternalMember.user_id)
         .join(Profile, Profile.user_id == User.id)
