@@ -19,7 +19,7 @@ from referralhub.words.letters import badge_name
 from referralhub.words.names import called
 from referralhub.words.sharing import channel_label
 from referralhub.words.sign_in import browser
-from referralhub.words.text import sentence_case
+from referralhub.words.text import before_stop, sentence_case
 
 
 def init_app(app: Flask) -> None:
@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
         short_month=short_month,
         span=span,
         sentence_case=sentence_case,
+        before_stop=before_stop,
         figure_and_unit=figure_and_unit,
         badge_name=badge_name,
         channel_label=channel_label,

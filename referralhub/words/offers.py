@@ -11,6 +11,7 @@ from flask_babel import ngettext
 from referralhub.models import Terms
 from referralhub.words.amounts import format_amount, format_share
 from referralhub.words.program import plain
+from referralhub.words.text import before_stop
 
 SIGNUP = "signup"  # of which there is one
 
@@ -83,7 +84,7 @@ def to_friend(terms: Terms, name: str) -> str:
     if theirs:
         return _("%(name)s gets %(amount)s once you confirm your address.", name=name, amount=theirs)
     if terms.by_event:
-        return _("It counts for %(name)s.", name=name)
+        return _("It counts for %(name)s.", name=before_stop(name))
     return _("It counts for %(name)s once you confirm your address.", name=name)
 
 

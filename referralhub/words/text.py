@@ -29,6 +29,11 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def before_stop(text: str) -> str:
+    """Return a text for the end of a sentence whose full stop follows: "Bo B." has one already."""
+    return text.removesuffix(".")
+
+
 def _written(value: Any) -> str:
     match value:
         case ReferralState():

@@ -69,6 +69,14 @@ def test_it_is_said_truly(changed: dict[str, Any], to_member: str, to_friend: st
         assert (offers.to_member(terms), offers.to_friend(terms, "Bo")) == (to_member, to_friend)
 
 
+def test_a_name_that_ends_with_a_full_stop_ends_the_sentence():
+    app = Flask(__name__)
+    languages.init_app(app)
+    with app.app_context():
+        terms = replace(PLAIN, **SHOP | {"referrer_amount": 0})
+        assert offers.to_friend(terms, "Bo B.") == "It counts for Bo B."
+
+
 @pytest.mark.parametrize("say", [*offers.FILTERS.values(), offers.on_picture, offers.in_letter])
 def test_no_place_says_in_an_event_program_what_holds_for_a_confirmed_address(say: Any):
     app = Flask(__name__)

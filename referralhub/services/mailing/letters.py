@@ -10,6 +10,7 @@ from typing import NamedTuple
 from referralhub.services.shared.errors import BadSetting
 
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
+IN_A_SENTENCE = re.compile(r"(?P<blank> ?)\{(?P<name>\w+)\}(?P<stop>\.?)")
 BRACES = re.compile(r"\{[^{}]*\}")  # a placeholder, or what was meant for one
 BUTTON = re.compile(r"(?P<label>[^\n]+): \{(?P<url>\w*url)\}")  # a paragraph that is one
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")  # all but the end of a line
@@ -27,8 +28,17 @@ class Letter(NamedTuple):
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with its values in place of its placeholders. Raises KeyError for one that has none."""
-    return PLACEHOLDER.sub(lambda found: values[found[1]], text)
+    """Return a text with its values in place of its placeholders. Raises KeyError for one that has none.
+
+    An empty value takes the blank before it along ("Hello {name},"), and "Bo B." its own full stop where one follows.
+    """
+
+    def written(found: re.Match[str]) -> str:
+        value = values[found["name"]]
+        stop = "" if value.endswith(".") else found["stop"]
+        return f"{found['blank'] if value else ''}{value}{stop}"
+
+    return IN_A_SENTENCE.sub(written, text)
 
 
 def names_in(text: str) -> list[str]:
