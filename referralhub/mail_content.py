@@ -74,7 +74,7 @@ def _compose(
     """Write it; to the `owner` of an address that somebody else has typed, it says so instead."""
     brand = in_force.brand()
     values = letters.values_of(message.payload) | _addresses(message, address, token, settings)
-    values |= {"name": user.username, "brand": brand.name, "support_email": brand.support_email or ""}
+    values |= {"name": _greeted(user, address), "brand": brand.name, "support_email": brand.support_email or ""}
     reward = ""
     if "referral_id" in message.payload:
         values["friend"] = unlinked(member_name(member_list.name_of_friend(message.payload["referral_id"])))
@@ -90,7 +90,7 @@ def _compose(
         values |= _claim(message, user, settings)
     name = letters.letter_for(message.kind, message.payload, reward, by_event=bool(values.get("promise")))
     if owner:
-        name, values["name"], values["url"] = "address_taken", owner.username, public_url("auth.login")
+        name, values["name"], values["url"] = "address_taken", _greeted(owner, address), public_url("auth.login")
     subject, body = letters.said(name, values, texts.own(name, spoken()))
     mail = _assembled(subject, body, letters.paragraphs(_footer(message, brand), values), brand, settings)
     mail["To"] = address
@@ -100,6 +100,17 @@ def _compose(
         mail["List-Unsubscribe"] = f"<{unsubscribe_url}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return mail
+
+
+def _greeted(user: User, address: str) -> str:
+    """Return the name with which a mail begins; "" where there is none that says anything.
+
+    A display name can say whatever its owner likes, so nobody has us write it to an address that is not proven theirs.
+    """
+    if not user.has_made_up_name:
+        return user.username
+    is_theirs = user.verified_at is not None and address.lower() == user.email.lower()
+    return unlinked(user.display_name) if is_theirs else ""
 
 
 def sample(subject: str, body: list[Paragraph], address: str, at: datetime) -> EmailMessage:

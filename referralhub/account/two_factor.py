@@ -115,7 +115,8 @@ def _show(**sent: FlaskForm) -> tuple[str, int]:
     sealed, secret = two_factor.offer(contents.new_secret(), _key())
     contents.keep_new_secret(sealed)
     form = sent.get("on") or CodeAndPasswordForm()
-    picture = _picture(totp.address(secret, current_user.username, brand.name))
+    account = current_user.email if current_user.has_made_up_name else current_user.username
+    picture = _picture(totp.address(secret, account, brand.name))
     required = current_user.is_admin and current_app.config["SETTINGS"].require_admin_two_factor
     page = "account/two_factor_off.html"
     return render_template(page, form=form, secret=secret, picture=picture, required=required), status

@@ -18,6 +18,7 @@ from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import PanelForm
 from referralhub.admin.lists import ListPage, in_its_unit
+from referralhub.admin.search import of_member
 from referralhub.clock import now
 from referralhub.forms import no_control_characters, show_error, strip, text_of
 from referralhub.models import Profile, Reward, RewardState
@@ -61,7 +62,7 @@ class HandingOver(ListPage):
     columns = {
         "id": N_("Number"),
         "state": N_("State"),
-        "profile.user.username": N_("Member"),
+        "profile.user.called": N_("Member"),
         "external_id": N_("Customer"),
         "amount": N_("Amount"),
         "unit": N_("Unit"),
@@ -71,9 +72,9 @@ class HandingOver(ListPage):
         "created": N_("Due since"),
         "changed": N_("Changed"),
     }
-    csv_names: ClassVar = {"profile.user.username": "member", "entry.kind": "kind", "created": "since"}  # else the same
+    csv_names: ClassVar = {"profile.user.called": "member", "entry.kind": "kind", "created": "since"}  # else the same
     column_formatters: ClassVar = {"amount": in_its_unit}
-    column_searchable_list = ("profile.user.username", "reference")
+    column_searchable_list = (*of_member("profile.user"), "reference")
     column_sortable_list = ("id", "amount", "created", "changed")
     column_filters = (
         Choice(Reward.state, N_("State"), of=RewardState),
@@ -91,7 +92,7 @@ class HandingOver(ListPage):
         if column == "reason" and row.state is RewardState.WITHDRAWN:
             return withdrawn_reason(row.reason)
         words = super().shown(row, column)
-        return links.member(row.profile.user_id, words) if column == "profile.user.username" else words
+        return links.member(row.profile.user_id, words) if column == "profile.user.called" else words
 
     def csv_heading(self, column: str) -> str:
         """Return the name by which the column is known where the file comes back."""

@@ -41,6 +41,7 @@ class ListPage(AdminPage, ModelView):
     simple_list_pager = True  # the library counts to the end; see `get_list`
     column_default_sort = ("id", True)
     columns: ClassVar[dict[str, str]]  # what is shown of a row, with its heading, a marked text; `a.b` is b of a
+    csv_only: ClassVar[tuple[str, ...]] = ()  # of them those without a column on the page
     details_endpoint: str | None = None  # where a row leads, by its id
     load: tuple[Any, ...] = ()  # loader options: what belongs to each row, read for those shown and not joined to all
 
@@ -48,7 +49,8 @@ class ListPage(AdminPage, ModelView):
     create_view = edit_view = details_view = delete_view = action_view = ajax_lookup = ajax_update = export = None
 
     def __init__(self, model: type, name: str, endpoint: str) -> None:
-        self.column_list, self.column_labels = list(self.columns), self.columns
+        self.column_list = [each for each in self.columns if each not in self.csv_only]
+        self.column_labels = self.columns
         address = f"/admin/{endpoint.replace('_', '-')}"
         super().__init__(model, db, name=name, endpoint=f"admin_{endpoint}", url=address)
 

@@ -7,12 +7,14 @@ from flask import current_app, flash, redirect, url_for
 from flask_admin import expose
 from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from sqlalchemy.orm import selectinload
+from markupsafe import Markup, escape
+from sqlalchemy.orm import joinedload, selectinload
 
 from referralhub.admin.access import Answer, actor
 from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import AdjustForm, CorrectForm, ReasonForm
 from referralhub.admin.lists import ListPage, in_its_unit
+from referralhub.admin.search import of_member
 from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Profile, RewardEntry, RewardKind, User
@@ -24,6 +26,7 @@ from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.amounts import unit_name
 from referralhub.words.errors import by_field
 from referralhub.words.language import N_
+from referralhub.words.referrals import member_name
 
 
 class Members(ListPage):
@@ -42,8 +45,11 @@ class Members(ListPage):
         "is_admin": N_("Admin"),
         "last_seen_at": N_("Last seen"),
         "created": N_("Joined"),
+        "display_name": N_("Name"),
+        "external.external_id": N_("Customer"),
     }
-    column_searchable_list = ("username", "email", "profile.code", "profile.own_codes.code")
+    csv_only = ("display_name", "external.external_id")
+    column_searchable_list = (*of_member(), "email", "profile.code", "profile.own_codes.code")
     column_sortable_list = ("id", "username", "profile.referral_count", "last_seen_at", "created")
     column_filters = (
         Choice(User.is_active, N_("Active")),
@@ -51,7 +57,16 @@ class Members(ListPage):
         Day(User.created, N_("Joined since")),
         Day(User.created, N_("Joined until"), until=True),
     )
-    load = (selectinload(User.profile).undefer(Profile.shown_code),)
+    load = (selectinload(User.profile).undefer(Profile.shown_code), joinedload(User.external))
+
+    def shown(self, row: User, column: str) -> Any:
+        """Return a cell as people read it; under the name stands what else the member is called."""
+        if column != "username":
+            return super().shown(row, column)
+        number = row.external.external_id if row.external else ""
+        others = [name for name in (member_name(row.display_name), number) if name not in ("", row.called)]
+        below = (Markup('<br><small class="muted">{}</small>').format(each) for each in others)
+        return Markup().join([escape(row.called), *below])
 
     @expose("/<row:row_id>/")
     def show(self, row_id: int) -> Answer:
@@ -157,7 +172,7 @@ class Rewards(ListPage):
     about = N_("Every amount that was given or taken. Nothing here is ever changed; a member's page has “Adjust”.")
     columns = {
         "id": N_("Number"),
-        "profile.user.username": N_("Member"),
+        "profile.user.called": N_("Member"),
         "kind": N_("Kind"),
         "amount": N_("Amount"),
         "balance": N_("Balance"),
@@ -168,7 +183,7 @@ class Rewards(ListPage):
         "created": N_("Written"),
     }
     column_formatters: ClassVar = {"amount": in_its_unit, "balance": in_its_unit}
-    column_searchable_list = ("profile.user.username", "note")
+    column_searchable_list = (*of_member("profile.user"), "note")
     column_sortable_list = ("id", "amount", "created")
     column_filters = (
         Choice(RewardEntry.kind, N_("Kind"), of=RewardKind),

@@ -13,6 +13,7 @@ from referralhub.admin import links
 from referralhub.admin.access import actor
 from referralhub.admin.filters import Choice, OneOf
 from referralhub.admin.lists import ListPage
+from referralhub.admin.search import of_member
 from referralhub.clock import now
 from referralhub.models import MessageKind, OutboxMessage
 from referralhub.services.mailing import outbox
@@ -35,14 +36,14 @@ class Mail(ListPage):
     columns = {
         "id": N_("Number"),
         "kind": N_("Kind"),
-        "user.username": N_("Member"),
+        "user.called": N_("Member"),
         "address": N_("To"),
         "attempts": N_("Tries"),
         "delivered_at": N_("State"),
         "next_try_at": N_("Next try"),
         "created": N_("Written"),
     }
-    column_searchable_list = ("user.username", "user.email", "address")
+    column_searchable_list = (*of_member("user"), "user.email", "address")
     column_sortable_list = ("id", "attempts", "next_try_at", "created")
     column_filters = (
         OneOf(
@@ -63,7 +64,7 @@ class Mail(ListPage):
     def shown(self, row: OutboxMessage, column: str) -> Any:
         """Return a cell as people read it, with a link to the member."""
         words = super().shown(row, column)
-        return links.member(row.user_id, words) if column == "user.username" else words
+        return links.member(row.user_id, words) if column == "user.called" else words
 
     def is_dead(self, message: OutboxMessage) -> bool:
         """Whether a message can be sent again."""

@@ -13,6 +13,7 @@ from referralhub.admin.filters import Choice, Day
 from referralhub.admin.forms import ReasonForm
 from referralhub.admin.lists import ListPage
 from referralhub.admin.missing import MissingReferrals
+from referralhub.admin.search import of_member
 from referralhub.clock import now
 from referralhub.forms import show_error, text_of
 from referralhub.models import Channel, Profile, Reason, Referral, ReferralState
@@ -30,15 +31,15 @@ class Referrals(ListPage):
     details_endpoint = "admin_referrals.show"
     columns = {
         "id": N_("Number"),
-        "friend.user.username": N_("Friend"),
-        "referrer.user.username": N_("Brought by"),
+        "friend.user.called": N_("Friend"),
+        "referrer.user.called": N_("Brought by"),
         "state": N_("State"),
         "channel": N_("Channel"),
         "score": N_("Points of suspicion"),
         "created": N_("Joined"),
         "decided_at": N_("Decided"),
     }
-    column_searchable_list = ("friend.user.username", "referrer.user.username")
+    column_searchable_list = (*of_member("friend.user"), *of_member("referrer.user"))
     column_sortable_list = ("id", "score", "created", "decided_at")
     column_filters = (
         Choice(Referral.state, N_("State"), of=ReferralState),

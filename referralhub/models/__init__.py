@@ -36,7 +36,7 @@ from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
-from referralhub.models.user import ERASED_DOMAIN, NO_ADDRESS_DOMAIN, User
+from referralhub.models.user import ERASED_DOMAIN, MADE_UP_NAME, NO_ADDRESS_DOMAIN, User
 from referralhub.models.visit import VisitDaily
 from referralhub.models.webhook import (
     WebhookAttempt,
@@ -51,6 +51,7 @@ from referralhub.models.webhook import (
 __all__ = [
     "CONFIRMED_ADDRESS",
     "ERASED_DOMAIN",
+    "MADE_UP_NAME",
     "NEVER_JUDGED",
     "NO_ADDRESS_DOMAIN",
     "ONLY_PRODUCT",

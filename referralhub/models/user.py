@@ -1,5 +1,6 @@
 """Accounts."""
 
+import re
 from datetime import datetime
 
 from sqlalchemy import Index, String, text
@@ -7,12 +8,15 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime
+from referralhub.models.external_member import ExternalMember
 from referralhub.models.profile import Profile
 from referralhub.models.sign_in import SignIn
 
 UNVERIFIED = text("verified_at IS NULL")
 NO_ADDRESS_DOMAIN = "no-address.invalid"  # of the addresses of those who told none, each its own
 ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, each its own
+MADE_UP_NAME = "member-"  # and a drawn code: the user name of a member whom another product brought
+MADE_UP = re.compile(rf"{MADE_UP_NAME}[a-z0-9]{{8}}")
 
 
 class User(Base):
@@ -26,6 +30,7 @@ class User(Base):
     __table_args__ = (
         Index("uq_user_username_lower", text("lower(username)"), unique=True),
         Index("ix_user_email_lower", text("lower(email)")),
+        Index("ix_user_display_name_lower", text("lower(display_name)")),  # for the panel's search
         Index(
             "uq_user_email_lower",
             text("lower(email)"),
@@ -61,6 +66,8 @@ class User(Base):
     totp_step: Mapped[int | None]  # of the latest code that was used: none up to it works any more
 
     profile: Mapped[Profile] = relationship(lazy="joined", innerjoin=True, viewonly=True)
+    # By what number another product knows the member; a query for a list asks for it.
+    external: Mapped[ExternalMember | None] = relationship(lazy="raise_on_sql", viewonly=True)
 
     sign_in: SignIn | None = None  # by which this request is the member's; no column
     avatar: str | None = None  # the digest of theirs, as far as that was asked for; no column
@@ -78,6 +85,21 @@ class User(Base):
     def is_erased(self) -> bool:
         """Whether the member deleted the account; the row is there for everybody's sums."""
         return self.email.endswith(f"@{ERASED_DOMAIN}")
+
+    @property
+    def has_made_up_name(self) -> bool:
+        """Whether nobody chose the user name: it is drawn for a member whom another product brings."""
+        return MADE_UP.fullmatch(self.username) is not None
+
+    @property
+    def called(self) -> str:
+        """The user name that they chose; instead of a made-up one the display name, if there is one."""
+        return (self.has_made_up_name and self.display_name) or self.username
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether there is no name but the made-up one, which says nothing to whoever has it."""
+        return self.has_made_up_name and not self.display_name
 
     @property
     def has_address(self) -> bool:

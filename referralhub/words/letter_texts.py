@@ -42,7 +42,7 @@ If that wasn't you, somebody knows your password: write to those who run this si
         N_("You have an account at {brand} already"),
         N_("""Hello {name},
 
-Somebody, perhaps you, has just typed this address for another account at {brand}. It is that of yours, which is called {name}.
+Somebody, perhaps you, has just typed this address for another account at {brand}. It belongs to an account of yours.
 
 Sign in to my account: {url}
 

@@ -35,7 +35,7 @@ YEAR = (Path(__file__).parent / "busy_year.sql").read_text(encoding="utf-8")
 SMALL = 100
 MOST, MOST_IN_ALL = 1.0, 5.0  # seconds, for a page and for what adds up the whole program
 LISTS = ("members", "referrals", "rewards", "perks", "claims", "invitations", "mail", "audit")
-QUERIES = ("", "?search=mira", "?search=zzzz", "?sort=0", "?page=199")
+QUERIES = ("", "?search=mira", "?search=zzzz", "?search=Mira+Lund", "?search=42", "?sort=0", "?page=199")
 PAGES = (
     "/admin/", "/admin/?from=2026-01-01&to=2026-06-30", "/admin/review/", "/admin/members/10/", "/admin/referrals/10/",
     "/admin/perks/1/", "/admin/perks/new", "/admin/program/", "/admin/program/edit", "/admin/audit/verify",

@@ -62,7 +62,7 @@ def test_indexes_on_expressions_are_there(app: Flask):
         expected = {
             "uq_user_username_lower", "uq_user_email_lower", "ix_user_email_lower", "ix_outbox_due",
             "ix_outbox_address_lower", "ix_invitation_address_lower", "ix_one_time_token_address_lower",
-            "ix_user_unverified",
+            "ix_user_unverified", "ix_user_display_name_lower",
         }  # fmt: skip
         assert expected <= set(rows)
 

@@ -18,6 +18,7 @@ from referralhub.models import (
     Channel,
     ClaimState,
     Coupon,
+    ExternalMember,
     Invitation,
     InvitationState,
     MessageKind,
@@ -69,6 +70,7 @@ DATA = (
     User.username, User.email, Profile.code, Perk.name, Perk.description, Coupon.code, Invitation.address,
     OutboxMessage.address, OutboxMessage.last_error, Profile.greeting, RewardEntry.note, AuditLine.action,
     AuditLine.reason, AuditLine.digest, Program.name, ReferralClaim.words, ReferralClaim.reason, Appeal.words,
+    ExternalMember.external_id,
 )  # fmt: skip
 
 

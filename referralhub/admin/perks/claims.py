@@ -12,6 +12,7 @@ from referralhub.admin import links
 from referralhub.admin.access import actor
 from referralhub.admin.filters import Day, OneOf
 from referralhub.admin.lists import ListPage
+from referralhub.admin.search import of_member
 from referralhub.clock import now
 from referralhub.models import Profile, Redemption
 from referralhub.services.perks import claims
@@ -30,11 +31,11 @@ class Claims(ListPage):
     columns = {
         "id": N_("Number"),
         "perk.name": N_("Perk"),
-        "profile.user.username": N_("Member"),
+        "profile.user.called": N_("Member"),
         "created": N_("Claimed"),
         "fulfilled_at": N_("Handed over"),
     }
-    column_searchable_list = ("perk.name", "profile.user.username")
+    column_searchable_list = ("perk.name", *of_member("profile.user"))
     column_sortable_list = ("id", "created", "fulfilled_at")
     column_filters = (
         OneOf(Redemption.fulfilled_at, N_("State"), CONDITIONS, STATES),
@@ -48,7 +49,7 @@ class Claims(ListPage):
         words = super().shown(row, column)
         if column == "perk.name":
             return links.link(words, links.address("perk", row.perk_id))
-        if column == "profile.user.username":
+        if column == "profile.user.called":
             return links.member(row.profile.user_id, words)
         return words
 

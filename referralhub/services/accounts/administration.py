@@ -10,6 +10,7 @@ from referralhub.database import reading, transaction
 from referralhub.models import (
     AuditLine,
     Avatar,
+    ExternalMember,
     Profile,
     Referral,
     ReferralState,
@@ -41,6 +42,7 @@ class MemberPage:
     profile: Profile
     codes: list[str]  # by which their link works, the one that it shows first
     avatar: str | None  # its digest
+    external_id: str | None  # the number by which another product knows them
     referral: Referral | None  # by which they came
     referrer: User | None
     counts: dict[ReferralState, int]  # of those they brought
@@ -51,16 +53,17 @@ class MemberPage:
 
 def page_of(user_id: int, now: datetime) -> MemberPage:
     """Read all about one member. Raises NotFound."""
-    with_avatar = (
-        select(User, Avatar.digest)
+    with_others = (
+        select(User, Avatar.digest, ExternalMember.external_id)
         .join(Profile, Profile.user_id == User.id)
         .outerjoin(Avatar, Avatar.profile_id == Profile.id)
+        .outerjoin(ExternalMember, ExternalMember.user_id == User.id)
         .where(User.id == user_id)
     )
-    row = reading().execute(with_avatar).one_or_none()
+    row = reading().execute(with_others).one_or_none()
     if row is None:
         raise NotFound("no_such_member")
-    user, avatar = row
+    user, avatar, external_id = row
     profile = user.profile
     referral = reading().scalar(
         select(Referral)
@@ -74,6 +77,7 @@ def page_of(user_id: int, now: datetime) -> MemberPage:
         profile,
         own_codes.every(profile.id),
         avatar,
+        external_id,
         referral,
         referral.referrer.user if referral else None,
         counts,

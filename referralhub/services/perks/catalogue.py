@@ -14,6 +14,7 @@ from referralhub.services.program.rules import MOST
 from referralhub.services.shared import audit, figure_changes, once
 from referralhub.services.shared.audit import OPERATOR, Actor
 from referralhub.services.shared.errors import AlreadyDone, BadPerk, DomainError, NotFound
+from referralhub.services.shared.names import shown_name
 
 NEWEST = 20  # claims on a perk's own page
 
@@ -45,7 +46,7 @@ class MembersClaim:
 
     id: int
     user_id: int
-    username: str
+    name: str
     coupon: str | None
     fulfilled_at: datetime | None
     created: datetime
@@ -188,7 +189,7 @@ def detail(perk_id: int) -> PerkDetail:
     if found is None:
         raise NotFound("no_such_perk")
     rows = reading().execute(
-        select(Redemption.id, User.id, User.username, Coupon.code, Redemption.fulfilled_at, Redemption.created)
+        select(Redemption.id, User.id, shown_name(User), Coupon.code, Redemption.fulfilled_at, Redemption.created)
         .join(Profile, Profile.id == Redemption.profile_id)
         .join(User, User.id == Profile.user_id)
         .outerjoin(Coupon, Coupon.redemption_id == Redemption.id)

@@ -1,0 +1,22 @@
+"""search by name
+
+Revision ID: 0032
+Revises: 0031
+Created: 2026-11-30 12:05:00
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0032"
+down_revision = "0031"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_index("ix_user_display_name_lower", "user", [sa.text("lower(display_name)")])
+
+
+def downgrade():
+    op.drop_index("ix_user_display_name_lower", "user")
