@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -71,6 +72,11 @@ class Branding:
     def has_own_colours(self) -> bool:
         """Whether the site's style sheet is not enough."""
         return self.accent != DEFAULT_ACCENT
+
+    @property
+    def product(self) -> str | None:
+        """The host of the product that links lead to, whose customers are members."""
+        return urlsplit(self.destination).netloc if self.destination else None
 
 
 class Known(NamedTuple):

@@ -189,6 +189,29 @@ class TestInThePanel:
         assert len(many) == len(few)
 
 
+class TestWithoutAPassword:
+    @pytest.mark.parametrize("language", ["en", "de"])
+    def test_the_sign_in_page_says_how_they_get_in(self, shop, app, clock, post_office, language: str):
+        visitor = Visitor(app, HTTP_ACCEPT_LANGUAGE=language)
+        assert "shop.example.com" not in visitor.get("/login").text
+        with app.app_context():
+            rules.change({"destination": "https://shop.example.com/welcome?a=b"}, clock())
+        page = visitor.get(visitor.get("/dashboard/", 302).location)
+        assert "shop.example.com" in page.text
+        assert "welcome" not in page.text
+        assert len([link for link in page.all("a") if link["href"] == "/password/forgot"]) == 2
+
+    def test_they_can_set_one_by_mail(self, shop, app, post_office):
+        shop.ask("PUT", "/members/cust-1001", {"email": ADDRESS, "name": "Bo"}, 201)
+        person = Person(app, post_office, "bo")
+        person.submit(person.get("/password/forgot").form("/password/forgot"), 200, email=ADDRESS)
+        path = person.mailed_path("/password/reset/")
+        typed = {"password": "bo likes coffee", "password_confirm": "bo likes coffee"}
+        person.submit(person.get(path).form(path), 303, **typed)
+        twin = person.in_another_browser()
+        assert twin.sign_in(username=ADDRESS, password="bo likes coffee").location == "/dashboard/"
+
+
 class TestOnTheLeaderboard:
     def test_they_are_unless_the_product_says_otherwise(self, shop, alice: Person, visitor: Visitor):
         made = shop.ask("PUT", "/members/cust-1001", {"name": "Bo"}, 201)
