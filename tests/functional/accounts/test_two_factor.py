@@ -67,7 +67,7 @@ class TestSettingUp:
         elsewhere.get("/dashboard/", 302)
         assert alice.get(SETTINGS).one("[data-codes-left]")["data-codes-left"] == "10"
         assert not codes_on(alice.get(SETTINGS))
-        assert ["you are asked for a code" in words for words in letters(alice)] == [True]
+        assert ["You are asked for a code" in words for words in letters(alice)] == [True]
 
     def test_neither_secret_nor_recovery_codes_are_in_the_database(self, alice: Person, records, clock, valkey):
         alice.sign_up()
@@ -127,7 +127,7 @@ class TestSwitchingOff:
         assert switch_off(alice, app.code(), expect=303)
         assert (records.one(User).totp_secret, records.all(RecoveryCode)) == (None, [])
         alice.in_another_browser().sign_in()
-        assert any("your password alone" in words for words in letters(alice))
+        assert any("Your password alone" in words for words in letters(alice))
 
     def test_a_recovery_code_will_do(self, alice: Person, clock):
         alice.sign_up()
@@ -193,7 +193,7 @@ class TestOperator:
         alice.in_another_browser().sign_in()
         line = records.one(AuditLine)
         assert (line.action, line.role, line.reason) == ("member.two_factor_off", Role.OPERATOR, "showed her passport")
-        assert any("those who run this site" in words for words in letters(alice))
+        assert any("Those who run this site" in words for words in letters(alice))
         before = records.everything()
         assert ask(*words)["changed"] is False
         assert records.everything() == before
