@@ -233,6 +233,7 @@ def test_what_admins_come_for(somebody):
 
 def give_points(admin: Somebody, username: str) -> None:
     page = admin.go("/admin/members/").do(("#search", username), (SEND.format("/admin/members/"),)).page
+    page.wait_for_url("**search=**")  # the member is on the page before, too
     called = re.compile(rf"^{username}( |$)")  # with the other names behind it, if there are any
     member = page.get_by_role("link", name=called).get_attribute("href")
     admin.do((f"[data-row] td + td a[href='{member}']",))
