@@ -41,7 +41,7 @@ def refunds_in_another_currency_that_count(world: World) -> Iterator[None]:
         def blind(each: Any, by_number: Any) -> None:
             named, told = by_number.get((each.event.product, each.event.refund_of)), each.event
             if named and told.amount is not None:
-                each.event = replace(told, currency=named.event.currency)
+                each.event = told._replace(currency=named.event.currency)
             refund(each, by_number)
             each.event = told
 
@@ -186,18 +186,22 @@ def erasure_that_takes_along_what_credits_depend_on(world: World) -> Iterator[No
 
 @fault(6)
 def rewards_that_do_not_wait_for_the_hold(world: World) -> Iterator[None]:
-    def impatient(old: Function) -> Function:
-        return lambda profile_id, unit, now, *args: old(profile_id, unit, now + timedelta(days=400), *args)
+    def impatient(refresh: Function) -> Function:
+        return lambda session, profile_id, unit, now: refresh(session, profile_id, unit, now + timedelta(days=400))
 
-    with instead(due, "_standing", impatient), instead(due, "_candidates", impatient):
+    with instead(due, "refresh", impatient):
         yield
 
 
 @fault(6)
 def debts_that_are_not_netted(world: World) -> Iterator[None]:
-    def standing(profile_id: int, unit: str, now: Any) -> Any:
-        _, owed, *rest = old(profile_id, unit, now).selected_columns
-        mine = (RewardEntry.profile_id == profile_id, RewardEntry.unit == unit, RewardEntry.available_at <= now)
+    def standing() -> Any:
+        _, owed, *rest = old().selected_columns
+        mine = (
+            RewardEntry.profile_id == due.PROFILE,
+            RewardEntry.unit == due.UNIT,
+            RewardEntry.available_at <= due.NOW,
+        )
         credits = select(func.sum(RewardEntry.amount)).where(*mine, RewardEntry.amount > 0)
         return select(due._or_nothing(credits), owed, *rest)
 
@@ -230,4 +234,11 @@ def rewards_that_outlive_their_credit(world: World) -> Iterator[None]:
 def failed_rewards_that_are_made_anew(world: World) -> Iterator[None]:
     world.changes.append(lambda world: without_index(world, "uq_reward_open"))
     with mock.patch.object(due, "OPEN", (RewardState.DUE,)):
+        _make_queries_anew()
         yield
+    _make_queries_anew()
+
+
+def _make_queries_anew() -> None:
+    due._standing.cache_clear()
+    due._candidates.cache_clear()
