@@ -86,7 +86,7 @@ def reconcile(
 ) -> list[int]:
     """Write what the events of these referrals earn by now, and return which pending ones qualify to be confirmed.
 
-    `causes` names the event by which each referral's earnings change. Nine statements at most, however many referrals.
+    `causes` names the event by which each referral's earnings change. As many statements for many referrals as for one.
     Where a cap for a member or a month is set, all of a referrer's sales are read, as earlier ones use the room up:
     such a call costs as much as the referrer has sales. The ledger has what the rows of conversions say, so that it is
     only looked at for those that are no longer true.
