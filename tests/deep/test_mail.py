@@ -6,7 +6,6 @@ Each test says what it measured.
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,17 +33,6 @@ KILLS, BETWEEN = 20, 30  # how often, and after how many mails of each worker
 BOUNDARIES = ("claimed", "sent", "answered", "marked")
 SWEEP = 60  # seconds between two looks at the outbox by the worker itself
 START = 20  # seconds that a worker may take to begin
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say something that is read although the test passes."""
-
-    def say(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}\n")
-
-    return say
 
 
 @pytest.fixture

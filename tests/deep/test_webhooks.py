@@ -2,11 +2,10 @@
 
 import os
 import signal
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,17 +56,6 @@ class Moody(Receiver):
             return 307, {"Location": self.elsewhere}, b""
         self.said_yes[taken.id] += 1
         return yes(taken)
-
-
-@pytest.fixture
-def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Say something that is read although the test passes."""
-
-    def say(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}\n")
-
-    return say
 
 
 @pytest.fixture

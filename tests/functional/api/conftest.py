@@ -12,8 +12,10 @@ from werkzeug.test import TestResponse
 from referralhub.api.document import VARIABLE, document
 from referralhub.models import Scope
 from referralhub.services.integration import keys
+from referralhub.services.program import rules
 from referralhub.services.shared.audit import OPERATOR
-from tests.people import Clock
+from tests.functional.api.telling import PURCHASES, event, tell
+from tests.people import Clock, Person
 
 
 def as_described(app: Flask, method: str, answer: TestResponse) -> None:
@@ -77,3 +79,28 @@ def shop_with(app: Flask, clock: Clock) -> Callable[..., Shop]:
 @pytest.fixture
 def shop(shop_with: Callable[..., Shop]) -> Shop:
     return shop_with(*Scope)
+
+
+@pytest.fixture
+def program(app, clock) -> Callable[..., None]:
+    """Put rules in force."""
+
+    def change(**values: Any) -> None:
+        with app.app_context():
+            rules.change(PURCHASES | values, clock())
+
+    return change
+
+
+@pytest.fixture
+def code(alice: Person) -> str:
+    alice.sign_up()
+    alice.confirm_address()
+    return alice.code
+
+
+@pytest.fixture
+def signed_up(program, shop, code: str) -> None:
+    """Bo came by Alice's code, and sales are rewarded."""
+    program()
+    tell(shop, event("signup", "signup", code=code))

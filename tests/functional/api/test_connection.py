@@ -20,7 +20,7 @@ from referralhub.services.webhooks import endpoints
 from tests.conftest import SECRET_KEY
 from tests.doctors import examined, says
 from tests.functional.api.conftest import Shop
-from tests.functional.api.test_events import event, refund, sale
+from tests.functional.api.telling import event, refund, sale
 from tests.pages import Page
 from tests.people import Clock, Person, Records
 

@@ -1,115 +1,36 @@
-"""A product tells what its customers did: each event counts once, in whichever order it comes."""
+"""A product tells what its customers did: each event counts once."""
 
-import random
-from collections import defaultdict
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from referralhub.database import reading, transaction
+from referralhub.database import reading
 from referralhub.models import (
     AuditLine,
     Channel,
-    Conversion,
-    CustomerKind,
     Event,
     ExternalMember,
-    Profile,
     Reason,
     Referral,
     ReferralEvent,
     ReferralState,
-    RewardEntry,
     Scope,
     SignupFacts,
     User,
 )
 from referralhub.services.accounts import erasure, exports
-from referralhub.services.conversions import recount
 from referralhub.services.fraud import signals
-from referralhub.services.integration import event_customers, replays
+from referralhub.services.integration import replays
 from referralhub.services.program import rules
 from referralhub.services.referrals import clicks, lifecycle
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared.audit import OPERATOR
-from tests.people import Clock, Person, Records, all_at_once
+from tests.functional.api.telling import balances, event, iso, ledger, refund, sale, tell, why
+from tests.people import Clock, Person, Records
 
 REASON = Reason.stated("looked at")
-
-PURCHASES: dict[str, Any] = {
-    "qualifies_on": "purchase", "unit": "money", "currency": "EUR", "referrer_amount": 0, "referrer_share": 1000,
-    "friend_amount": 500, "earning_events": None,
-}  # fmt: skip
-
-
-@pytest.fixture
-def program(app, clock) -> Callable[..., None]:
-    """Put rules in force."""
-
-    def change(**values: Any) -> None:
-        with app.app_context():
-            rules.change(PURCHASES | values, clock())
-
-    return change
-
-
-def event(number: str, kind: str, who: str = "bo", **values: Any) -> dict[str, Any]:
-    return {"id": number, "type": kind, "customer": {"external_id": who}} | values
-
-
-def sale(number: str, amount: int = 10_000, who: str = "bo", **values: Any) -> dict[str, Any]:
-    return event(number, "purchase", who, **({"amount": amount, "currency": "EUR"} | values))
-
-
-def refund(number: str, amount: int, who: str = "bo", **values: Any) -> dict[str, Any]:
-    return event(number, "refund", who, amount=amount, currency="EUR", **values)
-
-
-@pytest.fixture
-def code(alice: Person) -> str:
-    alice.sign_up()
-    alice.confirm_address()
-    return alice.code
-
-
-@pytest.fixture
-def signed_up(program, shop, code: str) -> None:
-    """Bo came by Alice's code, and sales are rewarded."""
-    program()
-    tell(shop, event("signup", "signup", code=code))
-
-
-def tell(shop, *events: dict[str, Any]) -> list[tuple[str, str | None]]:
-    """Send events, and give what became of each."""
-    body = events[0] if len(events) == 1 else list(events)
-    found = shop.ask("POST", "/events", body, 202)["results"]
-    assert [each["id"] for each in found] == [each["id"] for each in events]
-    return [(each["status"], each.get("reason")) for each in found]
-
-
-def why(shop, number: str) -> tuple[str, str | None]:
-    found = shop.ask("GET", f"/events/{number}")
-    return found["state"], found["reason"]
-
-
-def ledger(records: Records) -> list[tuple[int, str, int, str]]:
-    return [(each.profile_id, each.kind.value, each.amount, each.unit) for each in records.all(RewardEntry)]
-
-
-def balances(records: Records) -> dict[tuple[int, str], int]:
-    found: dict[tuple[int, str], int] = defaultdict(int)
-    for profile_id, _, amount, unit in ledger(records):
-        found[profile_id, unit] += amount
-    return dict(found)
-
-
-def iso(clock: Clock, **ago: float) -> str:
-    return (clock() - timedelta(**ago)).isoformat()
 
 
 class TestCredits:
@@ -322,133 +243,6 @@ class TestSignups:
         assert balances(records) == {(1, "EUR"): 1000, (2, "EUR"): 500}
 
 
-class TestRules:
-    @pytest.mark.parametrize(
-        ("values", "sent", "reason"),
-        [
-            ({"least_amount": 10_001}, {}, "amount_too_small"),
-            ({"least_amount": 5}, {"currency": "USD"}, "other_currency"),
-            ({}, {"amount": None, "currency": None}, "amount_missing"),
-            ({"condition": {"plan": "pro"}}, {"metadata": {"plan": "free"}}, "condition_not_met"),
-            ({"condition": {"yearly": True}}, {"metadata": {"yearly": 1}}, "condition_not_met"),
-            ({}, {"amount": 9}, "amount_too_small"),
-            ({"friend_amount": 0, "condition": {"plan": "pro"}}, {"metadata": {"plan": "pro", "seats": 3}}, None),
-            ({"referrer_share": 0, "referrer_amount": 700}, {"amount": None, "currency": None}, None),
-        ],
-    )
-    def test_say_why_an_event_earns_nothing(self, shop, program, code: str, records, values, sent, reason):
-        program(**{"friend_amount": 0} | values)
-        tell(shop, event("1", "signup", code=code))
-        body = {key: value for key, value in sale("2", **sent).items() if value is not None}
-        assert tell(shop, body) == [("accepted", reason)]
-        assert bool(ledger(records)) == (reason is None)
-        assert records.one(Conversion).reason_code == (reason or "")
-
-    def test_of_how_many_and_for_how_long(self, shop, program, code: str, clock, records: Records):
-        program(earning_events=2, earning_months=1)
-        clock.advance(days=80)
-        tell(shop, event("1", "signup", code=code, occurred_at=iso(clock, days=70)))
-        assert tell(shop, sale("2", occurred_at=iso(clock, days=20))) == [("accepted", "too_late")]
-        assert tell(shop, sale("3", occurred_at=iso(clock, days=72))) == [("accepted", "before_the_signup")]
-        for number, day in (("4", 50), ("5", 60), ("6", 55)):
-            tell(shop, sale(number, occurred_at=iso(clock, days=day)))
-        assert [why(shop, each)[1] for each in "456"] == ["after_the_last", None, None]
-        assert balances(records) == {(1, "EUR"): 2000, (2, "EUR"): 1000}
-
-    @pytest.mark.parametrize("uncapped", ["bo", "di"])
-    def test_a_cap_counts_what_came_under_other_rules(self, shop, app, program, code, records, uncapped):
-        """One of both begins while there is no cap; the cap of the other counts what that one brings, too."""
-        for who in ("bo", "di"):
-            program(friend_amount=0, member_cap=None if who == uncapped else 1500)
-            tell(shop, event(f"signup-{who}", "signup", who, code=code))
-        for number, who in enumerate(("bo", "di", "bo", "di")):
-            tell(shop, sale(f"{number}", who=who))
-        assert balances(records) == {(1, "EUR"): 2500 if uncapped == "bo" else 3000}
-        with app.app_context():
-            assert not list(recount.drifts())
-
-    def test_a_cap_counts_what_is_earned_otherwise(self, shop, app, program, bob, code, records):
-        program(friend_amount=0, member_cap=1000)
-        tell(shop, event("1", "signup", code=code), sale("2"))
-        hosted = {"qualifies_on": "confirmed_address", "referrer_share": 0, "referrer_amount": 300}
-        program(friend_amount=0, member_cap=None, **hosted)
-        bob.click(f"/{code}/")
-        bob.sign_up()
-        bob.confirm_address()
-        assert balances(records) == {(1, "EUR"): 1000}
-        with app.app_context():
-            assert not list(recount.drifts())
-
-    def test_no_event_confirms_an_address(self, shop, program, code, records):
-        program(qualifies_on="confirmed_address", referrer_share=0, referrer_amount=700, friend_amount=0)
-        tell(shop, event("1", "signup", code=code))
-        tell(shop, event("2", "confirmed_address"))
-        assert why(shop, "2") == ("accepted", "other_type")
-        assert balances(records) == {(1, "EUR"): 700}
-
-    def test_a_refund_takes_nothing_from_what_was_free(self, shop, signed_up, records):
-        """It names no purchase, and the newest cost nothing: half of the one before is taken back, to the cent."""
-        tell(shop, sale("1"), sale("2", 0))
-        tell(shop, refund("3", 5_000))
-        assert balances(records) == {(1, "EUR"): 500, (2, "EUR"): 250 + 500}
-
-    @pytest.mark.parametrize("order", [(2, 3, 4), (4, 3, 2)])
-    @pytest.mark.parametrize(
-        ("caps", "expected"),
-        [
-            ({"referral_cap": 1500}, [1000, 500, 1000]),
-            ({"member_cap": 1500}, [1000, 500, 0]),
-            ({"monthly_cap": 1500}, [1000, 500, 1000]),
-        ],
-    )
-    def test_cap_the_latest_whichever_came_first(self, shop, program, code, clock, records, order, caps, expected):
-        """Bo buys on the first and second day, Di later; in Auckland a month ends between."""
-        program(friend_amount=0, timezone="Pacific/Auckland", **caps)
-        clock.now = clock.now.replace(year=clock.now.year + 1, month=6, day=28, hour=13)
-        tell(shop, event("1", "signup", code=code), event("other", "signup", "di", code=code))
-        moments = {2: clock() + timedelta(hours=1), 3: clock() + timedelta(days=1), 4: clock() + timedelta(days=2)}
-        clock.advance(days=5)
-        for number in order:
-            who = "di" if number == 4 else "bo"
-            tell(shop, sale(str(number), who=who, occurred_at=moments[number].isoformat()))
-        found = [shop.ask("GET", f"/events/{number}")["referrer_earns"]["number"] for number in (2, 3, 4)]
-        assert found == expected
-        assert balances(records)[1, "EUR"] == sum(expected)
-
-    def test_take_back_exactly_the_share_that_was_refunded(self, shop, signed_up, clock, records: Records):
-        tell(shop, sale("1", 3333, occurred_at=iso(clock, hours=5)), sale("2", 999, occurred_at=iso(clock, hours=4)))
-        assert balances(records) == {(1, "EUR"): 333 + 99, (2, "EUR"): 1000}
-        assert tell(shop, refund("3", 1000, occurred_at=iso(clock, hours=3))) == [("accepted", None)]
-        assert [shop.ask("GET", f"/events/{each}")["refunded"] for each in "12"] == [1, 999]
-        assert balances(records) == {(1, "EUR"): 333, (2, "EUR"): 499}
-        assert tell(shop, refund("4", 10**9, refund_of="1")) == [("accepted", None)]
-        assert tell(shop, event("5", "refund", refund_of="1")) == [("accepted", "nothing_left")]
-        assert balances(records) == {(1, "EUR"): 0, (2, "EUR"): 0}
-        assert (
-            tell(shop, refund("6", 5, refund_of="7"), refund("8", 1, occurred_at=iso(clock, hours=9)))
-            == [("kept", "unknown_purchase")] * 2
-        )
-        tell(shop, sale("7", 100))
-        assert (why(shop, "6"), balances(records)) == (("accepted", None), {(1, "EUR"): 9, (2, "EUR"): 475})
-
-    def test_leave_nothing_of_what_was_refunded_and_then_taken_back(self, shop, app, signed_up, clock, ask, records):
-        tell(shop, sale("1"), sale("2"))
-        tell(shop, refund("3", 5000, refund_of="1"))
-        with app.app_context():
-            lifecycle.reverse(1, OPERATOR, REASON, clock())
-        assert set(balances(records).values()) == {0}
-        assert why(shop, "1") == ("accepted", "referral_reversed")
-        assert ask("ledger", "verify")["drifts"] == []
-
-    def test_hold_what_was_earned_from_the_moment_of_the_sale(self, shop, program, code, clock, records: Records):
-        program(hold_days=30)
-        tell(shop, event("1", "signup", code=code), sale("2", occurred_at=iso(clock, hours=7)))
-        clock.advance(days=3)
-        tell(shop, refund("3", 1))
-        until = clock() + timedelta(days=27, hours=-7)
-        assert {each.available_at for each in records.all(RewardEntry)} == {until}
-
-
 class TestWhatCannotBe:
     @pytest.mark.parametrize(
         ("change", "field"),
@@ -498,43 +292,6 @@ class TestWhatCannotBe:
         assert records.all(Event) == []
 
 
-def test_sales_to_several_friends_of_one_member_at_once_are_all_credited(shop, app, signed_up, ask, records: Records):
-    tell(
-        shop,
-        *[event(f"s{number}", "signup", f"c{number}", code=records.one(Profile, id=1).code) for number in range(8)],
-    )
-    tell(shop, *[sale(f"first{number}", 100, f"c{number}") for number in range(8)])
-
-    def buy(number: int) -> None:
-        client = app.test_client()
-        for time in range(3):
-            sent = client.post(
-                "/api/v1/events", json=sale(f"{number}-{time}", 1000, f"c{number}"), headers=shop.headers
-            )
-            assert sent.status_code == 202, sent.text
-
-    all_at_once([partial(buy, number) for number in range(8)])
-    assert balances(records)[1, "EUR"] == 8 * 10 + 8 * 3 * 100
-    assert ask("ledger", "verify")["drifts"] == []
-
-
-@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
-def test_who_is_worked_on_is_waited_for(shop, app, signed_up, clock, records: Records):
-    """Else of a signup and a sale at one moment neither would see the other. SQLite has one writer anyhow."""
-
-    def buy() -> int:
-        return app.test_client().post("/api/v1/events", json=sale("1"), headers=shop.headers).status_code
-
-    with ThreadPoolExecutor(1) as other:
-        with app.app_context(), transaction() as session:
-            event_customers.lock(session, {(CustomerKind.PERSON, "bo")}, clock())
-            later = other.submit(buy)
-            with pytest.raises(NotYet):
-                later.result(1)
-        assert later.result() == 202
-    assert balances(records)[1, "EUR"] == 1000
-
-
 class TestCommands:
     def test_list_and_replay(self, shop, program, run, ask, code: str):
         program()
@@ -546,118 +303,6 @@ class TestCommands:
         tell(shop, event("3", "signup", code=code))
         assert ask("events", "list", "--kept")["events"] == []
         assert ask("ledger", "verify")["drifts"] == []
-
-
-class Story:
-    """What some customers did, under numbers of one beginning, and what became of it without that."""
-
-    def __init__(self, prefix: str, codes: list[str], referrers: set[int], start: datetime) -> None:
-        self.prefix, self.codes, self.referrers, self.start = prefix, codes, referrers, start
-
-    def event(self, number: int, kind: str, who: str, hours: float, organization: str = "", **values: Any) -> dict:
-        customer = {"external_id": self.prefix + who}
-        if organization:
-            customer["organization_id"] = self.prefix + organization
-        at = (self.start + timedelta(hours=hours)).isoformat()
-        refund_of = {"refund_of": f"{self.prefix}{values.pop('of')}"} if "of" in values else {}
-        money = {"currency": "EUR"} if "amount" in values else {}
-        return (
-            {"id": f"{self.prefix}{number}", "type": kind, "customer": customer, "occurred_at": at}
-            | money | refund_of | values
-        )  # fmt: skip
-
-    def events(self, seed: int) -> list[dict]:
-        """Make up what six customers of two organizations did; with one seed it is the same."""
-        chance, found = random.Random(seed), []
-        for each in range(6):
-            who, organization = f"c{each}", ["", "o1", "o2"][each % 3]
-            add = lambda *args, who=who, organization=organization, **values: found.append(  # noqa: E731
-                self.event(len(found), args[0], who, args[1], organization, **values)
-            )
-            if each != 4:
-                add("signup", 1, **({"code": self.codes[each % 2]} if each != 5 else {}))
-            for _ in range(chance.randrange(1, 5)):
-                hours = chance.randrange(2, 90)
-                add("purchase", hours, amount=chance.choice([999, 3333, 10_000]), metadata={"plan": "pro"})
-                number = len(found) - 1
-                if chance.random() < 0.5:
-                    add("refund", hours + chance.randrange(-1, 9), of=number, amount=chance.randrange(1, 9999))
-                if chance.random() < 0.3:
-                    add("refund", hours + chance.randrange(-1, 99), amount=chance.randrange(1, 9999))
-            add("purchase", chance.randrange(2, 90), amount=500, metadata={"plan": "free"})
-            add("trial.began", 1)
-        return found
-
-    def state(self, records: Records) -> dict[str, Any]:
-        """Give all that matters, by the numbers without their beginning."""
-        mine = {
-            each.id: each.own_id.removeprefix(self.prefix)
-            for each in records.all(Event)
-            if each.own_id.startswith(self.prefix)
-        }
-        events = {mine[e.id]: (e.state.value, e.reason_code) for e in records.all(Event) if e.id in mine}
-        rows = {
-            mine[each.event_id]: (
-                each.refunded, each.referrer_amount, each.friend_amount, each.reason_code,
-            )
-            for each in records.all(Conversion)
-            if each.event_id in mine
-        }  # fmt: skip
-        numbers = {each.id: mine.get(each.event_id) for each in records.all(Conversion)}
-        sums: dict[Any, int] = defaultdict(int)
-        for entry in records.all(RewardEntry):
-            number = numbers.get(entry.conversion_id)
-            if number is not None:
-                sums[number, "referrer" if entry.profile_id in self.referrers else "friend"] += entry.amount
-        return {"events": events, "conversions": rows, "sums": {key: sum_ for key, sum_ in sums.items() if sum_}}
-
-
-@pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("caps", [{}, {"monthly_cap": 2500, "referral_cap": 1800, "earning_events": 3}])
-def test_whatever_the_order_and_however_often_the_end_is_the_same(
-    shop, program, clock, ask, records: Records, seed: int, caps: dict[str, int]
-):
-    program(**caps | {"condition": {"plan": "pro"}})
-    clock.now = clock.now.replace(day=1, month=5, year=clock.now.year + 1)
-    codes = [shop.ask("PUT", f"/members/{name}", {}, 201)["code"] for name in ("r1", "r2", "r3", "r4")]
-    start = clock()
-    clock.advance(days=20)
-    chance = random.Random(seed)
-    states = []
-    for prefix, pair in (("a-", codes[:2]), ("b-", codes[2:])):
-        story = Story(prefix, pair, {1, 2, 3, 4}, start)
-        events = story.events(seed)
-        if prefix == "b-":
-            events += chance.choices(events, k=len(events))
-            chance.shuffle(events)
-        while events:
-            size = chance.choice([1, 1, 2, 7])
-            sent, events = events[:size], events[size:]
-            shop.ask("POST", "/events", sent, 202)
-        states.append(story.state(records))
-    assert states[0] == states[1]
-    assert ask("ledger", "verify")["drifts"] == []
-    assert states[0]["sums"]
-
-
-def test_many_at_once_are_each_taken_in_once(shop, app, program, code: str, ask, records: Records):
-    program()
-    tell(shop, event("0", "signup", code=code))
-    events = [sale(str(number), 1000 + number, f"c{number % 3}") for number in range(1, 13)]
-    events += [event(f"s{number}", "signup", f"c{number}", code=code) for number in range(3)]
-
-    def send(seed: int) -> int:
-        client, mixed = app.test_client(), events * 2
-        random.Random(seed).shuffle(mixed)
-        for start in range(0, len(mixed), 5):
-            sent = client.post("/api/v1/events", json=mixed[start : start + 5], headers=shop.headers)
-            assert sent.status_code == 202, sent.text
-        return 0
-
-    all_at_once([partial(send, seed) for seed in range(6)])
-    assert balances(records)[1, "EUR"] == sum((1000 + number) // 10 for number in range(1, 13))
-    assert len(records.all(ExternalMember)) == 4
-    assert ask("ledger", "verify")["drifts"] == []
 
 
 class TestPages:

@@ -14,7 +14,7 @@ from referralhub.services.program import rules
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.webhooks import announcing, endpoints
 from tests.conftest import SECRET_KEY
-from tests.functional.api.test_events import PURCHASES, event, refund, sale, tell
+from tests.functional.api.telling import PURCHASES, event, refund, sale, tell
 from tests.people import Clock, Person, Records
 
 Told = Callable[[str], list[dict[str, Any]]]
