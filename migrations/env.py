@@ -77,7 +77,7 @@ def say_so() -> None:
 
 def say(text: str) -> None:
     """Tell whoever migrates."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - for who waits
 
 
 def reach() -> None:

@@ -77,9 +77,10 @@ class Story:
         chance, found = random.Random(seed), []
         for each in range(6):
             who, organization = f"c{each}", ["", "o1", "o2"][each % 3]
-            add = lambda *args, who=who, organization=organization, **values: found.append(  # noqa: E731
-                self.event(len(found), args[0], who, args[1], organization, **values)
-            )
+
+            def add(kind: str, at: int, who: str = who, organization: str = organization, **values: Any) -> None:
+                found.append(self.event(len(found), kind, who, at, organization, **values))
+
             if each != 4:
                 add("signup", 1, **({"code": self.codes[each % 2]} if each != 5 else {}))
             for _ in range(chance.randrange(1, 5)):

@@ -48,7 +48,10 @@ def test_what_an_admin_gives_is_handed_over_if_the_program_did_so_on_that_day(bo
 def test_what_is_on_hold_is_due_when_that_ends(app: Flask, books, clock, records):
     first, second = books.credit(500, hold_days=10), books.credit(300, hold_days=20)
     assert books.rewards == []
-    look = lambda: due.refresh_ended_holds(clock())  # noqa: E731
+
+    def look() -> int:
+        return due.refresh_ended_holds(clock())
+
     with app.app_context():
         clock.advance(days=9)
         assert look() == 0
