@@ -156,16 +156,35 @@ class ProgramMachine(SellingRules, RecourseRules, InvitingRules, MailRules):
         judged = [(*offer, self.model.can_redeem(offer[0].id, offer[1], self.now)) for offer in offers]
         wished = {
             "possible": [(member, perk) for member, perk, can in judged if can],
-            "on hold": [(member, perk) for member, perk, can in judged if not can and self.on_hold(member, perk)],
+            "on hold": self.too_early(),
             "nearly": [(member, perk) for member, perk, can in judged if not can and self.nearly(member, perk)],
         }
         chosen = wished.get(wish) or offers
         member, perk = chosen[(7 * pick + which) % len(chosen)]
-        self.names += 1
-        return member, perk, f"form-{self.names}"
+        return member, perk, self.new_form()
 
-    def on_hold(self, member: Member, perk: Perk) -> bool:
-        return perk.price is not None and self.model.balance(member.id, perk.unit) >= perk.price
+    def new_form(self) -> str:
+        self.names += 1
+        return f"form-{self.names}"
+
+    @precondition(lambda self: self.too_early())
+    @rule(pick=PICK)
+    def redeem_too_early(self, pick: int) -> None:
+        early = self.too_early()
+        self.redeem_with(*early[pick % len(early)], self.new_form())
+
+    def too_early(self) -> list[tuple[Member, Perk]]:
+        """Find who has the price of what, but not free of hold yet."""
+        return [
+            (member, perk)
+            for member in self.active
+            for perk in self.model.perks
+            if perk.price is not None
+            and self.model.left(perk) != 0
+            and self.model.available(member.id, perk.unit, self.now)
+            < perk.price
+            <= self.model.balance(member.id, perk.unit)
+        ]
 
     def nearly(self, member: Member, perk: Perk) -> bool:
         if perk.price is None:
@@ -355,11 +374,22 @@ class ShopMachine(ProgramMachine):
         friend = self.model.members[referral.friend]
         self.step("hold", referral)
         self.model.hold(referral, self.admin, self.now)
-        number = friend.number or f"h-{friend.id}"
+        number = self.number_of(friend)
         self.tell([self.sale(number, sale, self.now) for sale in sales])
         if fine and self.is_vouched_for(friend):
             self.step("release", referral)
             self.model.confirm(referral, self.admin, self.now)
+
+    @precondition(lambda self: any(reward.state == "due" for reward in self.tables()["reward"]))
+    @rule(pick=PICK, sales=SALES)
+    def fail_and_sell_on(self, pick: int, sales: list[dict[str, Any]]) -> None:
+        due = [reward for reward in self.tables()["reward"] if reward.state == "due"]
+        reward = due[pick % len(due)]
+        self.decide_reward(reward, "fail")
+        entry = next(entry for entry in self.tables()["reward_entry"] if entry.id == reward.entry_id)
+        if entry.referral_id:
+            number = self.number_of(self.model.members[self.model.referrals[entry.referral_id].friend])
+            self.tell([self.sale(number, sale, self.now) for sale in sales])
 
     @initialize(values=SELLING_RULES, baskets=st.lists(SALES, min_size=1, max_size=3))
     def begin_to_sell(self, values: dict[str, Any], baskets: list[list[dict[str, Any]]]) -> None:

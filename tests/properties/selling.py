@@ -106,9 +106,13 @@ class SellingRules(JoiningRules):
         here = [member for member in friends if member.number is None and member.verified_at]
         if here and (ours or not self.numbers):
             friend = here[pick % len(here)]
-            number, email = f"h-{friend.id}", friend.email if friend.active else None
+            number, email = self.number_of(friend), friend.email if friend.active else None
         self.trap = self.trap or crash
         self.tell([self.sale(number, sale, self.now, email) for sale in sales])
+
+    def number_of(self, friend: Member) -> str:
+        """Give the product's own number of a customer: of one who joined on our page, the number that it will use."""
+        return friend.number or f"h-{friend.id}"
 
     @precondition(lambda self: any(each.type == "purchase" for _, each in self.told))
     @rule(
@@ -316,7 +320,10 @@ class SellingRules(JoiningRules):
     def hand_over(self, pick: int, how: str, right: bool, crash: tuple[str, int] | None) -> None:
         rows = self.tables()["reward"]
         open_ = [row for row in rows if row.state in {"due", "failed"}] if right else []
-        row = (open_ or rows)[pick % len(open_ or rows)]
+        self.trap = self.trap or crash
+        self.decide_reward((open_ or rows)[pick % len(open_ or rows)], how)
+
+    def decide_reward(self, row: Any, how: str) -> None:
         there = {"fulfil": "fulfilled", "fail": "failed", "retry": "due"}[how]
         over = row.state in {"fulfilled", "withdrawn"} and how != "fulfil"
         words = () if how == "retry" else ("reference or reason",)
@@ -324,7 +331,6 @@ class SellingRules(JoiningRules):
         def send() -> bool:
             return bool(getattr(decisions, how)(row.id, *words, SYSTEM, self.now))
 
-        self.trap = self.trap or crash
         crashing, before = self.trap is not None, self.tables()
         answer = self.request(6, send, Conflict if over else None)
         if over:
