@@ -65,17 +65,19 @@ def looks_taken(session: Session, code: str) -> bool:
 
 
 def choose(profile_id: int, text: str, pages: Collection[str], now: datetime) -> str:
-    """Do as `take` does, in a transaction of its own."""
+    """Do as `take` does, in a transaction of its own, and tell of it."""
     with transaction() as session:
-        return take(session, profile_id, text, pages, now)
+        code = take(session, profile_id, text, pages, now)
+        announcing.member_of(session, profile_id, now)
+    return code
 
 
 def take(session: Session, profile_id: int, text: str, pages: Collection[str], now: datetime) -> str:
     """Let a member's link show this code from now on; all of before go on working. Returns it as it is kept.
 
     `pages` are the words with which addresses of ours begin; `now` is in the program's time zone, whose months count.
-    Part of the caller's transaction. Raises BadOwnCode, OwnCodeTaken, OneOwnCodeAMonth, Conflict for one that is the
-    member's already, or AlreadyDone where the link shows it already.
+    Part of the caller's transaction, which is to tell of the change. Raises BadOwnCode, OwnCodeTaken, OneOwnCodeAMonth,
+    Conflict for one that is the member's already, or AlreadyDone where the link shows it already.
     """
     code, month = _accepted(text, pages), _month(now)
     values = {"skeleton": codes.skeleton(code), "profile_id": profile_id, "month": month, "created": now}
@@ -85,7 +87,6 @@ def take(session: Session, profile_id: int, text: str, pages: Collection[str], n
     if session.scalar(statement) is None:
         raise _refusal(session, profile_id, code, month)
     figure_changes.note(session, profile_id)
-    announcing.member_of(session, profile_id, now)
     return code
 
 

@@ -28,6 +28,7 @@ class ReferralLine:
     decided_at: datetime | None
     reason: Reason
     appealed: bool
+    is_verified: bool  # the friend's address
 
     @property
     def can_appeal(self) -> bool:
@@ -60,6 +61,7 @@ def page_of(profile_id: int, state: ReferralState | None = None, after: int | No
             Referral.decided_at,
             ReferralEvent.reason,
             Appeal.referral_id.is_not(None),
+            User.verified_at.is_not(None),
         )
         .select_from(Referral)
         .outerjoin(Appeal, Appeal.referral_id == Referral.id)

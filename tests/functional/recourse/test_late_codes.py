@@ -90,6 +90,21 @@ class TestThePage:
         assert records.one(Referral).state is ReferralState.CONFIRMED
         assert records.all(ReferralEvent)[-1].reason_code == "address_verified"
 
+    def test_where_events_are_rewarded_it_waits_for_one(self, run, alice, bob, code):
+        run("program", "set", "qualifies_on", "purchase")
+        bob.sign_up()
+        bob.submit(bob.get(PAGE).form(PAGE), referral_code=code)
+        assert "waiting for bob to confirm their address" in alice.get("/dashboard/referrals").text
+        bob.confirm_address()
+        assert "waiting for what the program rewards: bob has signed up" in alice.get("/dashboard/referrals").text
+
+    def test_a_confirmed_friend_is_not_asked_to_confirm_again(self, run, alice, bob, code):
+        run("program", "set", "qualifies_on", "purchase")
+        bob.sign_up()
+        bob.confirm_address()
+        bob.submit(bob.get(PAGE).form(PAGE), referral_code=code)
+        assert "waiting for what the program rewards: bob has signed up" in alice.get("/dashboard/referrals").text
+
     def test_a_whole_link_is_as_good_as_its_code(self, alice, bob, code, records):
         bob.sign_up()
         bob.submit(bob.get(PAGE).form(PAGE), referral_code=alice.link)

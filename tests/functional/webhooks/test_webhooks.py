@@ -95,6 +95,18 @@ class TestWhatIsTold:
         }  # fmt: skip
         assert second["data"] == first["data"] | {"name": "Bob"}
 
+    def test_a_code_of_ones_own_is_told_with_the_rest(self, put, secret: str, receiver: Receiver, deliver: Deliver):
+        put("42", name="Bo", code="bo-knows")
+        put("43", name="Di")
+        put("43", name="Dia", code="dia-knows")
+        deliver()
+        assert sorted(receiver.types) == ["member.created", "member.created", "member.updated"]
+        assert [each.message["data"]["code"] for each in receiver.taken if each.message["data"]["id"] == 1] == [
+            "bo-knows"
+        ]
+        (changed,) = [each.message["data"] for each in receiver.taken if each.message["type"] == "member.updated"]
+        assert (changed["name"], changed["code"]) == ("Dia", "dia-knows")
+
     def test_a_claim(self, app: Flask, put, secret, receiver: Receiver, deliver: Deliver, clock: Clock, records):
         put("42", name="Bo")
         with app.app_context():
