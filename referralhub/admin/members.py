@@ -21,6 +21,7 @@ from referralhub.models import Profile, RewardEntry, RewardKind, User
 from referralhub.services.accounts import administration
 from referralhub.services.links import live_codes
 from referralhub.services.program import rules
+from referralhub.services.recourse import corrections
 from referralhub.services.shared import codes
 from referralhub.services.shared.errors import AlreadyDone, Conflict
 from referralhub.words.amounts import unit_name
@@ -122,7 +123,7 @@ class Members(ListPage):
         if form.validate_on_submit():
             try:
                 code = codes.normal(text_of(form.code))
-                administration.correct_referrer(row_id, code, text_of(form.reason), actor(), now())
+                corrections.correct_referrer(row_id, code, text_of(form.reason), actor(), now())
             except AlreadyDone:
                 flash(_("That was done before."))
                 return redirect(url_for(".show", row_id=row_id), 303)

@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, String, func, text
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, composite, mapped_column, relationship
 
 from referralhub.models.base import Base, Json, UtcDateTime, stored_by_value
@@ -91,6 +92,12 @@ class Referral(Base):
         Index("ix_referral_state_decided", "state", "decided_at"),
         Index("ix_referral_state_created_id", "state", "created", "id"),  # the newest in a state, of a span of time
         Index("ix_referral_referrer_state_created", "referrer_id", "state", "created"),  # cohorts, without the rows
+        Index(
+            "ix_referral_credited",
+            "credited_id",
+            sqlite_where=text("credited_id IS NOT NULL"),
+            postgresql_where=text("credited_id IS NOT NULL"),
+        ),
         # What a member's dashboard counts by state, day and channel, without the rows.
         Index("ix_referral_referrer_decided", "referrer_id", "decided_at", "state", "channel"),
     )
@@ -98,6 +105,7 @@ class Referral(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     referrer_id: Mapped[int] = mapped_column(ForeignKey("profile.id"))
     friend_id: Mapped[int] = mapped_column(ForeignKey("profile.id"), unique=True)
+    credited_id: Mapped[int | None] = mapped_column(ForeignKey("profile.id"))  # to whom an admin gave what events earn
     program_id: Mapped[int] = mapped_column(ForeignKey("program.id"))
     state: Mapped[ReferralState] = mapped_column(stored_by_value(ReferralState, "state"))
     channel: Mapped[Channel] = mapped_column(stored_by_value(Channel, "channel"))
@@ -108,6 +116,16 @@ class Referral(Base):
 
     referrer: Mapped[Profile] = relationship(foreign_keys=referrer_id, lazy="raise_on_sql", viewonly=True)
     friend: Mapped[Profile] = relationship(foreign_keys=friend_id, lazy="raise_on_sql", viewonly=True)
+
+    @hybrid_property
+    def earner_id(self) -> int:
+        """Who gets what the events earn for the referrer's side: the referrer, or who was credited instead."""
+        return self.credited_id or self.referrer_id
+
+    @earner_id.inplace.expression
+    @classmethod
+    def _earner_id(cls) -> ColumnElement[int]:
+        return func.coalesce(cls.credited_id, cls.referrer_id)
 
 
 class FormerAddress(Base):

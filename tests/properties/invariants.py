@@ -305,7 +305,8 @@ class CheckedMachine(RuleBasedStateMachine):
         before = Counter[tuple[int, str]]()
         for row in entries.values():
             in_debt = row.balance < 0 <= before[row.profile_id, row.unit]
-            holds(6, not in_debt or row.kind in {"reversal", "refund", "payout"}, f"{row} makes a debt")
+            moved = row.kind == "adjustment" and row.conversion_id
+            holds(6, not in_debt or moved or row.kind in {"reversal", "refund", "payout"}, f"{row} makes a debt")
             before[row.profile_id, row.unit] = row.balance
         for row in (entries[each] for each in spent):
             earlier = (e for e in entries.values() if (e.profile_id, e.unit) == (row.profile_id, row.unit))

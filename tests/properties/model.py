@@ -64,6 +64,11 @@ class Referral:
     given: dict[str, int] | None = None
     trail: list[tuple[str | None, str, int | None, datetime]] = field(default_factory=list)
     doubted: bool = False  # when the friend signed up, where the program waits for an event
+    credited: int | None = None  # to whom an admin gave what events earn
+
+    @property
+    def earner(self) -> int:
+        return self.credited or self.referrer
 
     @property
     def waits_for_event(self) -> bool:

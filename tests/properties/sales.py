@@ -62,7 +62,7 @@ class Sale:
 
     def parts(self) -> Iterator[tuple[int, str, int]]:
         """Give who has what of it: member, unit, amount."""
-        yield self.referral.referrer, self.unit("referrer"), self.referrer
+        yield self.referral.earner, self.unit("referrer"), self.referrer
         yield self.referral.friend, self.unit("friend"), self.friend
 
 
@@ -93,7 +93,7 @@ class Sales:
 
     def brought(self, profile: int, unit: str) -> int:
         """Add up what somebody has as a referrer."""
-        mine = (sale for sale in self.all() if sale.referral.referrer == profile and sale.unit("referrer") == unit)
+        mine = (sale for sale in self.all() if sale.referral.earner == profile and sale.unit("referrer") == unit)
         return sum(sale.referrer for sale in mine)
 
     def by_confirming(self, referral: Any) -> tuple[int, str] | None:
@@ -110,7 +110,7 @@ class Sales:
     def all(self) -> list[Sale]:
         state = (
             len(self.program.ledger),
-            [(each.id, each.state) for each in self.program.referrals.values()],
+            [(each.id, each.state, each.credited) for each in self.program.referrals.values()],
             [(event.key, event.referral) for event in self.events.values()],
         )
         if self._kept[0] != state:
@@ -184,11 +184,11 @@ class Sales:
     def cap(self, sales: list[Sale]) -> None:
         """Cut what referrers get; the first come first."""
         spent: defaultdict[tuple[object, ...], int] = defaultdict(int)
-        for who in {sale.referral.referrer for sale in sales}:
+        for who in {sale.referral.earner for sale in sales}:
             for unit, amount in self.program.earned_otherwise(who).items():
                 spent["member", who, unit] = amount
         for sale in sorted(sales, key=lambda sale: sale.event.order):
-            rules, who, unit = sale.referral.rules, sale.referral.referrer, sale.unit("referrer")
+            rules, who, unit = sale.referral.rules, sale.referral.earner, sale.unit("referrer")
             month = f"{sale.event.at.astimezone(ZoneInfo(rules['timezone'])):%Y-%m}"
             caps = {
                 ("referral", sale.referral.id, unit): rules["referral_cap"],

@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from referralhub.models import Channel
+from referralhub.models import Channel, Role
 from referralhub.services.conversions import recount as conversions
 from referralhub.services.fulfilment import decisions, due
 from referralhub.services.integration import events, replays
 from referralhub.services.integration.told import Customer, Told
+from referralhub.services.recourse import corrections
 from referralhub.services.referrals.attribution import FollowedLink
-from referralhub.services.shared.audit import SYSTEM
+from referralhub.services.shared.audit import SYSTEM, Actor
 from referralhub.services.shared.errors import Conflict
 from tests.properties.invariants import holds
 from tests.properties.joining import MOST_MEMBERS, JoiningRules
@@ -135,6 +136,32 @@ class SellingRules(JoiningRules):
                 occurred_at=max(self.now, sale.occurred_at), refund_of=sale.id if named else None,
             )
         ])  # fmt: skip
+
+    @precondition(lambda self: self.paid_by_events())
+    @rule(pick=PICK, whose=PICK, right=OFTEN, crash=MAYBE_CRASHES)
+    def correct_referrer(self, pick: int, whose: int, right: bool, crash: tuple[str, int] | None) -> None:
+        """Give what a referral earns to another member, who came before the friend, or did not."""
+        paid = self.paid_by_events()
+        referral = paid[pick % len(paid)]
+        before = [each for each in self.active if each.id < referral.friend and each.id != referral.referrer]
+        others = before if right and before else self.active
+        if not others:
+            return
+        chosen, friend = others[whose % len(others)], self.model.members[referral.friend]
+        can = referral.credited is None and chosen.id in {each.id for each in before}
+
+        def send() -> None:
+            actor = Actor(Role.ADMIN, self.admin)
+            corrections.correct_referrer(friend.user_id, chosen.code, "they met", actor, self.now)
+
+        self.trap = self.trap or crash
+        self.request(7, send, None if can else Conflict)
+        if can:
+            referral.credited = chosen.id
+            self.repeatable.append((f"correct {referral.id}", send, lambda: True))
+
+    def paid_by_events(self) -> list[Referral]:
+        return [each for each in self.model.referrals.values() if each.state == "confirmed" and each.waits_for_event]
 
     @precondition(lambda self: self.told)
     @rule(pick=PICK, how=st.sampled_from(["same", "same", "other body", "other product"]))

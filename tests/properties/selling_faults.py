@@ -155,6 +155,16 @@ def clicks_that_lead_to_account_after_account(world: World) -> Iterator[None]:
         yield
 
 
+@fault(5, 7, 9)
+def corrected_referrers_who_get_only_what_comes(world: World) -> Iterator[None]:
+    def credit_instead(session: Any, referral: Any, profile_id: int, *_: Any) -> None:
+        referral.credited_id = profile_id
+        session.flush()
+
+    with mock.patch.object(posting, "credit_instead", credit_instead):
+        yield
+
+
 @fault(7, 9)
 def releases_that_forget_what_waited(world: World) -> Iterator[None]:
     def write(credit: Function) -> Function:

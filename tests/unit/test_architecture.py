@@ -55,7 +55,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.recourse": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.fraud "
-        "services.links services.referrals",
+        "services.links services.conversions services.referrals",
         "sqlalchemy itsdangerous",
     ),
     "services.accounts": (

@@ -1,7 +1,7 @@
 """What an admin can do for a member, and what there is to know of one."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, joinedload
@@ -14,7 +14,6 @@ from referralhub.models import (
     Profile,
     Referral,
     ReferralState,
-    RewardEntry,
     RewardKind,
     User,
 )
@@ -24,11 +23,9 @@ from referralhub.services.ledger.entries import Balance, Line
 from referralhub.services.links import own_codes
 from referralhub.services.program import rules
 from referralhub.services.program.rules import LARGEST
-from referralhub.services.recourse.belated import CORRECTED
-from referralhub.services.referrals import attribution
 from referralhub.services.shared import audit, currencies, figure_changes, once
 from referralhub.services.shared.audit import Actor
-from referralhub.services.shared.errors import AlreadyDone, Conflict, DomainError, NotFound
+from referralhub.services.shared.errors import Conflict, DomainError, NotFound
 from referralhub.services.webhooks import announcing
 
 SAID = 200  # characters of a reason
@@ -161,83 +158,6 @@ def adjust(user_id: int, amount: int, unit: str, reason: str, key: str, actor: A
         before, after = ({"balance": each, "unit": unit} for each in (entry.balance - amount, entry.balance))
         audit.record(session, actor, "member.adjust", "member", user_id, before, after, now, reason)
     return True
-
-
-def correct_referrer(user_id: int, code: str, reason: str, actor: Actor, now: datetime) -> None:
-    """Let the credit for a member go to the one who really brought them, once for each member.
-
-    How they came stays as it was recorded; the credit moves by two entries of the ledger, which a reversal of the
-    referral takes back too. Where nobody was credited, the right one gets what the program gives today.
-    Raises NotFound or Conflict.
-    """
-    with transaction() as session:
-        friend = _member(session, user_id).profile
-        right = attribution.find_by_code(code)
-        if right is None:
-            raise Conflict("no_such_code", "code")
-        found = select(Referral).where(Referral.friend_id == friend.id).with_for_update()
-        referral = session.scalar(found.execution_options(populate_existing=True))
-        _check_correction(session, user_id, friend.id, right.profile_id, referral)
-        credited = _credited(session, referral) if referral else None
-        for profile_id in sorted({right.profile_id, *([credited.profile_id] if credited else [])}):
-            entries.lock_profile(session, profile_id)
-        if credited:
-            amount, unit, available_at = _has(session, credited), credited.unit, credited.available_at
-        else:
-            program = rules.current()
-            amount = entries.within_cap(session, right.profile_id, program, program.referrer_amount)
-            unit, available_at = program.ledger_unit, now + timedelta(days=program.hold_days)
-        moves = [(right.profile_id, amount)] + ([(credited.profile_id, -amount)] if credited else [])
-        for profile_id, change in moves:
-            if change:
-                entries.post(
-                    session, profile_id, RewardKind.ADJUSTMENT, change, unit, now,
-                    available_at=available_at, referral_id=referral.id if referral else None, note=reason,
-                )  # fmt: skip
-        before = {"referrer": _user_of(session, credited.profile_id) if credited else None}
-        after = {"referrer": _user_of(session, right.profile_id), "amount": amount, "unit": unit}
-        audit.record(session, actor, CORRECTED, "member", user_id, before, after, now, reason)
-
-
-def _check_correction(session: Session, user_id: int, friend_id: int, right_id: int, referral: Referral | None) -> None:
-    if right_id >= friend_id:
-        raise Conflict("referrer_came_later", "code")
-    if referral and referral.state in (ReferralState.PENDING, ReferralState.HELD):
-        raise Conflict("referral_undecided", "code")
-    if referral and referral.state is ReferralState.CONFIRMED and referral.referrer_id == right_id:
-        raise Conflict("has_the_credit", "code")
-    earlier = select(AuditLine.after).where(
-        AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
-    )
-    if corrected := session.scalar(earlier):
-        if corrected["referrer"] == _user_of(session, right_id):
-            raise AlreadyDone("corrected_before", "code")
-        raise Conflict("corrected_before", "code")
-
-
-def _credited(session: Session, referral: Referral) -> RewardEntry | None:
-    """Find the entry that credited the referrer, unless it was taken back."""
-    if referral.state is not ReferralState.CONFIRMED:
-        return None
-    first = (
-        select(RewardEntry)
-        .where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
-        .order_by(RewardEntry.id)
-        .limit(1)
-    )
-    return session.scalar(first)
-
-
-def _has(session: Session, credited: RewardEntry) -> int:
-    """Return what the referrer has by the referral: of an event's credit, what others added or took off goes along."""
-    theirs = (RewardEntry.profile_id == credited.profile_id, RewardEntry.unit == credited.unit)
-    given = RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.REFUND, RewardKind.ADJUSTMENT])
-    query = select(func.sum(RewardEntry.amount)).where(*theirs, given, RewardEntry.referral_id == credited.referral_id)
-    return int(session.scalar(query) or 0)
-
-
-def _user_of(session: Session, profile_id: int) -> int:
-    return session.execute(select(Profile.user_id).where(Profile.id == profile_id)).scalar_one()
 
 
 def account_named(session: Session, username: str) -> User:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from referralhub.database import reading
-from referralhub.models import Amount, Conversion, Event
+from referralhub.models import Amount, Conversion, Event, Referral
 
 MOST, NEWEST = 100, 5  # of one referral alone, and of each in a list
 
@@ -38,12 +38,15 @@ def of_referral(referral_id: int) -> list[ConversionLine]:
     return _read([referral_id], MOST).get(referral_id, [])
 
 
-def of_referrals(referral_ids: Collection[int]) -> dict[int, list[ConversionLine]]:
-    """Read the newest few of each of these referrals, the latest first. One query, none for no referrals."""
-    return _read(referral_ids, NEWEST) if referral_ids else {}
+def of_referrals(referral_ids: Collection[int], earner_id: int) -> dict[int, list[ConversionLine]]:
+    """Read the newest few of each of these referrals by which a member earns, the latest first.
+
+    One query, none for no referrals.
+    """
+    return _read(referral_ids, NEWEST, Referral.earner_id == earner_id) if referral_ids else {}
 
 
-def _read(referral_ids: Collection[int], most: int) -> dict[int, list[ConversionLine]]:
+def _read(referral_ids: Collection[int], most: int, *only: ColumnElement[bool]) -> dict[int, list[ConversionLine]]:
     latest_first = (Event.occurred_at.desc(), Event.id.desc())
     place = func.row_number().over(partition_by=Conversion.referral_id, order_by=latest_first)
     numbered = (
@@ -51,7 +54,8 @@ def _read(referral_ids: Collection[int], most: int) -> dict[int, list[Conversion
             Conversion, Event.own_id, Event.type, Event.occurred_at, Event.amount, Event.currency, place.label("place")
         )
         .join(Event, Event.id == Conversion.event_id)
-        .where(Conversion.referral_id.in_(sorted(referral_ids)))
+        .join(Referral, Referral.id == Conversion.referral_id)
+        .where(Conversion.referral_id.in_(sorted(referral_ids)), *only)
         .subquery()
     )
     found: dict[int, list[ConversionLine]] = defaultdict(list)

@@ -5,14 +5,14 @@ makes no difference in which order events come in, how often, or how many at onc
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, case, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, case, func, select, update
+from sqlalchemy.orm import Session
 
 from referralhub.database import insert
 from referralhub.models import (
@@ -25,7 +25,8 @@ from referralhub.models import (
     RewardEntry,
     RewardKind,
 )
-from referralhub.services.conversions import earning
+from referralhub.services.conversions import earners, earning
+from referralhub.services.conversions.earners import Sides
 from referralhub.services.conversions.earning import Case, Earning, Happened
 from referralhub.services.ledger import batches, entries
 from referralhub.services.ledger.batches import Posting
@@ -39,11 +40,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class Sides(NamedTuple):
-    """Whose referral it is."""
+class Move(NamedTuple):
+    """That an admin gives what a referral earns its referrer to somebody else, and why."""
 
-    referrer: int
-    friend: int
+    referral_id: int
+    from_id: int
+    why: str
 
 
 class Outcome(NamedTuple):
@@ -58,9 +60,11 @@ class Outcome(NamedTuple):
 class Known:
     """What happened in some referrals, what it earns, and what the rows of the events say of it so far.
 
-    `rows` are those of the conversions that there are, by event: the id, and `COLUMNS`.
+    `who_earns` says who has the referrer's side of each, as it is now. `rows` are those of the conversions that there
+    are, by event: the id, and `COLUMNS`.
     """
 
+    who_earns: dict[int, int]
     earnings: list[Earning]
     said: dict[int, Outcome]
     rows: dict[int, tuple[Any, ...]]
@@ -91,67 +95,53 @@ def reconcile(
     such a call costs as much as the referrer has sales. The ledger has what the rows of conversions say, so that it is
     only looked at for those that are no longer true.
     """
-    return _reconcile(session, concerned(session, referral_ids), now, causes or {})
+    return _reconcile(session, partial(earners.concerned, session, referral_ids), now, causes or {})
 
 
 def reconcile_capped(session: Session, referrer_id: int, now: datetime) -> None:
     """Do so where a member has earned otherwise, and a cap counts that, too. One query where there is no such cap."""
-    _reconcile(session, concerned(session, (), [referrer_id]), now, {})
+    _reconcile(session, partial(earners.concerned, session, (), [referrer_id]), now, {})
 
 
-def _reconcile(session: Session, sides: Mapping[int, Sides], now: datetime, causes: Mapping[int, int]) -> list[int]:
-    if not sides:
+def credit_instead(session: Session, referral: Referral, profile_id: int, why: str, now: datetime) -> None:
+    """Let another member have what the events of a referral earn its referrer: what there is moves, the rest follows.
+
+    The caller has locked the referral.
+    """
+    move = Move(referral.id, referral.earner_id, why)
+    referral.credited_id = profile_id
+    session.flush()
+    _reconcile(session, partial(earners.concerned, session, [referral.id], [move.from_id]), now, {}, move)
+
+
+def _reconcile(
+    session: Session,
+    find: Callable[[], dict[int, Sides]],
+    now: datetime,
+    causes: Mapping[int, int],
+    move: Move | None = None,
+) -> list[int]:
+    while sides := find():
+        earners.lock(session, sides.values(), [move.from_id] if move else ())
+        known = know(session, sides)
+        if all(sides[id_].referrer == earner for id_, earner in known.who_earns.items()):
+            break  # else an admin has given a credit to somebody else before the lock was there
+    else:
         return []
-    lock(session, sides.values())
-    known = know(session, sides)
     said = [(each.event.id, outcome(each)) for each in known.earnings]
     if changed := [{"id": id_} | now_._asdict() for id_, now_ in said if known.said[id_] != now_]:
         session.execute(update(Event), changed)
-    untrue = [each for each in known.conversions if known.rows.get(each.event.id, ())[1:] != columns(each)]
+    moved = move.referral_id if move else None
+    untrue = [
+        each
+        for each in known.conversions
+        if known.rows.get(each.event.id, ())[1:] != columns(each) or each.case.id == moved
+    ]
     if untrue:
         ids = _write_conversions(session, untrue, known.rows, now)
-        batches.post_all(session, list(_postings(session, sides, untrue, ids, known.rows, causes)), now)
+        batches.post_all(session, list(_postings(session, sides, untrue, ids, known.rows, causes, move)), now)
     pending = ReferralState.PENDING
     return sorted({each.case.id for each in known.earnings if each.qualifies and each.case.state is pending})
-
-
-def concerned(session: Session, referral_ids: Collection[int], referrer_ids: Collection[int] = ()) -> dict[int, Sides]:
-    """Find whose referrals these are, and with them all of a referrer's where a cap makes one depend on the others.
-
-    The cap of one counts what all bring, also those that began under other rules.
-    """
-    rows = session.execute(_sides_of(), {"ids": sorted(referral_ids)}).all() if referral_ids else []
-    wide = {row.referrer_id for row in rows if row.any_caps} | set(referrer_ids)
-    if wide:
-        rows = [*rows, *session.execute(_sides_of_capped(), {"ids": sorted(wide)})]
-    return {row.id: Sides(row.referrer_id, row.friend_id) for row in rows}
-
-
-@cache  # building these queries took half of the time
-def _sides_of() -> Select[*tuple[Any, ...]]:
-    any_caps = _capping().exists().label("any_caps")  # which saves most programs a look at all of a member's referrals
-    return select(Referral.id, Referral.referrer_id, Referral.friend_id, any_caps).where(Referral.id.in_(IDS))
-
-
-@cache
-def _sides_of_capped() -> Select[*tuple[Any, ...]]:
-    """Make the query for all referrals of those members, of these, who have a cap that their referrals share.
-
-    Who is capped is found once, not for each of their referrals: who has brought thousands has thousands.
-    """
-    other = aliased(Referral)
-    capped = select(other.referrer_id).where(other.referrer_id.in_(IDS), other.program_id.in_(_capping()))
-    columns = Referral.id, Referral.referrer_id, Referral.friend_id
-    return select(*columns).where(_capping().exists(), Referral.referrer_id.in_(capped))
-
-
-def _capping() -> Select[int]:
-    return select(Program.id).where(or_(Program.member_cap.is_not(None), Program.monthly_cap.is_not(None)))
-
-
-def lock(session: Session, sides: Iterable[Sides], others: Iterable[int] = ()) -> None:
-    """Let nobody else write to the ledgers of these members. A referral's state is read after that, by everybody."""
-    entries.lock_profiles(session, {profile_id for pair in sides for profile_id in pair} | set(others))
 
 
 def know(session: Session, sides: Mapping[int, Sides]) -> Known:
@@ -170,10 +160,11 @@ def know(session: Session, sides: Mapping[int, Sides]) -> Known:
             said[event_id] = Outcome(*row[OF_OUTCOME])
         if conversion_id is not None:
             rows[event_id] = row[OF_CONVERSION]
-    wanted = {program_id for *_, program_id in referrals.values()}
+    who_earns = {referral_id: earner_id for referral_id, *_, earner_id in referrals.values()}
+    wanted = {program_id for *_, program_id, _ in referrals.values()}
     programs = {program.id: program for program in session.scalars(select(Program).where(Program.id.in_(wanted)))}
     cases: dict[int, list[Case]] = defaultdict(list)
-    for referral_id, state, visited_at, created, program_id in referrals.values():
+    for referral_id, state, visited_at, created, program_id, _ in referrals.values():
         found = Case(referral_id, state, visited_at, created, programs[program_id], events[referral_id])
         cases[sides[referral_id].referrer].append(found)
     earnings: list[Earning] = []
@@ -181,11 +172,11 @@ def know(session: Session, sides: Mapping[int, Sides]) -> Known:
         capped = any(each.program.member_cap is not None for each in theirs)
         otherwise = entries.earned(session, referrer_id, by_events=False) if capped else {}
         earnings += earning.fold(theirs, otherwise)
-    return Known(earnings, said, rows)
+    return Known(who_earns, earnings, said, rows)
 
 
 # Places of the columns of `_history`; those of an event are the fields of `Happened`.
-OF_REFERRAL, OF_EVENT, OF_OUTCOME, OF_CONVERSION = slice(0, 5), slice(5, 16), slice(16, 19), slice(19, None)
+OF_REFERRAL, OF_EVENT, OF_OUTCOME, OF_CONVERSION = slice(0, 6), slice(6, 17), slice(17, 20), slice(20, None)
 
 
 @cache
@@ -193,7 +184,7 @@ def _history() -> Select[*tuple[Any, ...]]:
     """Make the query for referrals, each as often as there are events in it, with the conversions that there are."""
     return (
         select(
-            Referral.id, Referral.state, Referral.visited_at, Referral.created, Referral.program_id,
+            Referral.id, Referral.state, Referral.visited_at, Referral.created, Referral.program_id, Referral.earner_id,
             Event.id, Event.product, Event.own_id, Event.type, Event.customer_id, Event.organization_id,
             Event.amount, Event.currency, Event.refund_of, Event.details, Event.occurred_at,
             *(getattr(Event, name) for name in Outcome._fields),
@@ -287,10 +278,12 @@ def _postings(
     conversions: Mapping[int, int],
     rows: Mapping[int, tuple[Any, ...]],
     causes: Mapping[int, int],
+    move: Move | None,
 ) -> Iterator[Posting]:
     """Yield what the ledger lacks, in the order in which things happened.
 
-    An event that is another referral's by now is taken back from the members of the one that it was in.
+    An event that is another referral's by now is taken back from the members of the one that it was in, and what moves
+    from who had it.
     """
     before_now = [conversions[each.event.id] for each in untrue if each.event.id in rows]
     there = balances(session, before_now) if before_now else {}
@@ -302,6 +295,7 @@ def _postings(
         available_at = each.event.occurred_at + timedelta(days=each.case.program.hold_days)
         credited = {profile_id for (profile_id, _), balance in have.items() if balance.credited}
         corrected: set[int] = set()
+        moves = move is not None and move.referral_id == each.case.id
         for profile_id, unit in sorted({*wanted, *have}):
             amount, side = wanted.get((profile_id, unit), (0, ""))
             before = have.get((profile_id, unit), Balance(0, each.case.id, credited=False))
@@ -309,9 +303,10 @@ def _postings(
             if not change:
                 continue
             first = change > 0 and profile_id not in credited
-            kind = CREDITS[side] if first else RewardKind.ADJUSTMENT if change > 0 else RewardKind.REFUND
+            kind = CREDITS[side] if first else RewardKind.ADJUSTMENT if change > 0 or moves else RewardKind.REFUND
             until = available_at if amount else before.available_at or available_at  # all is taken from where it is
             reason = None if first or profile_id in corrected else cause  # an event corrects it once
             corrected.add(profile_id)
             referral_id = each.case.id if change > 0 else before.referral_id  # it is taken from where it was given
-            yield Posting(profile_id, kind, change, unit, until, referral_id, conversion_id, reason)
+            note = move.why if move and moves else ""
+            yield Posting(profile_id, kind, change, unit, until, referral_id, conversion_id, reason, note)

@@ -8,23 +8,21 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import snapshot
 from referralhub.models import Conversion, Event, Referral, ReferralState
-from referralhub.services.conversions import posting
-from referralhub.services.conversions.posting import Known, Sides
+from referralhub.services.conversions import earners, posting
+from referralhub.services.conversions.earners import Sides
+from referralhub.services.conversions.posting import Known
 from referralhub.services.ledger.recount import Drift
 
-BATCH = 200  # referrers at once
+BATCH = 200  # members who earn by events, at once
 
 
 def drifts() -> Iterator[Drift]:
     """Yield every event, conversion and credit that does not follow from what happened; nothing when all is well."""
     session = snapshot()  # what happens meanwhile is no drift
     told = select(Event.referral_id).where(Event.referral_id.is_not(None))
-    referrers = sorted(session.scalars(select(Referral.referrer_id).where(Referral.id.in_(told)).distinct()))
-    for start in range(0, len(referrers), BATCH):
-        some = referrers[start : start + BATCH]
-        query = select(Referral.id, Referral.referrer_id, Referral.friend_id).where(Referral.referrer_id.in_(some))
-        sides = {row.id: Sides(row.referrer_id, row.friend_id) for row in session.execute(query)}
-        yield from _of_referrals(session, sides)
+    members = sorted(session.scalars(select(Referral.earner_id).where(Referral.id.in_(told)).distinct()))
+    for start in range(0, len(members), BATCH):
+        yield from _of_referrals(session, earners.sides_of_members(session, members[start : start + BATCH]))
     session.commit()
 
 

@@ -27,7 +27,7 @@ from referralhub.models import (
     ReasonCode,
     Referral,
 )
-from referralhub.services.conversions import posting
+from referralhub.services.conversions import earners, posting
 from referralhub.services.conversions.earning import SIGNUP
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.integration import event_customers, signups
@@ -265,5 +265,5 @@ def _lock_ledgers(session: Session, found: Sequence[Signup], customers: Customer
     """Lock all ledgers that these signups and the events of their customers can concern, in one go."""
     referrers = [referrer.profile_id for each in found if (referrer := signups.referrer_of(each))]
     friends = [friend.profile_id for each in found if (friend := signups.find_friend(session, each))]
-    sides = posting.concerned(session, set(customers.referrals.values()), referrers)
-    posting.lock(session, sides.values(), {*referrers, *friends})
+    sides = earners.concerned(session, set(customers.referrals.values()), referrers)
+    earners.lock(session, sides.values(), {*referrers, *friends})

@@ -10,7 +10,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from referralhub.models import (
-    AuditLine,
     Channel,
     ExternalMember,
     Profile,
@@ -27,7 +26,7 @@ from referralhub.services.integration.members import LONGEST_NAME, MadeMeanwhile
 from referralhub.services.integration.told import NOWHERE, Told
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import addresses
-from referralhub.services.recourse.belated import CORRECTED
+from referralhub.services.recourse import belated
 from referralhub.services.referrals import attribution, invitation_progress, lifecycle
 from referralhub.services.referrals.attribution import FollowedLink, Referrer
 from referralhub.services.shared import codes, figure_changes, once
@@ -152,7 +151,7 @@ def _refusal(
     """Say why nobody is credited for it. What does not depend on the code comes first: it is so whoever it is."""
     if friend and referrer and friend.profile_id == referrer.profile_id:
         return Why.OWN_LINK
-    if friend and (friend.referred_by_id is not None or _was_corrected(session, friend.user_id)):
+    if friend and (friend.referred_by_id is not None or belated.correction_of(session, friend.user_id)):
         return Why.ALREADY_REFERRED
     if referrer is None:
         return Why.UNKNOWN_CODE
@@ -196,11 +195,3 @@ def _begin(
         invitation_progress.note_confirmed(session, friend.profile_id, found.email, now)
     lifecycle.settle(session, friend.profile_id, now, VOUCHED_FOR)
     return referral
-
-
-def _was_corrected(session: Session, user_id: int) -> bool:
-    """Whether an admin gave the credit for this member to somebody already."""
-    lines = select(AuditLine.id).where(
-        AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
-    )
-    return session.scalar(lines.limit(1)) is not None

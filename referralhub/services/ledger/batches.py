@@ -27,6 +27,7 @@ class Posting:
     referral_id: int
     conversion_id: int
     cause_id: int | None = None  # the event that changed what the conversion earns
+    note: str = ""
 
 
 def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> None:
@@ -45,7 +46,7 @@ def post_all(session: Session, postings: Sequence[Posting], now: datetime) -> No
     for each in postings:
         number, balance = last[each.profile_id, each.unit]
         last[each.profile_id, each.unit] = number, balance = number + 1, balance + each.amount
-        rows.append(vars(each) | {"number": number, "balance": balance, "note": "", "created": now})
+        rows.append(vars(each) | {"number": number, "balance": balance, "created": now})
     session.execute(insert(RewardEntry).returning(RewardEntry.id), rows)  # else it is a statement for each
     entries.note_change(session, {(each.profile_id, each.unit) for each in postings}, now)
 

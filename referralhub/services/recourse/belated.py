@@ -6,6 +6,7 @@ of two one wins; the credit has its constraints beside that.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -63,7 +64,7 @@ def attach(
     if referrer.profile_id >= friend.profile_id:
         own = referrer.profile_id == friend.profile_id
         raise Conflict("own_code" if own else "code_of_newer_member", "referral_code")
-    if _was_corrected(session, friend):
+    if correction_of(session, friend.user_id):
         raise Conflict("friend_has_referrer")
     for profile_id in (referrer.profile_id, friend.profile_id):  # in one order, as everybody locks them
         entries.lock_profile(session, profile_id)
@@ -81,9 +82,9 @@ def attach(
     return referral
 
 
-def _was_corrected(session: Session, friend: Friend) -> bool:
-    """Whether an admin gave the credit for this friend to somebody already."""
-    lines = select(AuditLine.id).where(
-        AuditLine.subject == "member", AuditLine.subject_id == friend.user_id, AuditLine.action == CORRECTED
+def correction_of(session: Session, user_id: int) -> dict[str, Any] | None:
+    """Return to whom an admin gave the credit for a member already, as the audit log has it."""
+    lines = select(AuditLine.after).where(
+        AuditLine.subject == "member", AuditLine.subject_id == user_id, AuditLine.action == CORRECTED
     )
-    return session.scalar(lines.limit(1)) is not None
+    return session.scalar(lines.limit(1))

@@ -74,7 +74,7 @@ def page_of(profile_id: int, state: ReferralState | None = None, after: int | No
         query = query.where(Referral.state == state)
     lines = [ReferralLine(*row) for row in reading().execute(parts.newest(query, Referral.id, after))]
     part = parts.part(lines, after)
-    return ReferralPage(part, counts, conversions.of_referrals([line.id for line in part.lines]))
+    return ReferralPage(part, counts, conversions.of_referrals([line.id for line in part.lines], profile_id))
 
 
 def page_from(profile_id: int, referral_id: int) -> ReferralPage:

@@ -96,7 +96,7 @@ def conversion(session: Session, conversion_id: int) -> dict[str, Any]:
         .outerjoin(person, person.id == Event.customer_id)
         .outerjoin(organization, organization.id == Event.organization_id)
         .join(Referral, Referral.id == Conversion.referral_id)
-        .join(referrer, referrer.id == Referral.referrer_id)
+        .join(referrer, referrer.id == Referral.earner_id)
         .outerjoin(outside, outside.user_id == referrer.user_id)
         .where(Conversion.id == conversion_id)
     ).one()  # fmt: skip

@@ -13,6 +13,7 @@ from referralhub.models import AuditLine, Profile, Reason, RewardEntry, RewardKi
 from referralhub.services.accounts import administration, erasure
 from referralhub.services.links import own_codes
 from referralhub.services.program import rules
+from referralhub.services.recourse import corrections
 from referralhub.services.referrals import lifecycle
 from referralhub.services.shared import audit
 from referralhub.services.shared.audit import OPERATOR
@@ -321,7 +322,7 @@ class TestMembers:
                 return True
 
         def correct() -> None:
-            administration.correct_referrer(bobs, code, "asked both", OPERATOR, clock())
+            corrections.correct_referrer(bobs, code, "asked both", OPERATOR, clock())
 
         def reverse() -> None:
             lifecycle.reverse(1, OPERATOR, Reason.stated("stolen card"), clock())
@@ -349,7 +350,7 @@ class TestMembers:
         def correct() -> bool:
             with app.app_context():
                 try:
-                    administration.correct_referrer(3, code, "lost the link", OPERATOR, clock())
+                    corrections.correct_referrer(3, code, "lost the link", OPERATOR, clock())
                 except Conflict:
                     return False
                 return True

@@ -17,12 +17,12 @@ from referralhub.models import (
     SignupFacts,
     User,
 )
-from referralhub.services.accounts import administration, erasure
+from referralhub.services.accounts import erasure
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.growth import cohorts, funnel, monthly
 from referralhub.services.growth.ranges import DateRange
 from referralhub.services.ledger import recount
-from referralhub.services.recourse import late_codes
+from referralhub.services.recourse import corrections, late_codes
 from referralhub.services.referrals import customers, lifecycle
 from referralhub.services.shared.audit import OPERATOR
 from referralhub.services.shared.errors import AlreadyDone, Conflict, DomainError
@@ -219,7 +219,7 @@ class TestTheRules:
         charlie = Person(app, post_office, "charlie")
         charlie.sign_up()
         with app.app_context():
-            administration.correct_referrer(user_named("charlie").id, bob.code, "they met", OPERATOR, clock())
+            corrections.correct_referrer(user_named("charlie").id, bob.code, "they met", OPERATOR, clock())
         with refusal("friend_has_referrer"):
             enter("charlie", code)
 
