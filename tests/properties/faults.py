@@ -35,6 +35,7 @@ from referralhub.services.recourse import answers, appeals, decisions, late_code
 from referralhub.services.referrals import attribution, figures, invitation_progress, lifecycle, statistics, transitions
 from referralhub.services.shared import figure_changes
 from referralhub.services.shared.figure_changes import TRUSTED
+from tests.properties.machine import MemberMachine, ProgramMachine
 from tests.properties.world import World
 
 
@@ -45,16 +46,17 @@ class Fault:
     name: str
     breaking: Callable[[World], AbstractContextManager[object]]
     numbers: frozenset[int]
-    selling: bool = False  # whether it is one in what is sold
+    machine: type[ProgramMachine]  # which takes the steps that matter often enough
 
 
 Breaking = Callable[[World], Iterator[None]]
 FAULTS: list[Fault] = []
 
 
-def fault(*numbers: int, selling: bool = False) -> Callable[[Breaking], Breaking]:
+def fault(*numbers: int, machine: type[ProgramMachine] = MemberMachine) -> Callable[[Breaking], Breaking]:
     def add(function: Breaking) -> Breaking:
-        FAULTS.append(Fault(function.__name__.replace("_", " "), contextmanager(function), frozenset(numbers), selling))
+        name = function.__name__.replace("_", " ")
+        FAULTS.append(Fault(name, contextmanager(function), frozenset(numbers), machine))
         return function
 
     return add
@@ -408,7 +410,7 @@ def figures_whose_changes_nobody_announces(world: World) -> Iterator[None]:
 
 @fault(5)
 def figures_that_change_without_a_word_before_the_commit(world: World) -> Iterator[None]:
-    def announce(redis: Any, session: Any) -> None:
+    def announce(redis: Any, session: Any, **_: Any) -> None:
         if session.info.get(figure_changes.NOTED):
             session.info[figure_changes.ANNOUNCED] = "none"
 
@@ -446,7 +448,7 @@ def places_whose_changes_nobody_announces(world: World) -> Iterator[None]:
         yield
 
 
-@fault(2)
+@fault(2, machine=ProgramMachine)
 def late_codes_that_are_never_too_late(world: World) -> Iterator[None]:
     def write(check: Callable[..., Any]) -> Callable[..., Any]:
         return lambda friend, referrer, now: check(friend, referrer, friend.joined_at)
@@ -455,13 +457,13 @@ def late_codes_that_are_never_too_late(world: World) -> Iterator[None]:
         yield
 
 
-@fault(1, 8)
+@fault(1, 8, machine=ProgramMachine)
 def friends_who_agree_to_two_claims_without_the_constraint(world: World) -> Iterator[None]:
     world.changes.append(lambda world: without_index(world, "uq_referral_claim_friend_agreed"))
     yield
 
 
-@fault(1, 8)
+@fault(1, 8, machine=ProgramMachine)
 def answers_that_nobody_listens_to(world: World) -> Iterator[None]:
     def write(close: Callable[..., Any]) -> Callable[..., Any]:
         return lambda session, claim_id, friend, agrees, now: close(session, claim_id, friend, True, now)
@@ -470,19 +472,19 @@ def answers_that_nobody_listens_to(world: World) -> Iterator[None]:
         yield
 
 
-@fault(8)
+@fault(8, machine=ProgramMachine)
 def claims_that_are_decided_without_a_word(world: World) -> Iterator[None]:
     with mock.patch.object(decisions, "_tell_both", lambda *_: None):
         yield
 
 
-@fault(10)
+@fault(10, machine=ProgramMachine)
 def claims_that_remember_former_members(world: World) -> Iterator[None]:
     with mock.patch.object(missing, "erase", lambda *_: None):
         yield
 
 
-@fault(8, 9)
+@fault(8, 9, machine=ProgramMachine)
 def appeals_that_are_heard_again_and_again(world: World) -> Iterator[None]:
     def write(file: Callable[..., Any]) -> Callable[..., Any]:
         def forgetful(referral_id: int, *args: Any) -> None:

@@ -238,14 +238,14 @@ class CheckedMachine(RuleBasedStateMachine):
         self.steps += 1
         moment = self.now, self.flushes, tables
         if moment != self._last_read:
-            self.compare_what_members_read()
+            self.compare_what_is_read_by(self.members[self.steps % len(self.members)])
             self._last_read = moment
         if self.steps % RECOUNT_EVERY == 0:
             self.recount()
             self.tamper()
 
-    def compare_what_members_read(self) -> None:
-        truth, who = self.model, self.members[self.steps % len(self.members)]
+    def compare_what_is_read_by(self, who: Member) -> None:
+        truth = self.model
         with self.world.app.app_context():
             for number, period in enumerate(Period):
                 board = truth.board(period.value, self.now)

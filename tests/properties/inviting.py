@@ -27,6 +27,10 @@ class InvitingRules(CheckedMachine):
             address = self.active[-1 - pick % len(self.active)].email
         elif whom == "again" and before:
             address = before[pick % len(before)]
+        self.invite_by_mail(inviter, address)
+
+    def invite_by_mail(self, inviter: Member, address: str) -> None:
+        before = [row.address for row in self.tables()["invitation"] if row.address]
 
         def send() -> Any:
             user = db.session.get_one(User, inviter.user_id)

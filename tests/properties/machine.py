@@ -26,9 +26,10 @@ from referralhub.services.shared.errors import BadSetting, CannotRedeem, DomainE
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.properties.invariants import holds
 from tests.properties.inviting import InvitingRules
+from tests.properties.joining import MOST_MEMBERS
 from tests.properties.mailing import MailRules
 from tests.properties.model import Member, Perk, Referral, Visit
-from tests.properties.recourse import RecourseRules
+from tests.properties.recourse import WHY, RecourseRules
 from tests.properties.selling import SellingRules
 from tests.properties.strategies import (
     BAD_RULES,
@@ -342,6 +343,37 @@ class ProgramMachine(SellingRules, RecourseRules, InvitingRules, MailRules):
         ]
 
 
+class MemberMachine(ProgramMachine):
+    """Has to do with members alone: no product sells, and nobody misses credit. What is rare among all the steps that
+    there are, as a former member's link, happens more often."""
+
+    sell_by_rules = bring_a_customer = sell = give_back = correct_referrer = tell_again = replay = None
+    hand_over = end_holds = None
+    enter_code = join_alone_and_enter_a_code = claim = miss_a_newcomer = ask_friends = answer_claim = None
+    decide_claim = expire_claims = appeal = reject_and_appeal = None
+
+    @precondition(lambda self: len(self.model.members) < MOST_MEMBERS and any(map(self.may_invite, self.active)))
+    @rule(pick=PICK)
+    def invite_who_joins_before_the_mail_is_sent(self, pick: int) -> None:
+        inviters = [member for member in self.active if self.may_invite(member)]
+        name = self.new_name()
+        self.invite_by_mail(inviters[pick % len(inviters)], f"{name}@example.com")
+        self.sign_up_as(name, None, True)
+
+    @precondition(lambda self: any(each.state == "confirmed" for each in self.model.referrals.values()))
+    @rule(pick=PICK, how=st.sampled_from(["frozen", "killed"]))
+    def cut_off_a_reversal(self, pick: int, how: str) -> None:
+        """Take back a referral without telling Redis, while the referrer looks at the figures."""
+        confirmed = [each for each in self.model.referrals.values() if each.state == "confirmed"]
+        referral = confirmed[pick % len(confirmed)]
+        referrer = self.model.members[referral.referrer]
+        self.compare_what_is_read_by(referrer)
+        self.world.mishap = how
+        self.step("reverse", referral)
+        self.model.reverse(referral, self.admin, WHY, self.now)
+        self.compare_what_is_read_by(referrer)
+
+
 class ShopMachine(ProgramMachine):
     """Does little but sell: what is rare there, as a refund of what was handed over, happens all the time.
 
@@ -390,6 +422,16 @@ class ShopMachine(ProgramMachine):
         if entry.referral_id:
             number = self.number_of(self.model.members[self.model.referrals[entry.referral_id].friend])
             self.tell([self.sale(number, sale, self.now) for sale in sales])
+
+    @precondition(lambda self: self.customers())
+    @rule(pick=PICK, sales=SALES)
+    def erase_a_customer_and_sell_on(self, pick: int, sales: list[dict[str, Any]]) -> None:
+        customer = self.customers()[pick % len(self.customers())]
+        self.erase(customer)
+        self.tell([self.sale(self.number_of(customer), sale, self.now) for sale in sales])
+
+    def customers(self) -> list[Member]:
+        return [member for member in self.active if member.number and self.model.state_of(member.id)]
 
     @initialize(values=SELLING_RULES, baskets=st.lists(SALES, min_size=1, max_size=3))
     def begin_to_sell(self, values: dict[str, Any], baskets: list[list[dict[str, Any]]]) -> None:

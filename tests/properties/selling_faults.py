@@ -20,10 +20,11 @@ from referralhub.services.program.rules import WHOLE
 from referralhub.services.referrals import transitions
 from tests.properties.faults import fault as any_fault
 from tests.properties.faults import instead, without_index
+from tests.properties.machine import ShopMachine
 from tests.properties.world import World
 
 Function = Callable[..., Any]
-fault = partial(any_fault, selling=True)
+fault = partial(any_fault, machine=ShopMachine)
 
 
 @fault(7, 9)

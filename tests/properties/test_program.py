@@ -119,7 +119,7 @@ def test_the_machine_finds_a_deliberate_fault(world: World, fault: Fault):
         verbosity=Verbosity.quiet,
     )
     with fault.breaking(world), pytest.raises(Broken) as found:
-        run(world, enough, kind=ShopMachine if fault.selling else ProgramMachine)
+        run(world, enough, kind=fault.machine)
     message, examples = str(found.value), found.value.examples - 1  # the last one is the failing one, once more
     sys.stdout.write(f"{fault.name}: example {examples}: {message.splitlines()[0][:150]}\n")
     assert found.value.number in fault.numbers, message
