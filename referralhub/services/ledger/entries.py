@@ -303,7 +303,7 @@ def earned(session: Session, profile_id: int, *, by_events: bool = True) -> dict
             RewardEntry.profile_id == profile_id,
             or_(
                 RewardEntry.kind.in_([RewardKind.REFERRER, RewardKind.MILESTONE]),
-                changed & (Referral.earner_id == profile_id),  # as a friend they earn, too
+                changed & (Referral.friend_id != profile_id),  # as a friend they earn, too
             ),
             ~select(reversal.id).where(reversal.reverses_id == RewardEntry.id).exists(),
         )

@@ -7,6 +7,7 @@ import pytest
 from referralhub.database import reading
 from referralhub.models import AuditLine, Conversion, Profile, Reason, Reward, RewardState
 from referralhub.services.conversions import recount
+from referralhub.services.ledger import entries
 from referralhub.services.ledger import recount as ledger_recount
 from referralhub.services.recourse import corrections
 from referralhub.services.referrals import lifecycle
@@ -104,6 +105,8 @@ class TestCaps:
         assert balances(records)[1, "EUR"] == 1500
         correct(4)
         assert (balances(records)[1, "EUR"], balances(records)[2, "EUR"]) == (1000, 1000)
+        with app.app_context():  # as other credits count it against the cap
+            assert [entries.earned(reading(), member) for member in (1, 2)] == [{"EUR": 1000}] * 2
         tell(shop, sale("3", who="di"))
         assert (balances(records)[1, "EUR"], balances(records)[2, "EUR"]) == (1000, 1500)
         nothing_drifts(app, clock)
