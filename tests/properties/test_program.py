@@ -5,10 +5,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.internal.conjecture.engine import ConjectureRunner
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import event
 
@@ -74,8 +76,11 @@ def run(world: World, chosen: settings, every: int = 0, kind: type[ProgramMachin
             sys.stdout.flush()
         return kind(world)
 
+    # Hypothesis follows each example with up to five that are nearly the same: here each takes as long as a new one.
+    only_new = mock.patch.object(ConjectureRunner, "generate_mutations_from")
     try:
-        run_state_machine_as_test(machine, settings=chosen)
+        with only_new:
+            run_state_machine_as_test(machine, settings=chosen)
     except Broken as error:
         error.examples = started
         raise
