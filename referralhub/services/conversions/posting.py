@@ -71,8 +71,12 @@ class Known:
 
     @property
     def conversions(self) -> list[Earning]:
-        """The events of the type that is rewarded, in the order in which they happened."""
-        return sorted((each for each in self.earnings if each.is_conversion), key=lambda each: each.event.order)
+        """The events of the type that is rewarded, in the order in which they happened.
+
+        With them are those that were, until they became another referral's, whose rules reward another type.
+        """
+        found = (each for each in self.earnings if each.is_conversion or each.event.id in self.rows)
+        return sorted(found, key=lambda each: each.event.order)
 
 
 @dataclass(frozen=True)

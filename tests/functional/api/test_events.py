@@ -16,6 +16,8 @@ from referralhub.models import (
     Referral,
     ReferralEvent,
     ReferralState,
+    Reward,
+    RewardState,
     Scope,
     SignupFacts,
     User,
@@ -74,6 +76,21 @@ class TestCredits:
         # A colleague whom somebody else brought takes their own sales along.
         tell(shop, event("4", "signup", "di", code=code) | {"customer": {"external_id": "a colleague"} | of_acme})
         assert balances(records) == {(1, "EUR"): 2000, (2, "EUR"): 500, (3, "EUR"): 500}
+
+    def test_what_is_taken_along_to_where_it_earns_nothing_earns_nothing(
+        self, shop, program, code: str, ask, records: Records
+    ):
+        program(handed_over=True)
+        of_acme = {"organization_id": "acme"}
+        tell(shop, event("1", "signup", code=code) | {"customer": {"external_id": "bo"} | of_acme})
+        tell(shop, sale("2") | {"customer": {"external_id": "a colleague"} | of_acme})
+        assert balances(records) == {(1, "EUR"): 1000, (2, "EUR"): 500}
+        program(qualifies_on="upgrade")
+        tell(shop, event("3", "signup", code=code) | {"customer": {"external_id": "a colleague"} | of_acme})
+        assert balances(records) == {(1, "EUR"): 0, (2, "EUR"): 0}
+        assert why(shop, "2") == ("accepted", "other_type")
+        assert {each.state for each in records.all(Reward)} == {RewardState.WITHDRAWN}
+        assert ask("ledger", "verify")["drifts"] == []
 
     def test_what_an_unknown_product_says_is_its_own(self, shop, shop_with, signed_up, records: Records):
         other = shop_with(*Scope, product="other")
