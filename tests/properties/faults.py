@@ -361,7 +361,7 @@ def erasure_that_takes_the_count_along(world: World) -> Iterator[None]:
         yield
 
 
-@fault(10)
+@fault(8, 10)
 def mail_to_former_members(world: World) -> Iterator[None]:
     with mock.patch.object(outbox, "drop", lambda session, user_id: None):
         yield
