@@ -175,6 +175,6 @@ def _step(found: Figures) -> NextStep | None:
     return next_step(
         found.story.prospects,
         stats.standing,
-        has_confirmed=current_user.verified_at is not None,
+        has_confirmed=not current_user.must_confirm,
         has_shared=bool(stats.visits or stats.total_referrals or stats.pending),
     )

@@ -36,7 +36,7 @@ from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
-from referralhub.models.user import ERASED_DOMAIN, MADE_UP_NAME, NO_ADDRESS_DOMAIN, User
+from referralhub.models.user import ERASED_DOMAIN, MADE_UP_NAME, NO_ADDRESS_DOMAIN, NO_PASSWORD, User
 from referralhub.models.visit import VisitDaily
 from referralhub.models.webhook import (
     WebhookAttempt,
@@ -54,6 +54,7 @@ __all__ = [
     "MADE_UP_NAME",
     "NEVER_JUDGED",
     "NO_ADDRESS_DOMAIN",
+    "NO_PASSWORD",
     "ONLY_PRODUCT",
     "TERMS",
     "Amount",

@@ -14,6 +14,7 @@ from referralhub.models.sign_in import SignIn
 
 UNVERIFIED = text("verified_at IS NULL")
 NO_ADDRESS_DOMAIN = "no-address.invalid"  # of the addresses of those who told none, each its own
+NO_PASSWORD = "!"  # what is stored of who has none; no password matches it
 ERASED_DOMAIN = "erased.invalid"  # of the addresses that erased accounts have, each its own
 MADE_UP_NAME = "member-"  # and a drawn code: the user name of a member whom another product brought
 MADE_UP = re.compile(rf"{MADE_UP_NAME}[a-z0-9]{{8}}")
@@ -105,6 +106,16 @@ class User(Base):
     def has_address(self) -> bool:
         """Whether mail can be written to: a member whom another product brought may have told no address."""
         return not self.email.endswith((f"@{NO_ADDRESS_DOMAIN}", f"@{ERASED_DOMAIN}"))
+
+    @property
+    def has_password(self) -> bool:
+        """Whether they can sign in by one: a product or a provider may have brought them without."""
+        return self.password_hash != NO_PASSWORD
+
+    @property
+    def must_confirm(self) -> bool:
+        """Whether there is an address, and nobody has confirmed it yet."""
+        return self.has_address and self.verified_at is None
 
     def get_id(self) -> str:
         """Return what the session keeps: the sign-in, which can be ended from elsewhere."""

@@ -103,7 +103,7 @@ class MailRules(CheckedMachine):
             open_ = claim.state == "asked" and self.model.members[claim.claimant].active
             return member.referrer is not None or not open_
         if message.address is None:
-            return message.kind in news() and member.verified_at is None
+            return not member.reachable or (message.kind in news() and member.verified_at is None)
         return any(each.email.lower() == message.address.lower() for each in self.members)
 
     def receiver(self, user_id: int) -> Member:

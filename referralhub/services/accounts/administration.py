@@ -129,11 +129,11 @@ def clear_profile(user_id: int, reason: str, actor: Actor, now: datetime) -> boo
 def resend_verification(user_id: int, actor: Actor, now: datetime) -> bool:
     """Mail the link that confirms the address once more, at most once a minute.
 
-    Returns whether it did: not where the address is confirmed already. Raises NotFound.
+    Returns whether it did: not where there is no address to confirm. Raises NotFound.
     """
     with transaction() as session:
         user = _member(session, user_id)
-        if user.verified_at is not None or not user.is_active or not credentials.ask_to_verify(session, user_id, now):
+        if not user.must_confirm or not user.is_active or not credentials.ask_to_verify(session, user_id, now):
             return False
         audit.record(session, actor, "member.resend_verification", "member", user_id, {}, {"mailed": True}, now)
     return True

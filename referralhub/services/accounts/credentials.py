@@ -31,9 +31,9 @@ def ask_to_verify(session: Session, user_id: int, now: datetime, *, first: bool 
 
 
 def resend_verification(user_id: int, now: datetime) -> None:
-    """Queue the mail again, at most one a minute; nothing happens once the address is confirmed."""
+    """Queue the mail again, at most one a minute; nothing happens where there is no address to confirm."""
     with transaction() as session:
-        if session.get_one(User, user_id).verified_at is None:
+        if session.get_one(User, user_id).must_confirm:
             ask_to_verify(session, user_id, now)
 
 

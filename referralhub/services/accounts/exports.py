@@ -97,7 +97,7 @@ def everything_about(user: User) -> dict[str, Rows]:
     )
     product_number = select(ExternalMember.external_id).where(ExternalMember.user_id == user.id).scalar_subquery()
     return {
-        "account": _rows(account),
+        "account": [row | ({} if user.has_address else {"email": None}) for row in _rows(account)],
         "own_codes": _rows(
             select(OwnCode.code, OwnCode.created).where(OwnCode.profile_id == profile_id).order_by(OwnCode.month)
         ),

@@ -14,11 +14,12 @@ from unicodedata import normalize
 from nacl.exceptions import CryptoError
 from nacl.pwhash import argon2id
 
+from referralhub.models import NO_PASSWORD
 from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
 
 SHORTEST, LONGEST = 8, 128
 OURS = {"referralhub", "referral", "referrals", "refer"}  # what this is, which is guessed first here
-UNUSABLE = "!"  # a stored value that no password matches
+UNUSABLE = NO_PASSWORD
 
 
 @dataclass(frozen=True)

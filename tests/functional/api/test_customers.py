@@ -8,7 +8,7 @@ import pytest
 
 from referralhub.extensions import db
 from referralhub.models import MessageKind, Profile, User
-from referralhub.services.accounts import erasure
+from referralhub.services.accounts import erasure, exports
 from referralhub.services.mailing import outbox
 from referralhub.services.program import rules
 from referralhub.words.referrals import FORMER_MEMBER
@@ -232,3 +232,27 @@ class TestOnTheLeaderboard:
         assert shop.ask("PUT", "/members/cust-1001", {"listed": False}, 201)["listed"] is False
         assert records.one(Profile).listed is False
         shop.ask("PUT", "/members/cust-1001", {"listed": "no"}, 422)
+
+
+class TestTheirSettings:
+    def test_without_an_address_nobody_asks_to_confirm_one(self, shop, app, admin: Person):
+        shop.ask("PUT", "/members/cust-1001", {"name": "Bo"}, 201)
+        bo = come_from(shop, app)
+        assert "Confirm your address" not in bo.get("/dashboard/").text
+        page = bo.get("/account/email").text
+        assert "We know no address of yours" in page and "Who sent you here" in page
+        about = admin.get("/admin/members/2/").text
+        assert "none is known" in about and "Mail the confirmation again" not in about
+        assert not [page for page in (bo.get("/dashboard/").text, page, about) if "no-address" in page]
+        with app.app_context():
+            (account,) = exports.everything_about(db.session.get_one(User, 2))["account"]
+        assert account["email"] is None
+
+    def test_without_a_password_it_is_said_how_to_get_one(self, shop, app, alice: Person):
+        shop.ask("PUT", "/members/cust-1001", {"email": ADDRESS}, 201)
+        bo = come_from(shop, app)
+        alice.sign_up()
+        for page in ("/account/email", "/account/password", "/account/two-factor", "/account/data"):
+            assert bo.get(page).all('a[href="/password/forgot"]'), page
+            assert not alice.get(page).all('a[href="/password/forgot"]'), page
+        assert not bo.get("/account/language").all('a[href="/password/forgot"]')
