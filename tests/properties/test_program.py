@@ -20,7 +20,7 @@ from tests.people import Clock
 from tests.properties import selling_faults  # noqa: F401 - adds its own
 from tests.properties.faults import FAULTS, Fault
 from tests.properties.invariants import Broken
-from tests.properties.machine import ProgramMachine, ShopMachine
+from tests.properties.machine import MemberMachine, ProgramMachine, ShopMachine
 from tests.properties.world import World
 
 QUICKLY_FOUND = {
@@ -101,7 +101,7 @@ def test_what_must_always_hold(world: World, kind: type[ProgramMachine]):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("kind", [ProgramMachine, ShopMachine])
+@pytest.mark.parametrize("kind", [ProgramMachine, MemberMachine, ShopMachine])
 def test_what_must_always_hold_for_long(world: World, kind: type[ProgramMachine], capfd: pytest.CaptureFixture[str]):
     examples = int(os.environ.get("PROPERTY_EXAMPLES", "500"))
     with capfd.disabled():
