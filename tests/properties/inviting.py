@@ -30,8 +30,6 @@ class InvitingRules(CheckedMachine):
         self.invite_by_mail(inviter, address)
 
     def invite_by_mail(self, inviter: Member, address: str) -> None:
-        before = [row.address for row in self.tables()["invitation"] if row.address]
-
         def send() -> Any:
             user = db.session.get_one(User, inviter.user_id)
             return invitations.invite(user, [address], "", self.now)
@@ -39,9 +37,10 @@ class InvitingRules(CheckedMachine):
         sent = self.request(8, send, None if self.may_invite(inviter) else CannotInvite)
         if not self.may_invite(inviter):
             return
-        known = self.is_of_a_member(address) or address.lower() in {each.lower() for each in before}
+        known = self.is_of_a_member(address) or address.lower() in self.model.invited
         holds(8, sent.invited == ([] if known else [address]), f"{address} is invited, or not: {sent}")
         if sent.invited:
+            self.model.invited.add(address.lower())
             self.model.invite(self.tables()["invitation"][-1].id, inviter, MessageKind.INVITATION.value)
 
     @precondition(lambda self: self.tables()["invitation"])

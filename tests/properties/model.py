@@ -116,6 +116,7 @@ class Program:
     def __init__(self, rules: dict[str, Any]) -> None:
         self.versions = [rules]
         self.former_addresses: set[str] = set()  # addresses that friends had, who are erased
+        self.invited: set[str] = set()  # addresses, once and for ever, whoever is erased since
         self.members: dict[int, Member] = {}
         self.referrals: dict[int, Referral] = {}
         self.ledger: list[Entry] = []
