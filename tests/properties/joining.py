@@ -254,5 +254,5 @@ class JoiningRules(CheckedMachine):
         """Ask for the mail with the link once more."""
         member = self.active[pick % len(self.active)]
         self.request(8, lambda: credentials.resend_verification(member.user_id, self.now))
-        if member.verified_at is None:
+        if member.verified_at is None and member.reachable:
             self.model.ask_to_verify(member, self.now)
