@@ -344,8 +344,10 @@ class ProgramMachine(SellingRules, RecourseRules, InvitingRules, MailRules):
 
 
 class MemberMachine(ProgramMachine):
-    """Has to do with members alone: no product sells, and nobody misses credit. What is rare among all the steps that
-    there are, as a former member's link, happens more often."""
+    """Has to do with members alone: no product sells, and nobody misses credit.
+
+    What is rare among all the steps that there are, as a former member's link, happens more often.
+    """
 
     sell_by_rules = bring_a_customer = sell = give_back = correct_referrer = tell_again = replay = None
     hand_over = end_holds = None

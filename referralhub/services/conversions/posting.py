@@ -299,7 +299,7 @@ def _postings(
         available_at = each.event.occurred_at + timedelta(days=each.case.program.hold_days)
         credited = {profile_id for (profile_id, _), balance in have.items() if balance.credited}
         corrected: set[int] = set()
-        moves = move is not None and move.referral_id == each.case.id
+        moved = move if move and move.referral_id == each.case.id else None
         for profile_id, unit in sorted({*wanted, *have}):
             amount, side = wanted.get((profile_id, unit), (0, ""))
             before = have.get((profile_id, unit), Balance(0, each.case.id, credited=False))
@@ -307,10 +307,10 @@ def _postings(
             if not change:
                 continue
             first = change > 0 and profile_id not in credited
-            kind = CREDITS[side] if first else RewardKind.ADJUSTMENT if change > 0 or moves else RewardKind.REFUND
+            kind = CREDITS[side] if first else RewardKind.ADJUSTMENT if change > 0 or moved else RewardKind.REFUND
             until = available_at if amount else before.available_at or available_at  # all is taken from where it is
             reason = None if first or profile_id in corrected else cause  # an event corrects it once
             corrected.add(profile_id)
             referral_id = each.case.id if change > 0 else before.referral_id  # it is taken from where it was given
-            note = move.why if move and moves else ""
+            note = moved.why if moved else ""
             yield Posting(profile_id, kind, change, unit, until, referral_id, conversion_id, reason, note)

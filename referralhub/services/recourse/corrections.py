@@ -102,16 +102,11 @@ def _check(session: Session, user_id: int, right_id: int, referral: Referral | N
 
 
 def _credited(session: Session, referral: Referral) -> RewardEntry | None:
-    """Find the entry that credited the referrer, unless it was taken back."""
+    """Find the one entry that credited the referrer, unless it was taken back."""
     if referral.state is not ReferralState.CONFIRMED:
         return None
-    first = (
-        select(RewardEntry)
-        .where(RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER)
-        .order_by(RewardEntry.id)
-        .limit(1)
-    )
-    return session.scalar(first)
+    of_it = RewardEntry.referral_id == referral.id, RewardEntry.kind == RewardKind.REFERRER
+    return session.scalar(select(RewardEntry).where(*of_it))
 
 
 def _user_of(session: Session, profile_id: int) -> int:
