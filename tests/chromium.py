@@ -37,12 +37,12 @@ def find() -> str | None:
 def install() -> None:
     """Install one, with the system's packages where we may, else with Playwright's own download."""
     if os.getuid() == 0 and shutil.which("apt-get"):
-        print("No Chromium found: installing the system's package …", flush=True)  # noqa: T201
+        print("No Chromium found: installing the system's package …", flush=True)  # noqa: T201 - for who waits
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         commands = (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "chromium"])
         if all(subprocess.call(words, env=environment, stdout=subprocess.DEVNULL) == 0 for words in commands):
             return
-    print("No Chromium found: Playwright downloads one …", flush=True)  # noqa: T201
+    print("No Chromium found: Playwright downloads one …", flush=True)  # noqa: T201 - for who waits
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
 
 

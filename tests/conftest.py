@@ -134,7 +134,7 @@ def make_settings(database_url: str, redis_url: str, instance: Path, **changes: 
         "web_threads": 100,  # for races; more than a web process has
     }
     return Settings(
-        instance_path=instance, database_url=database_url, redis_url=redis_url, **(usual | changes)  # type: ignore[arg-type]
+        instance_path=instance, database_url=database_url, redis_url=redis_url, **(usual | changes)  # type: ignore[arg-type]  # the settings check it
     )  # fmt: skip
 
 

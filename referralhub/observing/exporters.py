@@ -30,7 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         _tell_sentry(settings)
     if settings.otel_exporter_otlp_endpoint:
         app.extensions["tracer"] = _tracer()
-        app.wsgi_app = Traced(app.wsgi_app, app, settings.trusted_proxies > 0)  # type: ignore[method-assign]
+        app.wsgi_app = Traced(app.wsgi_app, app, settings.trusted_proxies > 0)  # type: ignore[method-assign]  # as Flask tells to
 
 
 class Traced:
@@ -121,7 +121,7 @@ def _without_values(event: "Event", hint: "Hint") -> "Event | None":
     """Return what may be told of an error; a line of the log without one stays here."""
     if "exception" not in event:
         return None
-    told: Event = {name: event[name] for name in TOLD if name in event}  # type: ignore[literal-required,assignment]
+    told: Event = {name: event[name] for name in TOLD if name in event}  # type: ignore[literal-required,assignment]  # TOLD has its keys
     told["tags"] = {
         name: str(context.facts()[name]) for name in ("request_id", "route", "job") if name in context.facts()
     }

@@ -142,7 +142,7 @@ def test_nothing_is_found(
         for run, text in zip(wanted, threads.map(call, range(len(wanted))), strict=True):
             said.append(text)
             done = f"{database}: {len(said)} of {len(wanted)} runs of sqlmap"
-            print(f"{done}, {run.target.method} {run.path}", flush=True)  # noqa: T201
+            print(f"{done}, {run.target.method} {run.path}", flush=True)  # noqa: T201 - progress of an hour
     found = [
         f"{run.target.method} {run.path}:\n{text[-2000:]}"
         for run, text in zip(wanted, said, strict=True)

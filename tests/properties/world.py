@@ -37,7 +37,7 @@ UNHEARD = {"figure_change", "leaderboard_change"}
 TABLES = [table for table in db.metadata.sorted_tables if table.name not in UNHEARD]
 Tables = dict[str, list[Any]]  # a named tuple for each row
 
-_Row = {table.name: namedtuple(table.name, [column.name for column in table.columns]) for table in TABLES}  # type: ignore[misc]
+_Row = {table.name: namedtuple(table.name, [column.name for column in table.columns]) for table in TABLES}  # type: ignore[misc]  # names known at run time
 
 # Where a request can be interrupted besides at a statement or a commit.
 INNER = (

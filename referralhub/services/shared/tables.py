@@ -41,7 +41,7 @@ def _copy(connection: Connection, table: Table, rows: Iterator[Row]) -> None:
     statement = text(f"COPY {quoted.format_table(table)} ({columns}) FROM STDIN").text
     dbapi = connection.dialect.loaded_dbapi
     try:
-        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]
+        with connection.connection.cursor() as cursor, cursor.copy(statement) as copy:  # type: ignore[attr-defined]  # psycopg's
             for row in _as_stored(connection, table, first, chain([first], rows)):
                 copy.write_row(row)
     except dbapi.OperationalError as error:

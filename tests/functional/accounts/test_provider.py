@@ -325,7 +325,7 @@ def test_of_an_erased_account_nothing_is_left(app: Flask, grace: Person, provide
 
 @pytest.mark.one_database
 class TestTheProviderIsAway:
-    FAULTS: dict[str, Callable[[Provider], None]] = {  # noqa: RUF012
+    FAULTS: dict[str, Callable[[Provider], None]] = {  # noqa: RUF012 - nobody changes it
         "an error": lambda p: p.failing.update({urlsplit(p.discovery_url).path: (500, b"oops")}),
         "no JSON": lambda p: p.failing.update({urlsplit(p.discovery_url).path: (200, b"<html>")}),
         "a list": lambda p: p.failing.update({urlsplit(p.discovery_url).path: (200, b"[]")}),
