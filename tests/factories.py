@@ -8,6 +8,7 @@ from flask import Flask
 
 from referralhub.extensions import db
 from referralhub.models import (
+    NO_PASSWORD,
     Channel,
     Profile,
     Reason,
@@ -18,7 +19,6 @@ from referralhub.models import (
     Unit,
     User,
 )
-from referralhub.services.accounts import passwords
 from referralhub.services.ledger import badges, entries, leaderboard
 from referralhub.services.shared import codes, figure_changes
 
@@ -91,7 +91,7 @@ def befriend(
 
 def _user(username: str, joined: datetime) -> int:
     user = User(
-        username=username, email=f"{username}@example.com", password_hash=passwords.UNUSABLE, is_admin=False,
+        username=username, email=f"{username}@example.com", password_hash=NO_PASSWORD, is_admin=False,
         is_active=True, verified_at=joined, last_seen_at=joined, created=joined,
     )  # fmt: skip
     db.session.add(user)

@@ -36,7 +36,7 @@ from referralhub.models.second_factor import Identity, RecoveryCode
 from referralhub.models.sign_in import SignIn
 from referralhub.models.signal import DailySalt, Sighting, SignupFacts
 from referralhub.models.token import OneTimeToken, ResetRequest, TokenPurpose
-from referralhub.models.user import ERASED_DOMAIN, MADE_UP_NAME, NO_ADDRESS_DOMAIN, NO_PASSWORD, User
+from referralhub.models.user import ERASED_DOMAIN, MADE_UP_NAME, NO_ADDRESS_DOMAIN, NO_PASSWORD, User, known_address
 from referralhub.models.visit import VisitDaily
 from referralhub.models.webhook import (
     WebhookAttempt,
@@ -129,5 +129,6 @@ __all__ = [
     "WebhookOff",
     "WebhookSequence",
     "WebhookType",
+    "known_address",
     "ledger_unit",
 ]

@@ -20,6 +20,11 @@ MADE_UP_NAME = "member-"  # and a drawn code: the user name of a member whom ano
 MADE_UP = re.compile(rf"{MADE_UP_NAME}[a-z0-9]{{8}}")
 
 
+def known_address(email: str) -> str | None:
+    """Return the address that mail can be written to; none for one that only stands for somebody who has none."""
+    return None if email.endswith((f"@{NO_ADDRESS_DOMAIN}", f"@{ERASED_DOMAIN}")) else email
+
+
 class User(Base):
     """Somebody who can sign in. User names and addresses are ASCII, so `lower` means the same on both databases.
 
@@ -105,7 +110,7 @@ class User(Base):
     @property
     def has_address(self) -> bool:
         """Whether mail can be written to: a member whom another product brought may have told no address."""
-        return not self.email.endswith((f"@{NO_ADDRESS_DOMAIN}", f"@{ERASED_DOMAIN}"))
+        return known_address(self.email) is not None
 
     @property
     def has_password(self) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from referralhub.database import transaction
 from referralhub.extensions import db
-from referralhub.models import Channel, Profile, Referral, ReferralEvent, ReferralState, TokenPurpose, User
+from referralhub.models import NO_PASSWORD, Channel, Profile, Referral, ReferralEvent, ReferralState, TokenPurpose, User
 from referralhub.security import network_of
 from referralhub.services.accounts import credentials, erasure, passwords, sign_ins, signup, tokens
 from referralhub.services.fraud.assessment import LIKELY
@@ -63,7 +63,7 @@ def play(app: Flask, most_friends: int = 600, seed: int = SEED) -> Result:
     honest: dict[str, Counter[str]] = {}
     result = Result(attacks, honest, {}, [])
     usual_clock = app.config["CLOCK"]
-    with mock.patch.object(passwords, "hash_password", lambda _: passwords.UNUSABLE):
+    with mock.patch.object(passwords, "hash_password", lambda _: NO_PASSWORD):
         for story in all_stories(most_friends, seed):
             with app.app_context():
                 row = _Stage(app, result, story.kind).play(story)

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from referralhub import config, mail_content
-from referralhub.models import AuditLine, Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
-from referralhub.services.accounts import passwords, signup
+from referralhub.models import NO_PASSWORD, AuditLine, Profile, Referral, ReferralState, RewardEntry, User, VisitDaily
+from referralhub.services.accounts import signup
 from referralhub.services.mailing.delivery import Delivery, Refused
 from referralhub.services.shared.errors import AlreadyDone
 from tests.people import Person, all_at_once
@@ -75,7 +75,7 @@ class TestSeed:
     @one_database
     def test_the_articles_members_cannot_sign_in(self, run, records):
         run("seed", "article")
-        assert {user.password_hash for user in records.all(User)} == {passwords.UNUSABLE}
+        assert {user.password_hash for user in records.all(User)} == {NO_PASSWORD}
 
 
 @one_database

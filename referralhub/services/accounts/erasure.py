@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from referralhub.database import transaction
 from referralhub.models import (
     ERASED_DOMAIN,
+    NO_PASSWORD,
     CustomerKind,
     Event,
     EventCustomer,
@@ -19,7 +20,7 @@ from referralhub.models import (
     Referral,
     User,
 )
-from referralhub.services.accounts import avatars, passwords, sign_ins, tokens
+from referralhub.services.accounts import avatars, sign_ins, tokens
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
@@ -45,7 +46,7 @@ def erase(user_id: int, pseudonym: str, now: datetime) -> None:
                 username=f"gone:{user_id}",  # no form takes a colon, so that nobody has this name already
                 display_name=pseudonym,
                 email=f"gone:{user_id}@{ERASED_DOMAIN}",
-                password_hash=passwords.UNUSABLE,
+                password_hash=NO_PASSWORD,
                 is_active=False,
                 is_admin=False,
                 totp_secret=None,

@@ -37,6 +37,7 @@ from referralhub.models import (
     SignupFacts,
     User,
     VisitDaily,
+    known_address,
 )
 from referralhub.services.shared.csv import BYTE_ORDER_MARK, csv_text
 from referralhub.services.shared.currencies import major
@@ -97,7 +98,7 @@ def everything_about(user: User) -> dict[str, Rows]:
     )
     product_number = select(ExternalMember.external_id).where(ExternalMember.user_id == user.id).scalar_subquery()
     return {
-        "account": [row | ({} if user.has_address else {"email": None}) for row in _rows(account)],
+        "account": [row | {"email": known_address(user.email)} for row in _rows(account)],
         "own_codes": _rows(
             select(OwnCode.code, OwnCode.created).where(OwnCode.profile_id == profile_id).order_by(OwnCode.month)
         ),

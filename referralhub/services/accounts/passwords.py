@@ -19,7 +19,6 @@ from referralhub.services.shared.errors import TooManyAtOnce, WeakPassword
 
 SHORTEST, LONGEST = 8, 128
 OURS = {"referralhub", "referral", "referrals", "refer"}  # what this is, which is guessed first here
-UNUSABLE = NO_PASSWORD
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _hash(password: str) -> str:
 
 def _verifies(password_hash: str | None, password: str) -> bool:
     try:
-        known = password_hash if password_hash != UNUSABLE else None
+        known = password_hash if password_hash != NO_PASSWORD else None
         right = argon2id.verify((known or _nobodys_hash()).encode(), password.encode())
     except CryptoError:  # wrong, or no hash of ours
         return False

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from referralhub.database import insert, reading, transaction
-from referralhub.models import MADE_UP_NAME, Profile, Reason, ReasonCode, User
+from referralhub.models import MADE_UP_NAME, NO_PASSWORD, Profile, Reason, ReasonCode, User
 from referralhub.services.accounts import authentication, credentials, passwords
 from referralhub.services.brand import in_force
 from referralhub.services.fraud import signals
@@ -90,7 +90,7 @@ def add_without_password(session: Session, email: str, verified_at: datetime | N
         insert(User)
         .values(
             username=f"{MADE_UP_NAME}{codes.new_code()}", display_name="", email=email,
-            password_hash=passwords.UNUSABLE, is_admin=False, is_active=True, verified_at=verified_at, muted=[],
+            password_hash=NO_PASSWORD, is_admin=False, is_active=True, verified_at=verified_at, muted=[],
             last_seen_at=now, created=now,
         )
         .on_conflict_do_nothing()

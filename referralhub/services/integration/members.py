@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from referralhub.database import insert, reading, together, transaction
-from referralhub.models import NO_ADDRESS_DOMAIN, ExternalMember, Profile, TokenPurpose, User
+from referralhub.models import NO_ADDRESS_DOMAIN, ExternalMember, Profile, TokenPurpose, User, known_address
 from referralhub.services.accounts import credentials, erasure, signup, tokens
 from referralhub.services.ledger import leaderboard
 from referralhub.services.links import own_codes
@@ -238,7 +238,7 @@ def _find(external_id: str) -> Member | None:
 
 def _member(row: Any) -> Member:
     values = row._asdict()
-    return Member(**values | {"email": None if row.email.endswith(f"@{NO_ADDRESS_DOMAIN}") else row.email})
+    return Member(**values | {"email": known_address(row.email)})
 
 
 def _members() -> Select[*tuple[Any, ...]]:

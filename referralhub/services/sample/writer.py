@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from referralhub.database import reading, transaction
 from referralhub.models import (
+    NO_PASSWORD,
     AuditLine,
     Channel,
     OwnCode,
@@ -225,7 +226,7 @@ def load(
     """
     if reading().scalar(select(User.id).where(User.username == newcomers[0].username)):
         return False
-    password_hash = passwords.hash_password(password) if password else passwords.UNUSABLE
+    password_hash = passwords.hash_password(password) if password else NO_PASSWORD
     with transaction() as session:
         writer = Writer(session, newcomers, password_hash, folded_before or date.min)
         writer.write(progress)

@@ -8,7 +8,6 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, aliased
 
 from referralhub.models import (
-    NO_ADDRESS_DOMAIN,
     Conversion,
     Event,
     EventCustomer,
@@ -22,6 +21,7 @@ from referralhub.models import (
     Reward,
     RewardEntry,
     User,
+    known_address,
 )
 from referralhub.services.shared.currencies import is_money
 from referralhub.services.shared.names import shown_name
@@ -148,6 +148,5 @@ def _members() -> Any:
 
 
 def _member(row: Row[Any]) -> dict[str, Any]:
-    email = None if row.email.endswith(f"@{NO_ADDRESS_DOMAIN}") else row.email
-    values = {"link": _words.link(row.code), "email": email, "metadata": row.metadata or {}}
+    values = {"link": _words.link(row.code), "email": known_address(row.email), "metadata": row.metadata or {}}
     return row._asdict() | values

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from referralhub.models import User
+from referralhub.models import NO_PASSWORD, User
 from tests.pages import Page
 from tests.people import Person, PostOffice, Records, text_of
 
@@ -134,6 +134,6 @@ def test_a_member_without_a_password_is_no_quicker_to_refuse(app: Flask, records
     tried = []
     verify = passwords.argon2id.verify
     monkeypatch.setattr(passwords.argon2id, "verify", lambda *each: tried.append(each[0]) or verify(*each))
-    assert not passwords.matches(passwords.UNUSABLE, "nobody")
+    assert not passwords.matches(NO_PASSWORD, "nobody")
     assert not passwords.matches(None, "nobody")
     assert tried[0] == tried[1]

@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 from referralhub.database import transaction
 from referralhub.extensions import db
 from referralhub.models import (
+    NO_PASSWORD,
     Channel,
     DailySalt,
     OutboxMessage,
@@ -181,7 +182,7 @@ class TestSignals:
 class TestCost:
     @pytest.fixture(autouse=True)
     def _cheap_passwords(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        monkeypatch.setattr(passwords, "hash_password", lambda _: passwords.UNUSABLE)
+        monkeypatch.setattr(passwords, "hash_password", lambda _: NO_PASSWORD)
         yield
 
     def test_a_verdict_takes_as_many_queries_for_a_crowd_as_for_one(self, app: Flask, clock: Clock, count_queries):

@@ -6,6 +6,7 @@ import pytest
 
 from referralhub.extensions import db
 from referralhub.models import (
+    NO_PASSWORD,
     AuditLine,
     BadgeAward,
     OutboxMessage,
@@ -18,7 +19,6 @@ from referralhub.models import (
     User,
     VisitDaily,
 )
-from referralhub.services.accounts import passwords
 from referralhub.services.ledger import recount
 from referralhub.services.ledger.entries import lines
 from referralhub.services.links.visits import DAYS_KEPT, FOLDED
@@ -62,7 +62,7 @@ def test_codes_that_were_drawn_already_are_drawn_again(run, records, monkeypatch
 def test_nobody_can_sign_in_and_nobody_is_mailed(loaded, records):
     users = records.all(User)
     assert len(users) == MEMBERS
-    assert {user.password_hash for user in users} == {passwords.UNUSABLE}
+    assert {user.password_hash for user in users} == {NO_PASSWORD}
     assert {user.email.rpartition("@")[2] for user in users} <= {"example.com", "example.org", "example.net"}
     assert records.all(OutboxMessage) == []
 
