@@ -13,7 +13,7 @@ from referralhub.services.mailing import outbox
 from referralhub.services.program import rules
 from referralhub.words.referrals import FORMER_MEMBER
 from tests.pages import Page, Visitor
-from tests.people import Person, Records, path_of, text_of
+from tests.people import Person, Records, link_in, path_of, text_of
 
 ADDRESS = "bo@example.com"
 OPENED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
@@ -256,3 +256,13 @@ class TestTheirSettings:
             assert bo.get(page).all('a[href="/password/forgot"]'), page
             assert not alice.get(page).all('a[href="/password/forgot"]'), page
         assert not bo.get("/account/language").all('a[href="/password/forgot"]')
+
+    def test_a_password_is_set_by_mail(self, shop, app, post_office):
+        shop.ask("PUT", "/members/cust-1001", {"email": ADDRESS}, 201)
+        bo = come_from(shop, app)
+        bo.submit(bo.get("/password/forgot").form("/password/forgot"), 200, email=ADDRESS)
+        post_office.deliver()
+        (letter,) = post_office.letters(ADDRESS)
+        path = path_of(link_in(letter, "/password/reset/"))
+        bo.submit(bo.get(path).form(path), password="likes tea a lot", password_confirm="likes tea a lot")
+        assert not bo.get("/account/email").all('a[href="/password/forgot"]')
