@@ -1,18 +1,23 @@
 """Connecting to Redis, whichever way the operator names it."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
-from redis import ConnectionError, Redis, RedisError, ResponseError, TimeoutError
+from redis import ConnectionError, ConnectionPool, Redis, RedisError, ResponseError, TimeoutError
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from referralhub.breaker import AT_ONCE, Breaker
 from referralhub.redis_prefix import Prefixing
+
+FRESH = 0.05  # seconds since a connection was used, in which no Redis is started anew
 
 
 class NotSupported(RedisError):
@@ -50,6 +55,56 @@ class _OneTry(Retry):
             raise
 
 
+class _Connections(ConnectionPool):
+    """The library's pool, but for the look at each connection before each command, which costs as much as the command.
+
+    The look finds out that Redis has hung up, or that an answer is left which nobody has read. Where a connection was
+    used a moment ago, and well, there is none left, and who finds Redis gone asks no later than those who saw it go.
+    """
+
+    def reset(self) -> None:
+        """Begin anew, as a process that has forked must."""
+        self._fresh: list[tuple[Any, float]] = []
+        super().reset()
+
+    def get_connection(self, *_: Any, **__: Any) -> Any:
+        """Take the connection that was used last, or another one."""
+        self._checkpid()
+        try:
+            connection, used_at = self._fresh.pop()
+        except IndexError:
+            return super().get_connection()
+        if monotonic() - used_at < FRESH:
+            return connection
+        super().release(connection)
+        return super().get_connection()
+
+    def release(self, connection: Any) -> None:
+        """Give a connection back; if that is because of an error, it is looked at before it is used again."""
+        if sys.exception() is None:
+            self._fresh.append((connection, monotonic()))
+        else:
+            super().release(connection)
+
+
+def run(script: Script, keys: Sequence[str], values: Sequence[Any]) -> Any:
+    """Run a script with less ado than where it is called, which takes longer than the script. Raises RedisError."""
+    pool = cast(Redis, script.registered_client).connection_pool
+    connection: Any = pool.get_connection()
+
+    def ask() -> Any:
+        command = connection.pack_command("EVALSHA", script.sha, len(keys), *keys, *values)
+        connection.send_packed_command(command, check_health=False)
+        return connection.read_response()
+
+    try:
+        return connection.retry.call_with_retry(ask, lambda _: None)
+    except NoScriptError:
+        return script(keys, values)
+    finally:
+        pool.release(connection)
+
+
 def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
     """Make a client for `redis://`, `rediss://`, `unix://` or `sentinel://host:port,host:port/service/db`.
 
@@ -85,7 +140,7 @@ def _connect(url: str, timeout: float, retry: Retry, **packing: Any) -> Redis:
     options = {**patience, **packing, "redis_connect_func": _sign_in}
     parts = urlsplit(url)
     if parts.scheme != "sentinel":
-        return Redis.from_url(url, **options)
+        return Redis.from_pool(_Connections.from_url(url, **options))
     credentials, _, hosts = parts.netloc.rpartition("@")
     service, _, number = parts.path.strip("/").partition("/")
     sentinels = [(host, int(port or 26379)) for host, _, port in (h.partition(":") for h in hosts.split(","))]

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,19 +70,20 @@ class Protected:
     """WSGI middleware: an answer gets each of the headers that it does not have."""
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], settings: Settings) -> None:
-        self.inner = inner
-        self.headers = [(name.lower(), (name, value)) for name, value in of(settings).items()]
+        self.inner, self.headers = inner, of(settings)
+        self._lacked = cache(self._find_lacked)  # views set few different ones
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer."""
 
         def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            own = {name.lower() for name, _ in headers}
-            return start_response(
-                status, [*headers, *(header for name, header in self.headers if name not in own)], *error
-            )
+            return start_response(status, headers + self._lacked(*[name for name, _ in headers]), *error)
 
         return self.inner(environ, start)
+
+    def _find_lacked(self, *names: str) -> list[tuple[str, str]]:
+        own = {name.lower() for name in names}
+        return [(name, value) for name, value in self.headers.items() if name.lower() not in own]
 
 
 def forget_member() -> None:

@@ -60,4 +60,4 @@ class FastPath:
         root = environ["SCRIPT_NAME"]
         address = destination.after(self.sessions, arrived, root, now)
         own_headers = [("Location", address), ("Set-Cookie", self.sessions.cookie(arrived.sid, root))]
-        return self.answer._replace(headers=[*self.answer.headers, *own_headers])
+        return Answer(self.answer.status, [*self.answer.headers, *own_headers])

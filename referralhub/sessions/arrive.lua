@@ -2,34 +2,33 @@
 --
 -- KEYS  1 the live code, 2 the visitor's session, 3 a new session, 4 the drawn code's visits,
 --       5 the codes with new visits, 6 the version of everybody's figures
--- ARGV  1 moment, 2 drawn code that the live one stands for, as far as is known, 3 channel, 4 invitation or "",
---       5 most links that are kept, 6 seconds that a session lasts, 7 and 8 the fields of the day's visits and visitors,
+-- ARGV  1 drawn code that the live one stands for, as far as is known, 2 a session of this link alone,
+--       3 most links that are kept, 4 seconds that a session lasts, 5 and 6 the fields of the day's visits and visitors,
 --       "" where nothing is to be counted
--- Returns, with that version: 'unknown', 'member', 'kept' (in the session that was there) or 'new', or, where it is another one, the drawn
--- code behind a '>'. Only 'kept' and 'new' have written anything.
+-- Returns, with that version: 'unknown', 'member', 'kept' (in the session that was there) or 'new', or, where it is
+-- another one, the drawn code behind a '>'. Only 'kept' and 'new' have written anything.
 
-local version = redis.call('GET', KEYS[6])
-local drawn = redis.call('GET', KEYS[1])
-if not drawn then return {'unknown', version} end
-if drawn ~= ARGV[2] then return {'>' .. drawn, version} end
+local version, drawn, there = unpack(redis.call('MGET', KEYS[6], KEYS[1], KEYS[2]))
+if drawn ~= ARGV[1] then return {drawn and '>' .. drawn or 'unknown', version} end
 
-local at, code, channel, invitation = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local packed = redis.call('GET', KEYS[2])
-local session = packed and cmsgpack.unpack(packed) or {_permanent = true}
-if session._user_id then return {'member', version} end
-
-local links, again = session.visits or {}, false
-for _, link in ipairs(links) do
-  again = again or (link.code == code and string.sub(link.at, 1, 10) == string.sub(at, 1, 10))
+local kept, again = ARGV[2], false
+if there then
+  local session, link = cmsgpack.unpack(there), cmsgpack.unpack(kept).visits[1]
+  if session._user_id then return {'member', version} end
+  local links = session.visits or {}
+  for _, other in ipairs(links) do
+    again = again or (other.code == link.code and string.sub(other.at, 1, 10) == string.sub(link.at, 1, 10))
+  end
+  links[#links + 1] = link
+  if #links > tonumber(ARGV[3]) then table.remove(links, 2) end
+  session.visits = links
+  kept = cmsgpack.pack(session)
 end
-links[#links + 1] = {at = at, code = code, channel = channel, invitation = invitation}
-if #links > tonumber(ARGV[5]) then table.remove(links, 2) end
-session.visits = links
-redis.call('SET', packed and KEYS[2] or KEYS[3], cmsgpack.pack(session), 'EX', ARGV[6])
+redis.call('SET', there and KEYS[2] or KEYS[3], kept, 'EX', ARGV[4])
 
-if ARGV[7] ~= '' then
-  redis.call('HINCRBY', KEYS[4], ARGV[7], 1)
-  if not again then redis.call('HINCRBY', KEYS[4], ARGV[8], 1) end
-  redis.call('SADD', KEYS[5], code)
+if ARGV[5] ~= '' then
+  -- A count that goes on has its code among those with new visits already.
+  if redis.call('HINCRBY', KEYS[4], ARGV[5], 1) == 1 then redis.call('SADD', KEYS[5], ARGV[1]) end
+  if not again then redis.call('HINCRBY', KEYS[4], ARGV[6], 1) end
 end
-return {packed and 'kept' or 'new', version}
+return {there and 'kept' or 'new', version}

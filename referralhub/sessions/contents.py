@@ -83,21 +83,18 @@ def links_in(packed: bytes | None) -> list[FollowedLink]:
     return _links(msgspec.msgpack.decode(packed).get(_LINKS, []) if packed else [])
 
 
+def session_of(link: FollowedLink) -> bytes:
+    """Pack a session that holds one link and nothing else."""
+    return msgspec.msgpack.encode({"_permanent": True, _LINKS: [_packed(link)]})
+
+
 def remember_link(link: FollowedLink) -> None:
     """Keep a link that came in an address, unless it was followed in this browser."""
     known = followed_links()
     if any((each.code, each.visited_at) == (link.code, link.visited_at) for each in known):
         return
     kept = session.setdefault(_LINKS, [])
-    kept.append(
-        {
-            "at": link.visited_at.isoformat(),
-            "code": link.code,
-            "channel": link.channel.value,
-            "invitation": link.invitation_id,
-            "key": link.key,
-        }
-    )
+    kept.append(_packed(link))
     kept.sort(key=lambda each: datetime.fromisoformat(each["at"]))
     del kept[1 : 1 - MOST_LINKS]
     session.modified = True
@@ -191,6 +188,16 @@ def glance(packed: bytes | None) -> Glance:
 def is_signed_in() -> bool:
     """Whether the session names a sign-in, which may have been ended from elsewhere."""
     return _SIGN_IN in session
+
+
+def _packed(link: FollowedLink) -> dict[str, Any]:
+    return {
+        "at": link.visited_at.isoformat(),
+        "code": link.code,
+        "channel": link.channel.value,
+        "invitation": link.invitation_id,
+        "key": link.key,
+    }
 
 
 def _links(kept: list[dict[str, Any]]) -> list[FollowedLink]:

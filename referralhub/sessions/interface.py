@@ -23,6 +23,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.sansio.http import parse_cookie
 
 from referralhub.config import SESSION_DAYS
+from referralhub.redis_client import run
 from referralhub.services.links import live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
@@ -132,7 +133,8 @@ class Sessions(RedisSessionInterface):
 
     def sid_of(self, environ: dict[str, Any]) -> str | None:
         """Read the same before there is a request object, which takes longer than this."""
-        return parse_cookie(environ.get("HTTP_COOKIE")).get(self.name)
+        cookies = environ.get("HTTP_COOKIE")
+        return parse_cookie(cookies).get(self.name) if cookies else None
 
     def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> Arrived:
         """Keep a followed link and count the visit, in one round trip, under the drawn code of whose link it is.
@@ -166,8 +168,8 @@ class Sessions(RedisSessionInterface):
         fields = [
             visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in ("visits", "visitors")
         ]
-        values = link.visited_at.isoformat(), link.code, link.channel.value, link.invitation_id or ""
-        answer, version = self._arrive(keys, [*values, MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields])
+        values = [link.code, contents.session_of(link), MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields]
+        answer, version = run(self._arrive, keys, values)
         return answer.decode(), version, new_sid
 
     def links_in(self, sid: str) -> list[FollowedLink]:

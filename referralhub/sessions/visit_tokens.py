@@ -4,9 +4,10 @@ A link that was opened in an app's own browser, and then in the real one, leads 
 Redis was away.
 """
 
-import secrets
+import hmac
 from datetime import datetime, timedelta
 from functools import lru_cache
+from random import getrandbits
 
 import msgspec
 from itsdangerous import BadData, Signer, URLSafeSerializer
@@ -19,10 +20,13 @@ from referralhub.services.referrals.attribution import FollowedLink
 
 def seal(link: FollowedLink, secret_key: str) -> str:
     """Return the token of a followed link."""
-    key = link.key or secrets.token_hex(8)
+    key = link.key or f"{getrandbits(64):016x}"
     said = [link.code, link.channel.value, link.visited_at.isoformat(), link.invitation_id, key]
-    # What the serializer writes, but for trying to compress a few bytes, and making a signer, each time anew.
-    return _signer(secret_key).sign(base64_encode(msgspec.json.encode(said))).decode()
+    # What the serializer writes, but for trying to compress a few bytes, and deriving a key, each time anew.
+    value = base64_encode(msgspec.json.encode(said))
+    mac = _mac(secret_key).copy()
+    mac.update(value)
+    return f"{value.decode()}.{base64_encode(mac.digest()).decode()}"
 
 
 def unseal(token: str, secret_key: str, now: datetime) -> FollowedLink | None:
@@ -38,8 +42,9 @@ def unseal(token: str, secret_key: str, now: datetime) -> FollowedLink | None:
 
 
 @lru_cache(1)
-def _signer(secret_key: str) -> Signer:
-    return Signer(secret_key, salt="visit")
+def _mac(secret_key: str) -> hmac.HMAC:
+    signer = Signer(secret_key, salt="visit")
+    return hmac.new(signer.derive_key(), digestmod=signer.default_digest_method)
 
 
 @lru_cache(1)

@@ -1,0 +1,54 @@
+"""Connections to Redis that are used again without a look at them: what the look was good for still holds."""
+
+from unittest import mock
+
+import pytest
+from redis import Redis
+from redis.connection import AbstractConnection
+
+from referralhub.redis_client import connect, run
+from tests.servers import Valkey
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def redis(valkey: Valkey) -> Redis:
+    valkey.client.flushdb()
+    return connect(valkey.url)
+
+
+def test_one_that_was_just_used_is_used_again_without_a_look(redis: Redis):
+    redis.set("a", 1)
+    with mock.patch.object(AbstractConnection, "can_read") as look:
+        redis.get("a")
+    assert not look.called
+
+
+def test_an_answer_that_nobody_waited_for_is_nobody_elses(redis: Redis):
+    redis.mset({"a": "of a", "b": "of b"})
+    interrupted = mock.patch.object(AbstractConnection, "read_response", side_effect=KeyboardInterrupt)
+    with interrupted, pytest.raises(KeyboardInterrupt):
+        redis.get("a")
+    assert redis.get("b") == b"of b"
+
+
+def test_a_process_that_was_split_off_has_connections_of_its_own(redis: Redis):
+    before = redis.client_id()
+    assert redis.client_id() == before
+    redis.connection_pool.pid = -1  # as the library knows that it is in another process
+    assert redis.client_id() != before
+
+
+def test_redis_that_is_started_anew_is_found_at_once(redis: Redis, valkey: Valkey):
+    redis.set("a", 1)
+    with valkey.away():
+        pass
+    assert redis.ping()
+
+
+def test_a_script_runs_also_where_redis_has_forgotten_it(redis: Redis):
+    script = redis.register_script("return {KEYS[1], ARGV[1]}")
+    for _ in range(2):
+        redis.script_flush()
+        assert run(script, ["a"], [1]) == [b"a", b"1"]
