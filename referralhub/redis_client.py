@@ -56,10 +56,10 @@ class _OneTry(Retry):
 
 
 class _Connections(ConnectionPool):
-    """The library's pool, but for the look at each connection before each command, which costs as much as the command.
+    """The library's pool, but for its look at each connection before each command, which costs as much as the command.
 
-    The look finds out that Redis has hung up, or that an answer is left which nobody has read. Where a connection was
-    used a moment ago, and well, there is none left, and who finds Redis gone asks no later than those who saw it go.
+    The look finds out that Redis has hung up, or that an answer is left which nobody has read. It is left out where
+    the connection was used a moment ago, and without an error.
     """
 
     def reset(self) -> None:
@@ -88,7 +88,10 @@ class _Connections(ConnectionPool):
 
 
 def run(script: Script, keys: Sequence[str], values: Sequence[Any]) -> Any:
-    """Run a script with less ado than where it is called, which takes longer than the script. Raises RedisError."""
+    """Run a script as `script(keys, values)` does, which takes longer to send it than Redis to run it.
+
+    Raises RedisError.
+    """
     pool = cast(Redis, script.registered_client).connection_pool
     connection: Any = pool.get_connection()
 
