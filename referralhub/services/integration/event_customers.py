@@ -34,6 +34,7 @@ class Customers:
     ids: dict[Key, int] = field(default_factory=dict)
     numbers: dict[int, str] = field(default_factory=dict)
     referrals: dict[int, int] = field(default_factory=dict)  # where known
+    erased: set[int] = field(default_factory=set)  # referrals of friends who are forgotten since
     changed: set[int] = field(default_factory=set)  # referrals that have other events than before
 
     def of(self, who: Customer) -> tuple[int | None, int | None]:
@@ -62,6 +63,8 @@ def lock(session: Session, keys: Collection[Key], now: datetime) -> Customers:
         found.numbers[row.id] = row.external_id
         if row.referral_id is not None:
             found.referrals[row.id] = row.referral_id
+        if row.is_erased:
+            found.erased.add(row.referral_id)
     _find_members(session, found)
     return found
 
@@ -71,7 +74,9 @@ def _locking() -> Select[*tuple[Any, ...]]:
     numbers = {kind: EventCustomer.external_id.in_(bindparam(kind.value, expanding=True)) for kind in CustomerKind}
     wanted = [and_(EventCustomer.kind == kind, one_of_them) for kind, one_of_them in numbers.items()]
     columns = EventCustomer.id, EventCustomer.kind, EventCustomer.external_id, EventCustomer.referral_id
-    return select(*columns).where(or_(*wanted)).order_by(EventCustomer.id).with_for_update()
+    theirs = select(User.id).join(Profile, Profile.user_id == User.id).join(Referral, Referral.friend_id == Profile.id)
+    is_erased = theirs.where(Referral.id == EventCustomer.referral_id, User.is_erased).exists().label("is_erased")
+    return select(*columns, is_erased).where(or_(*wanted)).order_by(EventCustomer.id).with_for_update()
 
 
 def _find_members(session: Session, customers: Customers) -> None:

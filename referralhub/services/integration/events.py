@@ -153,18 +153,26 @@ def _keys(sent: Sequence[Told]) -> set[Key]:
 def _insert(
     session: Session, sent: Sequence[Told], customers: Customers, product: str, actor: Actor, now: datetime
 ) -> dict[str, Row]:
-    """Store what is new, as what it is if nothing else is found out."""
+    """Store what is new, as what it is if nothing else is found out.
+
+    Of somebody who was erased only what the credit depends on is kept.
+    """
     values = []
+    conditions = _conditions(session, customers.erased)
     for told in sorted(sent, key=lambda told: told.id):
         person_id, organization_id = customers.of(told.customer)
-        referral_id = customers.referral_of(person_id, organization_id) if told.type != SIGNUP else None
+        came_by = customers.referral_of(person_id, organization_id)
+        referral_id = came_by if told.type != SIGNUP else None
+        digest, details = told.digest, told.metadata
+        if came_by in conditions:
+            digest, details = "", {name: details[name] for name in conditions[came_by] if name in details}
         kept = signups.to_keep(told) if told.type == SIGNUP else None
         state, reason = _at_first(told, kept, referral_id)
         values.append({
-            "product": product, "own_id": told.id, "digest": told.digest, "type": told.type,
+            "product": product, "own_id": told.id, "digest": digest, "type": told.type,
             "customer_id": person_id, "organization_id": organization_id, "referral_id": referral_id,
             "amount": told.amount, "currency": told.currency, "refund_of": told.refund_of,
-            "details": told.metadata, "signup": kept if state is EventState.KEPT else None,
+            "details": details, "signup": kept if state is EventState.KEPT else None,
             "state": state, "reason_code": reason, "reason_values": {}, "api_key_id": actor.api_key_id,
             "occurred_at": told.occurred_at or now, "created": now,
         })  # fmt: skip
@@ -175,6 +183,15 @@ def _insert(
         Event.own_id, Event.id, Event.type, Event.customer_id, Event.organization_id, Event.occurred_at, Event.signup
     )
     return {own_id: Row(*rest) for own_id, *rest in session.execute(statement, values)}
+
+
+def _conditions(session: Session, referral_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """Return what the rules of these referrals ask of an event's metadata."""
+    if not referral_ids:
+        return {}
+    query = select(Referral.id, Program.condition).join(Program, Program.id == Referral.program_id)
+    rows = session.execute(query.where(Referral.id.in_(referral_ids))).all()
+    return {row.id: row.condition for row in rows}
 
 
 def _at_first(told: Told, signup: Mapping[str, Any] | None, referral_id: int | None) -> tuple[EventState, str]:
