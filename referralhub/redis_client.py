@@ -17,7 +17,7 @@ from redis.sentinel import Sentinel
 from referralhub.breaker import AT_ONCE, Breaker
 from referralhub.redis_prefix import Prefixing
 
-FRESH = 0.05  # seconds since a connection was used, in which no Redis is started anew
+FRESH = 0.05  # seconds since a connection was used; no Redis is stopped and started again within so few
 
 
 class NotSupported(RedisError):

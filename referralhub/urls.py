@@ -21,12 +21,12 @@ NOTED_AGAIN = 60  # seconds until the same number of addresses is noted once mor
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Believe as many proxies as configured, and find out below which path each request came."""
-    app.wsgi_app = BelowPath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]  # as Flask tells to  # how Flask takes middleware
+    app.wsgi_app = BelowPath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]  # how Flask takes middleware
     if believed := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask tells to
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # how Flask takes middleware
             app.wsgi_app, x_for=believed, x_proto=believed, x_host=believed, x_prefix=believed
         )
-        app.wsgi_app = ProxyCount(app.wsgi_app, believed, app.extensions["redis"])  # type: ignore[method-assign]  # as Flask tells to
+        app.wsgi_app = ProxyCount(app.wsgi_app, believed, app.extensions["redis"])  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class ProxyCount:

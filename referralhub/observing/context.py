@@ -1,6 +1,7 @@
 """What is known of the request or job at hand. Every line of the log says it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
@@ -10,18 +11,14 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 _facts: ContextVar[dict[str, Any] | None] = ContextVar("facts", default=None)
 
 
-class about:
+@contextmanager
+def about(**known: Any) -> Iterator[dict[str, Any]]:
     """Begin a request or a job; what is noted until the end of the block is found in what this gives."""
-
-    def __init__(self, **known: Any) -> None:
-        self.known = known
-
-    def __enter__(self) -> dict[str, Any]:
-        self.token = _facts.set(self.known)
-        return self.known
-
-    def __exit__(self, *_: object) -> None:
-        _facts.reset(self.token)
+    token = _facts.set(known)
+    try:
+        yield known
+    finally:
+        _facts.reset(token)
 
 
 def note(**more: Any) -> None:

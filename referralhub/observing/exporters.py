@@ -30,7 +30,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         _tell_sentry(settings)
     if settings.otel_exporter_otlp_endpoint:
         app.extensions["tracer"] = _tracer()
-        app.wsgi_app = Traced(app.wsgi_app, app, settings.trusted_proxies > 0)  # type: ignore[method-assign]  # as Flask tells to
+        app.wsgi_app = Traced(app.wsgi_app, app, settings.trusted_proxies > 0)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class Traced:

@@ -68,14 +68,13 @@ class Observed:
 
     def _number(self, environ: dict[str, Any]) -> str:
         given = environ.get("HTTP_X_REQUEST_ID", "") if self.believe else ""
-        return given if PLAIN.fullmatch(given) else f"{getrandbits(128):032x}"
+        return given if PLAIN.fullmatch(given) else f"{getrandbits(128):032x}"  # no secret
 
     def _write_down(self, facts: dict[str, Any], status: int, size: int | None, seconds: float) -> None:
         route = facts.setdefault("route", NO_ROUTE)
         facts.update(status=status, ms=round(seconds * 1000, 3), bytes=size)
         level = logging.ERROR if status >= 500 else logging.DEBUG if route in OFTEN and status < 400 else logging.INFO
-        if access_log.isEnabledFor(level):
-            access_log.log(level, "%s %s %s", facts["method"], route, status)
+        access_log.log(level, "%s %s %s", facts["method"], route, status)
         if self.tally and "test" not in facts:  # what the test program does is in no figure
             self.tally.request(facts, seconds)
 

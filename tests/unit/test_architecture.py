@@ -60,7 +60,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     "services.accounts": (
         f"{ROW} services.shared services.program services.ledger services.mailing services.webhooks services.brand "
-        "services.fraud services.links services.referrals services.recourse",
+        "services.fraud services.links services.conversions services.referrals services.recourse",
         "sqlalchemy cryptography nacl",
     ),
     "services.integration": (

@@ -21,6 +21,7 @@ from referralhub.models import (
     User,
 )
 from referralhub.services.accounts import avatars, sign_ins, tokens
+from referralhub.services.conversions import earning
 from referralhub.services.fraud import signals
 from referralhub.services.ledger import leaderboard
 from referralhub.services.mailing import outbox
@@ -89,7 +90,7 @@ def _forget_events(session: Session, profile_id: int) -> None:
         .where(Referral.friend_id == profile_id)
     )
     emptied = [
-        {"id": id_, "digest": "", "signup": None, "details": {key: details[key] for key in condition if key in details}}
+        {"id": id_, "digest": "", "signup": None, "details": earning.needed(details, condition)}
         for id_, details, condition in session.execute(query)
     ]
     if emptied:

@@ -113,6 +113,11 @@ def fold(cases: Collection[Case], otherwise: Mapping[str, int]) -> list[Earning]
     return found
 
 
+def needed(metadata: Mapping[str, Any], condition: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a condition asks of an event's metadata: all that may be kept of a friend who was erased."""
+    return {name: metadata[name] for name in condition if name in metadata}
+
+
 def _of_referral(case: Case) -> Iterator[Earning]:
     qualifying = case.program.qualifies_on
     earnings = [

@@ -27,7 +27,7 @@ from referralhub.models import (
     ReasonCode,
     Referral,
 )
-from referralhub.services.conversions import earners, posting
+from referralhub.services.conversions import earners, earning, posting
 from referralhub.services.conversions.earning import SIGNUP
 from referralhub.services.fraud.signals import RequestOrigin
 from referralhub.services.integration import event_customers, signups
@@ -165,7 +165,7 @@ def _insert(
         referral_id = came_by if told.type != SIGNUP else None
         digest, details = told.digest, told.metadata
         if came_by in conditions:
-            digest, details = "", {name: details[name] for name in conditions[came_by] if name in details}
+            digest, details = "", earning.needed(details, conditions[came_by])
         kept = signups.to_keep(told) if told.type == SIGNUP else None
         state, reason = _at_first(told, kept, referral_id)
         values.append({
