@@ -132,17 +132,18 @@ def wire(config: Settings | None = None, beside: Flask | None = None) -> Flask:
     migrations.init_app(app)
     if not settings.debug_toolbar:  # which tells of an answer how it was made
         kept_answers.init_app(app)
-    early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
     response_headers.note_departures(app)
     requests.note_routes(app)
     if beside is None:
-        former_cookie.init_app(app)
         test_program.init_app(app, wire)
+        urls.believe_proxies(app, settings)
+    early_answers.init_app(app, landing_fast_path.FastPath(app), StaticFiles(app))
+    if beside is None:
+        former_cookie.init_app(app)
     urls.init_app(app, settings)
     if beside is None:
         exporters.init_app(app, settings)
         requests.init_app(app, settings)
-        response_headers.init_app(app, settings)
     return app
 
 

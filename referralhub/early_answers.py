@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response
 
-from referralhub.observing import context
-
 
 class Answer(NamedTuple):
     """What WSGI wants to know of an answer."""
@@ -34,7 +32,6 @@ class EarlyAnswers:
         """Answer, or let the request in."""
         for answerer in self.answerers:
             if answer := answerer(environ):
-                context.note(shortcut="early", made=False)
                 start_response(answer.status, answer.headers)
                 return [answer.body] if answer.body else []
         return self.inner(environ, start_response)  # type: ignore[no-any-return]  # WSGI has no types

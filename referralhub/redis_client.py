@@ -1,13 +1,19 @@
 """Connecting to Redis, whichever way the operator names it."""
 
+import os
+import socket
+import ssl
+import struct
 import sys
 from collections.abc import Callable, Sequence
+from math import modf
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from redis import ConnectionError, ConnectionPool, Redis, RedisError, ResponseError, TimeoutError
+from hiredis import pack_command
+from redis import ConnectionError, ConnectionPool, DataError, Redis, RedisError, ResponseError, TimeoutError
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
@@ -49,10 +55,24 @@ class _OneTry(Retry):
         begun = monotonic()
         try:
             return super().call_with_retry(do, *args, **options)
-        except (ConnectionError, TimeoutError):
+        except (ConnectionError, TimeoutError) as error:
             if monotonic() - begun > AT_ONCE:
                 self._breaker.call_away()
+            if isinstance(error.__context__, BlockingIOError):  # what the kernel says when the time is over
+                raise TimeoutError("Redis was waited for in vain") from None
             raise
+
+
+class _Packing:
+    """Packs commands as the library does, but for a look at the type of each argument, which takes longer than that."""
+
+    def pack(self, name: str, *arguments: Any) -> list[bytes]:
+        """Write one command as Redis reads it. Raises DataError."""
+        words = (*name.split(), *arguments) if " " in name else (name, *arguments)
+        try:
+            return [pack_command(words)]
+        except TypeError as error:
+            raise DataError(error) from None
 
 
 class _Connections(ConnectionPool):
@@ -69,7 +89,8 @@ class _Connections(ConnectionPool):
 
     def get_connection(self, *_: Any, **__: Any) -> Any:
         """Take the connection that was used last, or another one."""
-        self._checkpid()
+        if self.pid != os.getpid():
+            self._checkpid()
         try:
             connection, used_at = self._fresh.pop()
         except IndexError:
@@ -87,25 +108,31 @@ class _Connections(ConnectionPool):
             super().release(connection)
 
 
-def run(script: Script, keys: Sequence[str], values: Sequence[Any]) -> Any:
-    """Run a script as `script(keys, values)` does, which takes longer to send it than Redis to run it.
+def ask(redis: Redis, *commands: Sequence[Any]) -> list[Any]:
+    """Send commands at once and return the answer to each, in less time than the library takes for one.
 
-    Raises RedisError.
+    Raises RedisError with the first answer that is an error; the other commands may have done their work.
     """
-    pool = cast(Redis, script.registered_client).connection_pool
+    pool = redis.connection_pool
     connection: Any = pool.get_connection()
 
-    def ask() -> Any:
-        command = connection.pack_command("EVALSHA", script.sha, len(keys), *keys, *values)
-        connection.send_packed_command(command, check_health=False)
-        return connection.read_response()
+    def send() -> list[Any]:
+        pack = pool.connection_kwargs["command_packer"].pack
+        connection.send_packed_command([b"".join([pack(*command)[0] for command in commands])], check_health=False)
+        return [connection.read_response() for _ in commands]
 
     try:
-        return connection.retry.call_with_retry(ask, lambda _: None)
+        return cast(list[Any], connection.retry.call_with_retry(send, lambda _: None))
+    finally:
+        pool.release(connection)  # where not all was read, with an error, and so with a look before it is used again
+
+
+def run(script: Script, keys: Sequence[str], values: Sequence[Any]) -> Any:
+    """Run a script as `script(keys, values)` does. Raises RedisError."""
+    try:
+        return ask(cast(Redis, script.registered_client), ("EVALSHA", script.sha, len(keys), *keys, *values))[0]
     except NoScriptError:
         return script(keys, values)
-    finally:
-        pool.release(connection)
 
 
 def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
@@ -123,8 +150,8 @@ def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
         with asking:  # each time by a new connection
             asking.ping()
 
-    packing = {"command_packer": Prefixing(prefix)} if prefix else {}
-    return _connect(url, timeout, _OneTry(Breaker(ask)), **packing)
+    packing = Prefixing(prefix) if prefix else _Packing()
+    return _connect(url, timeout, _OneTry(Breaker(ask)), command_packer=packing)
 
 
 def check(url: str) -> None:
@@ -164,6 +191,7 @@ def _sign_in(connection: Any) -> None:
             raise
         # Not the error itself: in it the server says again what it was sent, the password.
         raise TooOld("REDIS_URL names a Redis before version 6, which is not supported: name a newer one") from None
+    _let_kernel_keep_time(connection)
     connection.send_command("INFO", "cluster")
     try:
         told = str(connection.read_response())
@@ -171,3 +199,15 @@ def _sign_in(connection: Any) -> None:
         return
     if "cluster_enabled:1" in told:
         raise ClusterNotSupported("REDIS_URL names a Redis Cluster, which is not supported: name a server by itself")
+
+
+def _let_kernel_keep_time(connection: Any) -> None:
+    """Leave the timeout to the kernel: Python's own makes two system calls of each one, and a change of thread."""
+    sock = connection._sock
+    if isinstance(sock, ssl.SSLSocket):  # which has to know by itself
+        return
+    fraction, seconds = modf(connection.socket_timeout)
+    timeout = struct.pack("ll", int(seconds), int(fraction * 1_000_000))
+    sock.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        sock.setsockopt(socket.SOL_SOCKET, option, timeout)

@@ -3,9 +3,7 @@
 `docs/decisions/headers-at-the-outside.md` says why each is as it is.
 """
 
-from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g
@@ -49,11 +47,6 @@ PICTURE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 FORGET = {"Clear-Site-Data": '"cache"'}  # not "cookies": a browser would take those of the site's other hosts, too
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Put the layer around the application; it must come last."""
-    app.wsgi_app = Protected(app.wsgi_app, settings)  # type: ignore[method-assign]  # how Flask takes middleware
-
-
 def note_departures(app: Flask) -> None:
     """Let answers tell the browser what to drop where a view asks for it."""
     app.after_request(_forget)
@@ -66,20 +59,16 @@ def of(settings: Settings) -> dict[str, str]:
     return HEADERS
 
 
-class Protected:
-    """WSGI middleware: an answer gets each of the headers that it does not have."""
+class Protection:
+    """Gives each answer those of the headers that it does not have."""
 
-    def __init__(self, inner: Callable[..., Iterable[bytes]], settings: Settings) -> None:
-        self.inner, self.headers = inner, of(settings)
+    def __init__(self, settings: Settings) -> None:
+        self.headers = of(settings)
         self._lacked = cache(self._find_lacked)  # views set few different ones
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer."""
-
-        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
-            return start_response(status, headers + self._lacked(*[name for name, _ in headers]), *error)
-
-        return self.inner(environ, start)
+    def __call__(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Return all headers of an answer that has these."""
+        return headers + self._lacked(*[name for name, _ in headers])
 
     def _find_lacked(self, *names: str) -> list[tuple[str, str]]:
         own = {name.lower() for name in names}

@@ -81,7 +81,7 @@ class StaticFiles:
             file = _read(path)
         except OSError:
             return None
-        context.note(route=ROUTE)
+        context.note(route=ROUTE, shortcut="early", made=False)
         request = Request(environ, populate_request=False)
         response = _response(file, best_of(tuple(FOR_GOOD), environ.get("HTTP_ACCEPT_ENCODING", "")))
         current = request.args.get("v") == file.digest

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from flask import Flask, current_app, request, url_for
 from redis import Redis, RedisError
+from werkzeug.http import parse_list_header
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from referralhub.config import Settings
@@ -19,14 +20,16 @@ LONGEST = 2000  # characters, as they are sent; nginx takes 4,096 for all header
 NOTED_AGAIN = 60  # seconds until the same number of addresses is noted once more
 
 
-def init_app(app: Flask, settings: Settings) -> None:
-    """Believe as many proxies as configured, and find out below which path each request came."""
-    app.wsgi_app = BelowPath(app.wsgi_app, settings.base_path)  # type: ignore[method-assign]  # how Flask takes middleware
+def believe_proxies(app: Flask, settings: Settings) -> None:
+    """Believe what as many proxies as configured say of who asks."""
     if believed := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # how Flask takes middleware
-            app.wsgi_app, x_for=believed, x_proto=believed, x_host=believed, x_prefix=believed
-        )
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=believed, x_proto=believed, x_host=believed)  # type: ignore[method-assign]  # how Flask takes middleware
         app.wsgi_app = ProxyCount(app.wsgi_app, believed, app.extensions["redis"])  # type: ignore[method-assign]  # how Flask takes middleware
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Find out below which path each request came."""
+    app.wsgi_app = BelowPath(app.wsgi_app, settings)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 class ProxyCount:
@@ -54,18 +57,24 @@ class BelowPath:
     and a probe that comes directly knows nothing of it: all of them are answered.
     """
 
-    def __init__(self, app: Callable[..., Iterable[bytes]], path: str) -> None:
-        self.app, self.path = app, path
+    def __init__(self, inner: Callable[..., Iterable[bytes]], settings: Settings) -> None:
+        self.inner, self.path, self.believed = inner, settings.base_path, settings.trusted_proxies
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Put the two right and go on."""
-        told = environ.get("SCRIPT_NAME", "").rstrip("/")
+        said = environ.get("HTTP_X_FORWARDED_PREFIX") if self.believed else None
+        told = (self._of_proxies(said) if said else "") or environ.get("SCRIPT_NAME", "")
+        told = told.rstrip("/")
         root = told if told and re.fullmatch(PATH, told) else self.path
         asked = environ.get("PATH_INFO", "")
         if root and f"{asked}/".startswith(f"{root}/"):
             environ["PATH_INFO"] = asked.removeprefix(root) or "/"
         environ["SCRIPT_NAME"] = root
-        return self.app(environ, start_response)
+        return self.inner(environ, start_response)
+
+    def _of_proxies(self, said: str) -> str:
+        prefixes = parse_list_header(said)
+        return prefixes[-self.believed] if len(prefixes) >= self.believed else ""  # each of them adds one
 
 
 def public_url(endpoint: str, **values: object) -> str:

@@ -41,7 +41,11 @@ class FastPath:
             or caller(environ) is not Caller.PERSON
         ):
             return None
-        context.note(route=ROUTE, shortcut="early", made=True)
+        answer = self._answer(environ, path, query)
+        context.note(route=ROUTE, shortcut="early", made=answer is None)
+        return answer
+
+    def _answer(self, environ: dict[str, Any], path: str, query: str) -> Answer | None:
         if "HTTP_UPGRADE" in environ or not query.isascii():  # Flask refuses some of these
             return None
         asked = Request(environ, populate_request=False).args if query else {}

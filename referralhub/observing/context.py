@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from types import MappingProxyType
 from typing import Any
 
@@ -14,11 +14,21 @@ _facts: ContextVar[dict[str, Any] | None] = ContextVar("facts", default=None)
 @contextmanager
 def about(**known: Any) -> Iterator[dict[str, Any]]:
     """Begin a request or a job; what is noted until the end of the block is found in what this gives."""
-    token = _facts.set(known)
+    token = begin(known)
     try:
         yield known
     finally:
-        _facts.reset(token)
+        end(token)
+
+
+def begin(known: dict[str, Any]) -> Token[dict[str, Any] | None]:
+    """Begin without a block, which takes a tenth of the time of a click. What this returns has to be ended."""
+    return _facts.set(known)
+
+
+def end(token: Token[dict[str, Any] | None]) -> None:
+    """End what was begun."""
+    _facts.reset(token)
 
 
 def note(**more: Any) -> None:

@@ -58,12 +58,12 @@ class Tally:
         self._timer: threading.Timer | None = None
         self._process = secrets.token_hex(8)
 
-    def request(self, facts: Mapping[str, Any], seconds: float) -> None:
-        """Count a request that was answered, by what is known of it."""
+    def request(self, facts: Mapping[str, Any], status: int, seconds: float) -> None:
+        """Count a request that was answered so, by what is known of it."""
         route = facts["route"]
         bound = str(bisect_left(BOUNDS, seconds))
         with self._lock:
-            self._counts["requests", facts["method"], route, str(facts["status"])] += 1
+            self._counts["requests", facts["method"], route, str(status)] += 1
             self._counts["request_seconds", route, bound] += 1
             self._counts["request_microseconds", route] += round(seconds * 1e6)
             if "shortcut" in facts:

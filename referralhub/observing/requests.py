@@ -13,6 +13,7 @@ from flask import Flask, request
 from referralhub.config import Settings
 from referralhub.observing import context
 from referralhub.observing.counters import Tally
+from referralhub.response_headers import Protection
 
 HEADER = "X-Request-ID"
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")  # a number that others gave, as far as we take it over
@@ -28,7 +29,7 @@ log, access_log = logging.getLogger(__name__), logging.getLogger("referralhub.ac
 def init_app(app: Flask, settings: Settings) -> None:
     """Put the layer around the application; it must come last."""
     believe, tally = settings.trusted_proxies > 0, app.extensions.get("tally")
-    app.wsgi_app = Observed(app.wsgi_app, believe, tally)  # type: ignore[method-assign]  # how Flask takes middleware
+    app.wsgi_app = Observed(app.wsgi_app, Protection(settings), believe, tally)  # type: ignore[method-assign]  # how Flask takes middleware
 
 
 def note_routes(app: Flask) -> None:
@@ -39,8 +40,10 @@ def note_routes(app: Flask) -> None:
 class Observed:
     """WSGI middleware. What is inside need not know of it; it notes with `context.note` what a line should say."""
 
-    def __init__(self, inner: Callable[..., Iterable[bytes]], believe: bool, tally: Tally | None = None) -> None:
-        self.inner, self.believe, self.tally = inner, believe, tally
+    def __init__(
+        self, inner: Callable[..., Iterable[bytes]], protection: Protection, believe: bool, tally: Tally | None = None
+    ) -> None:
+        self.inner, self.protection, self.believe, self.tally = inner, protection, believe, tally
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer, with the number in a header, and write down how it went."""
@@ -52,9 +55,13 @@ class Observed:
         def start(text: str, headers: list[tuple[str, str]], *error: Any) -> Any:
             nonlocal status, size
             status, size = text[:3], _size(headers)
-            return start_response(text, [*headers, (HEADER, number)], *error)
+            sent = self.protection(headers)
+            sent.append((HEADER, number))
+            return start_response(text, sent, *error)
 
-        with context.about(request_id=number, method=method if method in METHODS else "other") as facts:
+        facts = {"request_id": number, "method": method if method in METHODS else "other"}
+        token = context.begin(facts)
+        try:
             try:
                 answer = self.inner(environ, start)
             except Exception:  # what is between us and Flask has a fault
@@ -64,19 +71,22 @@ class Observed:
             if method == "HEAD" or status.startswith(WITHOUT_BODY):
                 size = 0
             self._write_down(facts, int(status), size, perf_counter() - begun)
+        finally:
+            context.end(token)
         return answer
 
     def _number(self, environ: dict[str, Any]) -> str:
-        given = environ.get("HTTP_X_REQUEST_ID", "") if self.believe else ""
-        return given if PLAIN.fullmatch(given) else f"{getrandbits(128):032x}"  # no secret
+        given = environ.get("HTTP_X_REQUEST_ID") if self.believe else None
+        return given if given and PLAIN.fullmatch(given) else f"{getrandbits(128):032x}"  # no secret
 
     def _write_down(self, facts: dict[str, Any], status: int, size: int | None, seconds: float) -> None:
         route = facts.setdefault("route", NO_ROUTE)
-        facts.update(status=status, ms=round(seconds * 1000, 3), bytes=size)
         level = logging.ERROR if status >= 500 else logging.DEBUG if route in OFTEN and status < 400 else logging.INFO
-        access_log.log(level, "%s %s %s", facts["method"], route, status)
+        if access_log.isEnabledFor(level):
+            facts.update(status=status, ms=round(seconds * 1000, 3), bytes=size)
+            access_log.log(level, "%s %s %s", facts["method"], route, status)
         if self.tally and "test" not in facts:  # what the test program does is in no figure
-            self.tally.request(facts, seconds)
+            self.tally.request(facts, status, seconds)
 
 
 @cache

@@ -3,8 +3,8 @@
 -- KEYS  1 the live code, 2 the visitor's session, 3 a new session, 4 the drawn code's visits,
 --       5 the codes with new visits, 6 the version of everybody's figures
 -- ARGV  1 drawn code that the live one stands for, as far as is known, 2 a session of this link alone,
---       3 most links that are kept, 4 seconds that a session lasts, 5 and 6 the fields of the day's visits and visitors,
---       "" where nothing is to be counted
+--       3 most links that are kept, 4 seconds that a session lasts, 5 and 6 the fields of a visit by somebody new on
+--       that day and by somebody who was here, "" where nothing is to be counted
 -- Returns, with that version: 'unknown', 'member', 'kept' (in the session that was there) or 'new', or, where it is
 -- another one, the drawn code behind a '>'. Only 'kept' and 'new' have written anything.
 
@@ -26,9 +26,7 @@ if there then
 end
 redis.call('SET', there and KEYS[2] or KEYS[3], kept, 'EX', ARGV[4])
 
-if ARGV[5] ~= '' then
-  -- A count that goes on has its code among those with new visits already.
-  if redis.call('HINCRBY', KEYS[4], ARGV[5], 1) == 1 then redis.call('SADD', KEYS[5], ARGV[1]) end
-  if not again then redis.call('HINCRBY', KEYS[4], ARGV[6], 1) end
-end
+-- A count that goes on has its code among those with new visits already.
+local field = again and ARGV[6] or ARGV[5]
+if field ~= '' and redis.call('HINCRBY', KEYS[4], field, 1) == 1 then redis.call('SADD', KEYS[5], ARGV[1]) end
 return {there and 'kept' or 'new', version}

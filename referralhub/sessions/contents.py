@@ -192,7 +192,7 @@ def is_signed_in() -> bool:
 
 def _packed(link: FollowedLink) -> dict[str, Any]:
     return {
-        "at": link.visited_at.isoformat(),
+        "at": msgspec.to_builtins(link.visited_at),
         "code": link.code,
         "channel": link.channel.value,
         "invitation": link.invitation_id,

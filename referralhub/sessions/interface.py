@@ -23,7 +23,7 @@ from werkzeug.http import dump_cookie
 from werkzeug.sansio.http import parse_cookie
 
 from referralhub.config import SESSION_DAYS
-from referralhub.redis_client import run
+from referralhub.redis_client import ask, run
 from referralhub.services.links import live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
 from referralhub.services.shared import codes
@@ -44,7 +44,8 @@ REDIS_FAILED = "referralhub.redis_failed"  # in the environ: why a fast path cou
 VERSION = version_key(EVERYBODY)
 ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
 WITHOUT_SESSION = ("/static/", "/brand/", "/api/", "/healthz", "/readyz", "/metrics")
-MOST_KNOWN = 10_000  # own codes, of which a process knows which drawn one each stands for
+MOST_KNOWN = 10_000  # codes, of which a process knows which drawn one each stands for
+SESSION_SECONDS = SESSION_DAYS * 24 * 3600
 
 
 class Session(ServerSideSession):
@@ -96,7 +97,7 @@ class Sessions(RedisSessionInterface):
         self.lifetime = int(app.permanent_session_lifetime.total_seconds())
         self.serializer = Serializer()
         self._arrive = client.register_script(ARRIVE)
-        self._stands_for: dict[str, str] = {}  # own codes and drawn ones; the script tells where this is not so
+        self._drawn: dict[str, str] = {}  # of codes that were live lately: which drawn one each stands for
         self.fixed_paths: frozenset[str] = frozenset()
         app.before_request(_require_session)
 
@@ -137,24 +138,59 @@ class Sessions(RedisSessionInterface):
         return parse_cookie(cookies).get(self.name) if cookies else None
 
     def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> Arrived:
-        """Keep a followed link and count the visit, in one round trip, under the drawn code of whose link it is.
+        """Keep a followed link and count the visit, under the drawn code of whose link it is.
 
-        A script names its keys beforehand, so that the first click on an own code in a process takes a second one.
-        `sid` is what the visitor's cookie says. Raises RedisError.
+        It takes one round trip, or two for the first click on an own code in a process. `sid` is what the visitor's
+        cookie says. Raises RedisError.
         """
+        arrived = self._arrive_first(link) if sid is None and counted and link.code in self._drawn else None
+        return arrived or self._arrive_anyhow(link, sid, counted)
+
+    def _arrive_first(self, link: FollowedLink) -> Arrived | None:
+        """Do so for somebody without a session, whom plain commands serve faster than a script.
+
+        They count at once, as the code was live the last time. None if it is no longer; then nothing is left of it.
+        """
+        drawn = self._drawn[link.code]
+        ours = link if drawn == link.code else replace(link, code=drawn)
+        sid = secrets.token_urlsafe(ID_BYTES)
+        session, counts = PREFIX + sid, visits.key(drawn)
+        field = visits.field(link.visited_at, link.channel, visits.FIRST)
+        (stands_for, version), _, number = ask(
+            self.client,
+            ("MGET", live_codes.key(link.code), VERSION),
+            ("SET", session, contents.session_of(ours), "EX", SESSION_SECONDS),
+            ("HINCRBY", counts, field, 1),
+        )
+        if stands_for is not None and stands_for.decode() == drawn:
+            if number == 1:
+                self.client.sadd(visits.WAITING, drawn)
+            return Arrived(Arrival.NEW, sid, ours, version)
+        self._drawn.pop(link.code, None)
+        ask(self.client, ("DEL", session), ("HINCRBY", counts, field, -1), ("SADD", visits.WAITING, drawn))
+        return None
+
+    def _arrive_anyhow(self, link: FollowedLink, sid: str | None, counted: bool) -> Arrived:
+        """Do so for anybody, by any code. A script names its keys beforehand, so it may have to be run twice."""
         for _ in range(2):
-            drawn = self._stands_for.get(link.code)
-            ours = link if drawn is None else replace(link, code=drawn)
-            answer, version, new_sid = self._try(link.code, ours, sid, counted)
-            if not answer.startswith(">"):
+            drawn = self._drawn.get(link.code, link.code)
+            ours = replace(link, code=drawn)
+            answer, version, new_sid = self._run(link.code, ours, sid, counted)
+            if answer.startswith(">"):
+                drawn = answer[1:]
+            if answer != Arrival.UNKNOWN:
+                self._learn(link.code, drawn)
+            if drawn == ours.code:
                 arrival = Arrival(answer)
                 return Arrived(arrival, new_sid if arrival is Arrival.NEW else sid or "", ours, version)
-            if len(self._stands_for) >= MOST_KNOWN:
-                self._stands_for.clear()
-            self._stands_for[link.code] = answer[1:]
         return Arrived(Arrival.UNKNOWN, "", link)  # it was somebody else's a moment ago
 
-    def _try(self, followed: str, link: FollowedLink, sid: str | None, counted: bool) -> tuple[str, bytes | None, str]:
+    def _learn(self, code: str, drawn: str) -> None:
+        if len(self._drawn) >= MOST_KNOWN:
+            self._drawn.clear()
+        self._drawn[code] = drawn
+
+    def _run(self, followed: str, link: FollowedLink, sid: str | None, counted: bool) -> tuple[str, bytes | None, str]:
         """Run the script for a code that was followed; returns what it says, and the id that a new session has."""
         new_sid = secrets.token_urlsafe(ID_BYTES)
         keys = [
@@ -166,9 +202,9 @@ class Sessions(RedisSessionInterface):
             VERSION,
         ]
         fields = [
-            visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in ("visits", "visitors")
+            visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in (visits.FIRST, "visits")
         ]
-        values = [link.code, contents.session_of(link), MOST_LINKS, SESSION_DAYS * 24 * 3600, *fields]
+        values = [link.code, contents.session_of(link), MOST_LINKS, SESSION_SECONDS, *fields]
         answer, version = run(self._arrive, keys, values)
         return answer.decode(), version, new_sid
 

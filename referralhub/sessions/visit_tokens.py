@@ -21,7 +21,7 @@ from referralhub.services.referrals.attribution import FollowedLink
 def seal(link: FollowedLink, secret_key: str) -> str:
     """Return the token of a followed link."""
     key = link.key or f"{getrandbits(64):016x}"  # no secret: whoever guesses one cannot sign it
-    said = [link.code, link.channel.value, link.visited_at.isoformat(), link.invitation_id, key]
+    said = [link.code, link.channel.value, link.visited_at, link.invitation_id, key]
     # What the serializer writes, but for trying to compress a few bytes, and deriving a key, each time anew.
     value = base64_encode(msgspec.json.encode(said))
     mac = _mac(secret_key).copy()

@@ -90,7 +90,7 @@ ALLOWED: dict[str, tuple[str, str]] = {
     "languages": ("models pseudo remembered", "babel flask flask_babel werkzeug"),
     "clock": ("", "flask"),
     "htmx": ("early_answers", "flask werkzeug"),
-    "observing": ("config", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
+    "observing": ("config response_headers", "flask msgspec redis sqlalchemy opentelemetry sentry_sdk"),
     "kept_answers": (
         "branding compression config early_answers htmx languages observing security services.shared sessions",
         "flask flask_login msgspec redis sqlalchemy",
@@ -177,14 +177,14 @@ ALLOWED: dict[str, tuple[str, str]] = {
     ),
     # Putting it together.
     "breaker": ("", ""),
-    "redis_client": ("breaker redis_prefix", "redis"),
+    "redis_client": ("breaker redis_prefix", "hiredis redis"),
     "redis_prefix": ("", "redis"),
     "queue": ("observing redis_client", "flask huey redis sqlalchemy"),
     "extensions": (
         "database models queue security services.brand services.mailing",
         "flask flask_limiter flask_login flask_sqlalchemy limits",
     ),
-    "early_answers": ("observing", "flask"),
+    "early_answers": ("", "flask"),
     "compression": ("early_answers remembered", "backports brotli flask werkzeug"),
     "static_files": ("compression early_answers observing", "flask"),
     "migrations": ("database extensions", "click flask flask_migrate"),

@@ -21,6 +21,7 @@ DAYS_KEPT = timedelta(days=90)
 FOLDED = date(2000, 1, 1)  # the day that stands for all before
 QUARTER = 15 * 60  # seconds
 COUNTED = ("visits", "visitors", "bots")
+FIRST = "first"  # of somebody who was not here on that day: one of the visits, and one of the visitors
 
 TAKE = (Path(__file__).parent / "take_visits.lua").read_text(encoding="utf-8")
 
@@ -35,12 +36,12 @@ def field(moment: datetime, channel: Channel, kind: str) -> str:
 
     The day depends on the program's time zone, which nobody knows who counts; no zone is ahead of UTC by a part of one.
     """
-    return f"{_quarter(int(moment.timestamp()) // QUARTER)}|{channel.value}|{kind}"
+    return _field(int(moment.timestamp()) // QUARTER, channel, kind)
 
 
-@lru_cache(16)
-def _quarter(number: int) -> str:
-    return f"{datetime.fromtimestamp(number * QUARTER, UTC):%Y-%m-%dT%H:%MZ}"
+@lru_cache(64)
+def _field(quarter: int, channel: Channel, kind: str) -> str:
+    return f"{datetime.fromtimestamp(quarter * QUARTER, UTC):%Y-%m-%dT%H:%MZ}|{channel.value}|{kind}"
 
 
 def channel_of(via: str) -> Channel:
@@ -107,10 +108,13 @@ def _book(redis: Redis, batch: str, now: datetime) -> None:
 def _by_day(counted: dict[bytes | str, bytes | str], zone: ZoneInfo) -> dict[tuple[date, Channel], Counter[str]]:
     counts: dict[tuple[date, Channel], Counter[str]] = {}
     for name, number in counted.items():
+        if number in {b"0", "0"}:  # of a link that turned out to be dead
+            continue
         when, via, kind = _text(name).split("|")
         # Without a time it was counted by a release that knew the days of UTC alone.
         day = datetime.fromisoformat(when).astimezone(zone).date() if "T" in when else date.fromisoformat(when)
-        counts.setdefault((day, Channel(via)), Counter())[kind] += int(number)
+        for each in ("visits", "visitors") if kind == FIRST else (kind,):
+            counts.setdefault((day, Channel(via)), Counter())[each] += int(number)
     return counts
 
 

@@ -65,7 +65,7 @@ def test_requests_by_method_form_of_the_path_and_status(app: Flask, visitor: Vis
 def test_how_long_they_took(app: Flask):
     tally: Tally = app.extensions["tally"]
     for seconds in (0.0009, 0.001, 0.003, 0.2, 7):
-        tally.request({"method": "GET", "route": "/slow", "status": 200}, seconds)
+        tally.request({"method": "GET", "route": "/slow"}, 200, seconds)
     buckets = read(app, "request_seconds_bucket")
     found = {bound: number for (bound, route), number in buckets.items() if route == "/slow"}
     assert (found["0.001"], found["0.0025"], found["0.005"], found["0.1"], found["0.25"]) == (2, 2, 3, 3, 4)

@@ -234,12 +234,13 @@ class TestWhatFails:
     @pytest.mark.one_database
     def test_what_breaks_before_it_comes_to_a_page(self, make_app, log):
         from referralhub.observing.requests import Observed
+        from referralhub.response_headers import Protection
 
         def inner(environ, start_response):
             raise TypeError("'NoneType' object is not iterable")
 
         app = make_app()
-        app.wsgi_app = Observed(inner, believe=False)
+        app.wsgi_app = Observed(inner, Protection(app.config["SETTINGS"]), believe=False)
         answer = app.test_client().get("/privacy")
         assert answer.status_code == 500
         assert answer.headers["X-Request-ID"] in answer.text

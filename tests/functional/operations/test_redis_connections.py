@@ -1,12 +1,13 @@
 """Connections to Redis that are used again without a look at them: what the look was good for still holds."""
 
+from time import monotonic
 from unittest import mock
 
 import pytest
-from redis import Redis
+from redis import Redis, ResponseError, TimeoutError
 from redis.connection import AbstractConnection
 
-from referralhub.redis_client import connect, run
+from referralhub.redis_client import ask, connect, run
 from tests.servers import Valkey
 
 pytestmark = pytest.mark.one_database
@@ -31,6 +32,23 @@ def test_an_answer_that_nobody_waited_for_is_nobody_elses(redis: Redis):
     with interrupted, pytest.raises(KeyboardInterrupt):
         redis.get("a")
     assert redis.get("b") == b"of b"
+
+
+def test_of_several_commands_an_error_leaves_no_answer_to_others(redis: Redis):
+    redis.mset({"a": "no number", "b": "of b"})
+    with pytest.raises(ResponseError):
+        ask(redis, ("INCR", "a"), ("SET", "c", "of c"), ("GET", "c"))
+    assert ask(redis, ("GET", "b"), ("GET", "c")) == [b"of b", b"of c"]
+
+
+def test_one_that_says_nothing_is_waited_for_as_long_as_was_said(valkey: Valkey):
+    redis = connect(valkey.url, timeout=0.2)
+    redis.ping()
+    with valkey.hanging():
+        begun = monotonic()
+        with pytest.raises(TimeoutError, match="waited for in vain"):
+            redis.get("a")
+        assert 0.2 <= monotonic() - begun < 0.4
 
 
 def test_a_process_that_was_split_off_has_connections_of_its_own(redis: Redis):

@@ -14,9 +14,11 @@ import pytest
 from flask import Flask
 from werkzeug.test import Client
 
+from referralhub.extensions import db
 from referralhub.landing.fast_path import FastPath
-from referralhub.models import Touch
+from referralhub.models import Touch, User, VisitDaily
 from referralhub.observing.requests import HEADER
+from referralhub.services.links import live_codes
 from referralhub.services.program import rules
 from referralhub.services.referrals import clicks, invitations
 from referralhub.sessions import interface, visit_tokens
@@ -214,3 +216,44 @@ def test_while_redis_is_away_it_lets_in_whom_the_view_then_carries(app: Flask, l
     assert urlsplit(arrived.location).path == "/signup"
     assert "Set-Cookie" not in arrived.headers
     assert "Referred by alice" in visitor.follow(arrived).text
+
+
+NEWCOMERS = {who: click for who, click in AT_THE_DOOR.items() if "Cookie" not in click.headers and not click.environ}
+
+
+@pytest.mark.parametrize("click", NEWCOMERS.values(), ids=NEWCOMERS)
+def test_plain_commands_leave_what_the_script_leaves(app: Flask, outcome, click: Click):
+    with mock.patch.object(interface, "run") as script:
+        by_commands = outcome(app.wsgi_app, click)
+        assert not script.called
+    with mock.patch.object(interface.Sessions, "_arrive_first", return_value=None):
+        assert by_commands == outcome(app.wsgi_app, click)
+
+
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("dead", [False, True])
+def test_a_code_that_redis_knows_no_longer_counts_once_or_not_at_all(
+    app: Flask, names, visitor: Visitor, records, valkey, dead: bool, own: bool
+):
+    valkey.client.delete(live_codes.key(names["own" if own else "code"]))
+    if dead:
+        records.change(lambda: setattr(db.session.get(User, 1), "is_active", False))
+    sessions = len(valkey.client.keys("session:*"))
+    arrived = Visitor(app).get(f"/{names['own' if own else 'code']}/", 302)
+    assert ("visit=" in arrived.location) is not dead
+    assert [(day.visits, day.visitors) for day in records.visits()] == [(2, 1) if dead else (3, 2)]
+    assert len(valkey.client.keys("session:*")) == sessions + 1  # that of the visit, or of the notice that it is dead
+
+
+def test_a_code_that_is_another_members_by_now_is_theirs(app: Flask, names, records, valkey):
+    live_codes.learn(valkey.client, names["own"], names["cold"])
+    Visitor(app).get(f"/{names['own']}/", 302)
+    records.visits()
+    assert [(row.profile_id, row.visits) for row in records.all(VisitDaily)] == [(1, 2), (2, 1)]
+    assert not valkey.client.keys("visits:*")
+
+
+def test_visits_are_booked_that_come_after_others_were(app: Flask, names, records):
+    for number in range(3, 6):
+        Visitor(app).get(f"/{names['code']}/", 302)
+        assert [day.visits for day in records.visits()] == [number]
