@@ -18,7 +18,7 @@ class Answer(NamedTuple):
 
 
 def init_app(app: Flask, *answerers: Callable[[dict[str, Any]], Answer | None]) -> None:
-    """Ask these before Flask. What proxies say, and the path that we are below, is put right before them."""
+    """Ask these before Flask, and before it is found out what proxies say of who asks: none of them wants to know."""
     app.wsgi_app = EarlyAnswers(app.wsgi_app, answerers)  # type: ignore[method-assign]  # how Flask takes middleware
 
 

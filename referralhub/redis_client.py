@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from hiredis import pack_command
-from redis import ConnectionError, ConnectionPool, DataError, Redis, RedisError, ResponseError, TimeoutError
+from redis import ConnectionPool, DataError, Redis, RedisError, ResponseError, TimeoutError
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.exceptions import NoScriptError
@@ -48,16 +48,19 @@ class _OneTry(Retry):
     def __deepcopy__(self, _: dict[int, Any]) -> "_OneTry":
         return self  # the connections of a client share what they know
 
-    def call_with_retry(self, do: Callable[[], Any], *args: Any, **options: Any) -> Any:
-        """Let it be tried. Raises TimeoutError at once where it is of no use."""
+    def call_with_retry(
+        self, do: Callable[[], Any], fail: Callable[..., Any], *_: Any, with_failure_count: bool = False, **__: Any
+    ) -> Any:
+        """Let it be tried, and `fail` hear of an error. Raises TimeoutError at once where it is of no use."""
         if self._breaker.away:
             raise TimeoutError("Redis was waited for in vain, and has not answered since")
         begun = monotonic()
         try:
-            return super().call_with_retry(do, *args, **options)
-        except (ConnectionError, TimeoutError) as error:
+            return do()
+        except self._supported_errors as error:
             if monotonic() - begun > AT_ONCE:
                 self._breaker.call_away()
+            fail(error, *[1] * with_failure_count)
             if isinstance(error.__context__, BlockingIOError):  # what the kernel says when the time is over
                 raise TimeoutError("Redis was waited for in vain") from None
             raise
@@ -146,12 +149,12 @@ def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
     """
     asking = _connect(url, timeout, Retry(NoBackoff(), 0))
 
-    def ask(_: Breaker) -> None:
+    def ping(_: Breaker) -> None:
         with asking:  # each time by a new connection
             asking.ping()
 
     packing = Prefixing(prefix) if prefix else _Packing()
-    return _connect(url, timeout, _OneTry(Breaker(ask)), command_packer=packing)
+    return _connect(url, timeout, _OneTry(Breaker(ping)), command_packer=packing)
 
 
 def check(url: str) -> None:

@@ -1,6 +1,6 @@
 """The fast path: a plain click on a member's link is answered before Flask is entered.
 
-Nothing here is done as often, and all that it takes is one script in Redis. Every other click goes on to the view
+Nothing here is done as often, and all that it takes is one round trip to Redis. Every other click goes on to the view
 `landing.follow`, which knows what to do with each.
 """
 
@@ -58,7 +58,7 @@ class FastPath:
         except RedisError as error:
             environ[REDIS_FAILED] = error  # so that a silent Redis is waited for once, and counts once
             return None
-        # Otherwise the script has written nothing, and the view may run it again.
+        # Otherwise nothing of it is left, and the view may do it again.
         if arrived.arrival not in {Arrival.KEPT, Arrival.NEW}:
             return None
         root = environ["SCRIPT_NAME"]

@@ -1,7 +1,6 @@
 """The home page, and the links that members share."""
 
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
@@ -130,7 +129,7 @@ def _carry(visit: FollowedLink) -> BaseResponse:
     if referrer is None:
         _check_was_a_link(visit.code)
         return redirect(url_for("landing.home"))
-    ours, secret_key = replace(visit, code=referrer.code), current_app.config["SECRET_KEY"]
+    ours, secret_key = visit._replace(code=referrer.code), current_app.config["SECRET_KEY"]
     return lead_to(destination.address(request.script_root, ours, secret_key, in_force.brand(), without_session=True))
 
 

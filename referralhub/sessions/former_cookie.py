@@ -17,6 +17,7 @@ from referralhub.sessions.contents import PREFIX
 from referralhub.sessions.interface import REDIS_FAILED, Sessions
 
 NAME = "session"
+NAMED = f"{NAME}="
 ID = re.compile(r"[\w-]{43}(\.[0-9]{1,10})?")
 
 
@@ -34,7 +35,7 @@ class FormerCookie:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer."""
         cookies = environ.get("HTTP_COOKIE", "")
-        if f"{NAME}=" not in cookies or self.sessions.sid_of(environ):
+        if NAMED not in cookies or self.sessions.sid_of(environ):
             return self.inner(environ, start_response)
         sid = self._taken_over(environ, parse_cookie(cookies).get(NAME, ""))
         if sid is None:

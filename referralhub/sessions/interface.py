@@ -6,7 +6,6 @@ They hold who is signed in and whose link a visitor followed. The cookie holds a
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from functools import lru_cache
@@ -143,16 +142,16 @@ class Sessions(RedisSessionInterface):
         It takes one round trip, or two for the first click on an own code in a process. `sid` is what the visitor's
         cookie says. Raises RedisError.
         """
-        arrived = self._arrive_first(link) if sid is None and counted and link.code in self._drawn else None
-        return arrived or self._arrive_anyhow(link, sid, counted)
+        drawn = self._drawn.get(link.code) if sid is None and counted else None
+        arrived = self._arrive_by_commands(link, drawn) if drawn else None
+        return arrived or self._arrive_by_script(link, sid, counted)
 
-    def _arrive_first(self, link: FollowedLink) -> Arrived | None:
+    def _arrive_by_commands(self, link: FollowedLink, drawn: str) -> Arrived | None:
         """Do so for somebody without a session, whom plain commands serve faster than a script.
 
         They count at once, as the code was live the last time. None if it is no longer; then nothing is left of it.
         """
-        drawn = self._drawn[link.code]
-        ours = link if drawn == link.code else replace(link, code=drawn)
+        ours = link if drawn == link.code else link._replace(code=drawn)
         sid = secrets.token_urlsafe(ID_BYTES)
         session, counts = PREFIX + sid, visits.key(drawn)
         field = visits.field(link.visited_at, link.channel, visits.FIRST)
@@ -170,11 +169,11 @@ class Sessions(RedisSessionInterface):
         ask(self.client, ("DEL", session), ("HINCRBY", counts, field, -1), ("SADD", visits.WAITING, drawn))
         return None
 
-    def _arrive_anyhow(self, link: FollowedLink, sid: str | None, counted: bool) -> Arrived:
+    def _arrive_by_script(self, link: FollowedLink, sid: str | None, counted: bool) -> Arrived:
         """Do so for anybody, by any code. A script names its keys beforehand, so it may have to be run twice."""
         for _ in range(2):
             drawn = self._drawn.get(link.code, link.code)
-            ours = replace(link, code=drawn)
+            ours = link._replace(code=drawn)
             answer, version, new_sid = self._run(link.code, ours, sid, counted)
             if answer.startswith(">"):
                 drawn = answer[1:]

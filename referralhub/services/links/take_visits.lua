@@ -4,8 +4,8 @@
 -- ARGV  1 the code
 -- Returns 1, or 0 where there was nothing to take.
 
+redis.call('SREM', KEYS[4], ARGV[1])  -- also of one whose visits were taken before it was put there
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('RENAME', KEYS[1], KEYS[2])
 redis.call('SADD', KEYS[3], KEYS[2])
-redis.call('SREM', KEYS[4], ARGV[1])
 return 1

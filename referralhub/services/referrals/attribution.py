@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session, aliased
@@ -15,8 +16,7 @@ from referralhub.services.shared.errors import UnknownCode
 from referralhub.services.shared.names import shown_name
 
 
-@dataclass(frozen=True)
-class FollowedLink:
+class FollowedLink(NamedTuple):
     """A link that was followed, or a code typed in: whose, how, and when."""
 
     code: str

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from unittest import mock
 from urllib.parse import urlsplit
@@ -117,8 +117,8 @@ def outcome(names: dict[str, str], valkey, clock: Clock) -> Callable[[object, Cl
         """Hide the id of a new session, the date that the `Max-Age` beside it decides, and the key of a visit."""
         for sid in re.findall(r"(?:session:|referralhub=)([\w-]{44})", text):
             text = text if f"session:{sid}".encode() in before else text.replace(sid, "NEW")
-        text = re.sub(r"(?<=visit=)[^&]+", lambda token: str(replace(unseal(token[0]), key=None)), text)
-        text = re.sub(r"(?<=rh=)[^&#]+", lambda token: str(replace(opened(token[0]), key=None)), text)
+        text = re.sub(r"(?<=visit=)[^&]+", lambda token: str(unseal(token[0])._replace(key=None)), text)
+        text = re.sub(r"(?<=rh=)[^&#]+", lambda token: str(opened(token[0])._replace(key=None)), text)
         return re.sub("Expires=[^;]+", "Expires=…", text)
 
     def read(key: bytes) -> tuple[object, int]:
@@ -226,7 +226,7 @@ def test_plain_commands_leave_what_the_script_leaves(app: Flask, outcome, click:
     with mock.patch.object(interface, "run") as script:
         by_commands = outcome(app.wsgi_app, click)
         assert not script.called
-    with mock.patch.object(interface.Sessions, "_arrive_first", return_value=None):
+    with mock.patch.object(interface.Sessions, "_arrive_by_commands", return_value=None):
         assert by_commands == outcome(app.wsgi_app, click)
 
 

@@ -87,6 +87,16 @@ def test_what_was_counted_by_the_number_of_a_profile_is_booked_too(app: Flask, l
     assert not redis.keys("visits:*")
 
 
+def test_a_code_whose_visits_were_taken_before_it_was_put_among_those_that_wait_does_not_stay_there(
+    app: Flask, link: str, visitor: Visitor, records
+):
+    redis = app.extensions["redis"]
+    redis.sadd(visits.WAITING, "abcdefgh")
+    visitor.get(link, 302)
+    assert counted(records) == [(1, 1)]
+    assert not redis.exists(visits.WAITING)
+
+
 def test_days_of_long_ago_become_a_sum(app: Flask, alice: Person, link: str, records, clock):
     for _ in range(3):
         visitor = Visitor(app)
