@@ -120,14 +120,17 @@ def ask(redis: Redis, *commands: Sequence[Any]) -> list[Any]:
     connection: Any = pool.get_connection()
 
     def send() -> list[Any]:
-        pack = pool.connection_kwargs["command_packer"].pack
-        connection.send_packed_command([b"".join([pack(*command)[0] for command in commands])], check_health=False)
+        packed = [connection.pack_command(*command)[0] for command in commands]
+        connection.send_packed_command([b"".join(packed)], check_health=False)
         return [connection.read_response() for _ in commands]
 
     try:
         return cast(list[Any], connection.retry.call_with_retry(send, lambda _: None))
+    except BaseException:
+        connection.disconnect()  # answers that nobody has read may still be on their way
+        raise
     finally:
-        pool.release(connection)  # where not all was read, with an error, and so with a look before it is used again
+        pool.release(connection)
 
 
 def run(script: Script, keys: Sequence[str], values: Sequence[Any]) -> Any:
@@ -160,9 +163,11 @@ def connect(url: str, timeout: float = 0.5, prefix: str = "") -> Redis:
 def check(url: str) -> None:
     """Raise ValueError for an address that is not to be understood. Nothing is sent."""
     try:
-        connection = connect(url).connection_pool.make_connection()
+        connection: Any = connect(url).connection_pool.make_connection()
     except (TypeError, RedisError):  # a parameter that the library does not know, or a value
         raise ValueError("it has a parameter that makes no sense") from None
+    if not connection.socket_timeout or connection.socket_timeout < 0:
+        raise ValueError("socket_timeout has to be more than 0")
     authorities = getattr(connection, "ca_certs", None)
     if authorities and not Path(authorities).is_file():
         raise ValueError("ssl_ca_certs names no file")

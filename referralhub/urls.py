@@ -33,7 +33,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 class ProxyCount:
-    """WSGI middleware that notes, now and then, how many addresses requests name: the doctor knows what that means."""
+    """WSGI middleware that notes, now and then, how many addresses requests name: the doctor knows what that means.
+
+    Early answers come before it, so that it sees other pages alone.
+    """
 
     def __init__(self, inner: Callable[..., Iterable[bytes]], believed: int, redis: Redis) -> None:
         self.inner, self.most, self.redis = inner, believed + 1, redis

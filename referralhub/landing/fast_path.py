@@ -1,7 +1,7 @@
 """The fast path: a plain click on a member's link is answered before Flask is entered.
 
-Nothing here is done as often, and all that it takes is one round trip to Redis. Every other click goes on to the view
-`landing.follow`, which knows what to do with each.
+Nothing here is done as often, and nearly always one round trip to Redis is all that it takes. Every other click goes on
+to the view `landing.follow`, which knows what to do with each.
 """
 
 from typing import Any, cast
@@ -41,8 +41,11 @@ class FastPath:
             or caller(environ) is not Caller.PERSON
         ):
             return None
-        answer = self._answer(environ, path, query)
-        context.note(route=ROUTE, shortcut="early", made=answer is None)
+        answer = None
+        try:
+            answer = self._answer(environ, path, query)
+        finally:
+            context.note(route=ROUTE, shortcut="early", made=answer is None)
         return answer
 
     def _answer(self, environ: dict[str, Any], path: str, query: str) -> Answer | None:

@@ -139,8 +139,8 @@ class Sessions(RedisSessionInterface):
     def arrive(self, link: FollowedLink, sid: str | None, counted: bool = True) -> Arrived:
         """Keep a followed link and count the visit, under the drawn code of whose link it is.
 
-        It takes one round trip, or two for the first click on an own code in a process. `sid` is what the visitor's
-        cookie says. Raises RedisError.
+        It takes one round trip; more where a count begins, or where this process was wrong about the code. `sid` is
+        what the visitor's cookie says. Raises RedisError.
         """
         drawn = self._drawn.get(link.code) if sid is None and counted else None
         arrived = self._arrive_by_commands(link, drawn) if drawn else None
@@ -149,7 +149,8 @@ class Sessions(RedisSessionInterface):
     def _arrive_by_commands(self, link: FollowedLink, drawn: str) -> Arrived | None:
         """Do so for somebody without a session, whom plain commands serve faster than a script.
 
-        They count at once, as the code was live the last time. None if it is no longer; then nothing is left of it.
+        They count at once, as the code was live the last time. None if Redis does not know that any more; then the
+        session and the count are taken back.
         """
         ours = link if drawn == link.code else link._replace(code=drawn)
         sid = secrets.token_urlsafe(ID_BYTES)
@@ -163,7 +164,8 @@ class Sessions(RedisSessionInterface):
         )
         if stands_for is not None and stands_for.decode() == drawn:
             if number == 1:
-                self.client.sadd(visits.WAITING, drawn)
+                with suppress(RedisError):  # then they are booked with the next ones
+                    self.client.sadd(visits.WAITING, drawn)
             return Arrived(Arrival.NEW, sid, ours, version)
         self._drawn.pop(link.code, None)
         ask(self.client, ("DEL", session), ("HINCRBY", counts, field, -1), ("SADD", visits.WAITING, drawn))

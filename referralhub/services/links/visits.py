@@ -108,7 +108,7 @@ def _book(redis: Redis, batch: str, now: datetime) -> None:
 def _by_day(counted: dict[bytes | str, bytes | str], zone: ZoneInfo) -> dict[tuple[date, Channel], Counter[str]]:
     counts: dict[tuple[date, Channel], Counter[str]] = {}
     for name, number in counted.items():
-        if number in {b"0", "0"}:  # of a link that turned out to be dead
+        if number in {b"0", "0"}:  # taken back: a link that Redis did not know any more
             continue
         when, via, kind = _text(name).split("|")
         # Without a time it was counted by a release that knew the days of UTC alone.

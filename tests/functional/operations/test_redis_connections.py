@@ -1,5 +1,6 @@
 """Connections to Redis that are used again without a look at them: what the look was good for still holds."""
 
+from contextlib import suppress
 from time import monotonic
 from unittest import mock
 
@@ -7,7 +8,7 @@ import pytest
 from redis import Redis, ResponseError, TimeoutError
 from redis.connection import AbstractConnection
 
-from referralhub.redis_client import ask, connect, run
+from referralhub.redis_client import ask, check, connect, run
 from tests.servers import Valkey
 
 pytestmark = pytest.mark.one_database
@@ -38,7 +39,25 @@ def test_of_several_commands_an_error_leaves_no_answer_to_others(redis: Redis):
     redis.mset({"a": "no number", "b": "of b"})
     with pytest.raises(ResponseError):
         ask(redis, ("INCR", "a"), ("SET", "c", "of c"), ("GET", "c"))
-    assert ask(redis, ("GET", "b"), ("GET", "c")) == [b"of b", b"of c"]
+    with mock.patch.object(AbstractConnection, "can_read", return_value=False):  # as if the rest were on its way
+        assert ask(redis, ("GET", "b"), ("GET", "c")) == [b"of b", b"of c"]
+
+
+def test_an_answer_that_comes_too_late_is_nobody_elses(valkey: Valkey):
+    redis = connect(valkey.url, timeout=0.2)
+    redis.mset({"a": "of a", "b": "of b"})
+    with valkey.hanging(), pytest.raises(TimeoutError):
+        ask(redis, ("GET", "a"))
+    while True:
+        with suppress(TimeoutError):  # until it is known that it answers again
+            assert ask(redis, ("GET", "b")) == [b"of b"]
+            return
+
+
+def test_waiting_for_no_time_or_for_ever_is_refused():
+    for seconds in ("0", "-1"):
+        with pytest.raises(ValueError, match="socket_timeout has to be more than 0"):
+            check(f"redis://localhost?socket_timeout={seconds}")
 
 
 def test_one_that_says_nothing_is_waited_for_as_long_as_was_said(valkey: Valkey):
