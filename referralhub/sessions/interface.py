@@ -21,7 +21,6 @@ from redis import RedisError
 from werkzeug.http import dump_cookie
 from werkzeug.sansio.http import parse_cookie
 
-from referralhub.config import SESSION_DAYS
 from referralhub.redis_client import ask, run
 from referralhub.services.links import live_codes, visits
 from referralhub.services.referrals.attribution import FollowedLink
@@ -44,7 +43,6 @@ VERSION = version_key(EVERYBODY)
 ID_BYTES = 33  # one more than of the sessions that `former_cookie` is about
 WITHOUT_SESSION = ("/static/", "/brand/", "/api/", "/healthz", "/readyz", "/metrics")
 MOST_KNOWN = 10_000  # codes, of which a process knows which drawn one each stands for
-SESSION_SECONDS = SESSION_DAYS * 24 * 3600
 
 
 class Session(ServerSideSession):
@@ -159,7 +157,7 @@ class Sessions(RedisSessionInterface):
         (stands_for, version), _, number = ask(
             self.client,
             ("MGET", live_codes.key(link.code), VERSION),
-            ("SET", session, contents.session_of(ours), "EX", SESSION_SECONDS),
+            ("SET", session, contents.session_of(ours), "EX", self.lifetime),
             ("HINCRBY", counts, field, 1),
         )
         if stands_for is not None and stands_for.decode() == drawn:
@@ -205,7 +203,7 @@ class Sessions(RedisSessionInterface):
         fields = [
             visits.field(link.visited_at, link.channel, kind) if counted else "" for kind in (visits.FIRST, "visits")
         ]
-        values = [link.code, contents.session_of(link), MOST_LINKS, SESSION_SECONDS, *fields]
+        values = [link.code, contents.session_of(link), MOST_LINKS, self.lifetime, *fields]
         answer, version = run(self._arrive, keys, values)
         return answer.decode(), version, new_sid
 

@@ -233,7 +233,7 @@ def test_plain_commands_leave_what_the_script_leaves(app: Flask, outcome, click:
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("dead", [False, True])
 def test_a_code_that_redis_knows_no_longer_counts_once_or_not_at_all(
-    app: Flask, names, visitor: Visitor, records, valkey, dead: bool, own: bool
+    app: Flask, names, records, valkey, dead: bool, own: bool
 ):
     valkey.client.delete(live_codes.key(names["own" if own else "code"]))
     if dead:
